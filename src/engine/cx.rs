@@ -1,0 +1,248 @@
+//! Everything a task may do to the world: the verbs of a node.
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::dist::Dist;
+use super::environment::Environment;
+use super::event::Record;
+use super::message::{Fault, Msg, NodeId, Reply, Root};
+use super::name::Name;
+use super::rng::Rng;
+use super::state::{Kind, State};
+use super::time::{Span, Time};
+use super::waits::{TaskId, WaitId};
+
+/// What a run's tasks share.
+pub struct Core<E> {
+    state: RefCell<State<E>>,
+}
+
+impl<E: Environment> Core<E> {
+    pub(crate) fn new(state: State<E>) -> Rc<Core<E>> {
+        Rc::new(Core { state: RefCell::new(state) })
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> Ref<'_, State<E>> {
+        self.state.borrow()
+    }
+
+    #[inline]
+    pub(crate) fn state_mut(&self) -> RefMut<'_, State<E>> {
+        self.state.borrow_mut()
+    }
+}
+
+/// Who asked, and where the answer is awaited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// The node that asked.
+    pub node: NodeId,
+    wait: WaitId,
+}
+
+/// What a task may do to the world. One per task.
+pub struct Cx<E: Environment> {
+    core: Rc<Core<E>>,
+    task: TaskId,
+    root: Cell<Root>,
+    caller: Cell<Option<Caller>>,
+}
+
+impl<E: Environment> Cx<E> {
+    pub(crate) fn new(core: &Rc<Core<E>>, task: TaskId) -> Cx<E> {
+        let core = core.clone();
+        Cx { core, task, root: Cell::new(Root::NONE), caller: Cell::new(None) }
+    }
+
+    #[inline]
+    pub(crate) fn serving(
+        core: &Rc<Core<E>>,
+        task: TaskId,
+        root: Root,
+        (node, wait): (NodeId, WaitId),
+    ) -> Cx<E> {
+        let caller = (wait != WaitId::NONE).then_some(Caller { node, wait });
+        Cx { core: core.clone(), task, root: Cell::new(root), caller: Cell::new(caller) }
+    }
+
+    /// The node that this task belongs to.
+    #[inline]
+    pub fn me(&self) -> NodeId {
+        self.task.node
+    }
+
+    /// The simulated time.
+    #[inline]
+    pub fn now(&self) -> Time {
+        self.core.state().now()
+    }
+
+    /// The business operation that this task works for.
+    pub fn root(&self) -> Root {
+        self.root.get()
+    }
+
+    /// Begins a new business operation: what this task does from now on belongs to it.
+    pub fn begin(&self) -> Root {
+        let root = self.core.state_mut().next_root();
+        self.root.set(root);
+        root
+    }
+
+    /// Goes on with an earlier operation, as a recovery does.
+    pub fn resume(&self, root: Root) {
+        self.root.set(root);
+    }
+
+    /// Who asked for what this task does; `None` for a one-way message or a node's own work.
+    pub fn caller(&self) -> Option<NodeId> {
+        self.caller.get().map(|caller| caller.node)
+    }
+
+    /// Draws from this node's own random stream.
+    #[inline]
+    pub fn random<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
+        draw(&mut self.core.state_mut().nodes[self.task.node.index()].rng)
+    }
+
+    /// Draws a span from this node's own random stream.
+    #[inline]
+    pub fn draw(&self, dist: &Dist) -> Span {
+        self.random(|rng| dist.sample(rng))
+    }
+
+    /// Sends a request; the reply is awaited. Bound it with [`Call::within`].
+    #[inline]
+    pub fn call(&self, to: NodeId, msg: Msg) -> Call<'_, E> {
+        let mut state = self.core.state_mut();
+        let wait = state.waits.open(self.task);
+        let record = self.record(&state, to, msg, wait);
+        state.transmit(record, Kind::Request);
+        drop(state);
+        Call { cx: self, wait }
+    }
+
+    /// Sends a message that wants no reply.
+    #[inline]
+    pub fn send(&self, to: NodeId, msg: Msg) {
+        let mut state = self.core.state_mut();
+        let record = self.record(&state, to, msg, WaitId::NONE);
+        state.transmit(record, Kind::Request);
+    }
+
+    /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
+    /// is like: for models that bring a transport of their own.
+    #[inline]
+    pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
+        let mut state = self.core.state_mut();
+        let record = self.record(&state, to, msg, WaitId::NONE);
+        state.post(record, delay);
+    }
+
+    /// Starts a new task on this very node, without crossing the network: the only way to fork.
+    #[inline]
+    pub fn kick(&self, msg: Msg) {
+        let mut state = self.core.state_mut();
+        let record = self.record(&state, self.task.node, msg, WaitId::NONE);
+        state.kick(record);
+    }
+
+    #[inline]
+    fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
+        let (from, root) = (self.task.node, self.root.get());
+        Record { body: Ok(msg), wait, from, to, root, attempt: 0, sent: state.now() }
+    }
+
+    /// Waits for `span`.
+    #[inline]
+    pub fn sleep(&self, span: Span) -> Call<'_, E> {
+        let mut state = self.core.state_mut();
+        let wait = state.waits.open(self.task);
+        let at = state.now() + span;
+        state.wake_at(wait, at);
+        drop(state);
+        Call { cx: self, wait }
+    }
+
+    /// Waits until somebody settles the row that `register` is given: the way in for conditions and
+    /// for what surrounds the nodes.
+    #[inline]
+    pub fn wait(&self, register: impl FnOnce(&mut State<E>, WaitId)) -> Call<'_, E> {
+        let mut state = self.core.state_mut();
+        let wait = state.waits.open(self.task);
+        register(&mut state, wait);
+        drop(state);
+        Call { cx: self, wait }
+    }
+
+    /// Looks at, or changes, what surrounds the nodes.
+    #[inline]
+    pub fn with<T>(&self, look: impl FnOnce(&mut State<E>) -> T) -> T {
+        look(&mut self.core.state_mut())
+    }
+
+    /// Records a fact: the only verb of observation.
+    #[inline]
+    pub fn note(&self, what: Name, key: u64, value: u64) {
+        self.core.state_mut().note(self.task.node, self.root.get(), what, key, value);
+    }
+
+    /// Answers whoever asked, once.
+    #[inline]
+    pub(crate) fn reply(&self, body: Reply) {
+        let Some(Caller { node, wait }) = self.caller.take() else { return };
+        let mut state = self.core.state_mut();
+        let (from, root) = (self.task.node, self.root.get());
+        let record = Record { body, wait, from, to: node, root, attempt: 0, sent: state.now() };
+        state.transmit(record, Kind::Reply);
+    }
+}
+
+impl<E: Environment> Drop for Cx<E> {
+    /// A task that ends without an answer has crashed: its connection breaks.
+    #[inline]
+    fn drop(&mut self) {
+        if self.caller.get().is_some() {
+            self.reply(Err(Fault::Reset));
+        }
+    }
+}
+
+/// Something awaited: a reply, a timer. Dropping it forgets the answer.
+#[must_use = "it does nothing for you until it is awaited"]
+pub struct Call<'a, E: Environment> {
+    cx: &'a Cx<E>,
+    wait: WaitId,
+}
+
+impl<E: Environment> Call<'_, E> {
+    /// Fails with [`Fault::Timeout`] unless the reply arrives within `timeout`.
+    #[inline]
+    pub fn within(self, timeout: Span) -> Self {
+        self.cx.core.state_mut().set_deadline(self.wait, timeout);
+        self
+    }
+}
+
+impl<E: Environment> Future for Call<'_, E> {
+    type Output = Reply;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Reply> {
+        match self.cx.core.state_mut().waits.take(self.wait) {
+            Some(reply) => Poll::Ready(reply),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<E: Environment> Drop for Call<'_, E> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cx.core.state_mut().waits.close(self.wait);
+    }
+}

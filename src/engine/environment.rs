@@ -1,0 +1,63 @@
+//! What surrounds the nodes, as the engine sees it: packets are routed, alarms fall due.
+//!
+//! The engine knows no network, machine or disk. Whoever embeds it gives it an [`Environment`].
+
+use super::Sim;
+use super::message::{Fault, NodeId};
+use super::state::State;
+use super::time::{Span, Time};
+use super::waits::TaskId;
+
+/// A message that asks to be carried.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet {
+    /// Sender.
+    pub from: NodeId,
+    /// Receiver.
+    pub to: NodeId,
+    /// Size on the wire.
+    pub bytes: u32,
+    /// How often the transport has tried before: 0 the first time.
+    pub attempt: u32,
+    /// When it was first sent.
+    pub sent: Time,
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It arrives after this span.
+    Deliver(Span),
+    /// It arrives twice.
+    Duplicate(Span, Span),
+    /// It is lost, for this reason.
+    Drop(&'static str),
+    /// The transport tries again after this span.
+    Resend(Span),
+    /// It is lost, and its sender learns of it after this span.
+    Refuse(Fault, Span),
+}
+
+/// What an alarm leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// Nothing that a task must hear of.
+    Nothing,
+    /// A row was settled: poll its task.
+    Poll(TaskId),
+}
+
+/// What surrounds the nodes.
+pub trait Environment: Sized + 'static {
+    /// Decides what becomes of a packet that leaves now.
+    fn route(&mut self, packet: &Packet, now: Time) -> Verdict;
+
+    /// A packet has reached a node that is down: what its sender learns, and after how long.
+    fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)>;
+
+    /// An alarm set by [`State::set_alarm`] has fallen due.
+    fn alarm(state: &mut State<Self>, alarm: u32, sequence: u64) -> Due;
+
+    /// A control set by [`State::set_control`] has fallen due.
+    fn control(sim: &mut Sim<Self>, control: u32);
+}

@@ -1,0 +1,176 @@
+//! What is pending: a 16-byte key in the queue, and for a message a 64-byte record in a slab.
+//!
+//! A key is `time | sequence | tag | index`, so comparing keys compares (time, order of insertion),
+//! and what the event is about rides along for free: a timer needs no record at all.
+
+use super::message::{Fault, NodeId, Reply, Root};
+use super::time::Time;
+use super::waits::WaitId;
+
+const INDEX_BITS: u32 = 25;
+const TAG_BITS: u32 = 3;
+const SEQUENCE_BITS: u32 = 64 - INDEX_BITS - TAG_BITS;
+
+/// How many events one run may schedule, 2^36: two hours at ten million a second.
+pub const SEQUENCE_MAX: u64 = 1 << SEQUENCE_BITS;
+/// How many messages or timers may be pending at once: 2^25.
+pub const PENDING_MAX: usize = 1 << INDEX_BITS;
+
+/// What a key's index points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    /// A record: a request arrives at a node.
+    Deliver,
+    /// A record: a reply arrives at the wait that asked for it.
+    Reply,
+    /// A wait: its time is up.
+    Wake,
+    /// A deadline lane: its front deadline has come.
+    Lane,
+    /// A record: the transport sends a request again.
+    ResendRequest,
+    /// A record: the transport sends a reply again.
+    ResendReply,
+    /// The environment's own: a job on a machine, a disk.
+    Alarm,
+    /// The environment's own, for what needs the nodes themselves: faults.
+    Control,
+}
+
+impl Tag {
+    fn of(bits: u64) -> Tag {
+        match bits & 7 {
+            0 => Tag::Deliver,
+            1 => Tag::Reply,
+            2 => Tag::Wake,
+            3 => Tag::Lane,
+            4 => Tag::ResendRequest,
+            5 => Tag::ResendReply,
+            6 => Tag::Alarm,
+            _ => Tag::Control,
+        }
+    }
+}
+
+/// An unpacked key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Key {
+    pub at: Time,
+    pub sequence: u64,
+    pub tag: Tag,
+    pub index: u32,
+}
+
+impl Key {
+    #[inline]
+    pub fn pack(self) -> u128 {
+        debug_assert!(self.sequence < SEQUENCE_MAX && (self.index as usize) < PENDING_MAX);
+        let low = self.sequence << (TAG_BITS + INDEX_BITS)
+            | (self.tag as u64) << INDEX_BITS
+            | u64::from(self.index);
+        u128::from(self.at.0) << 64 | u128::from(low)
+    }
+
+    #[inline]
+    pub fn unpack(key: u128) -> Key {
+        let low = key as u64;
+        Key {
+            at: Time((key >> 64) as u64),
+            sequence: low >> (TAG_BITS + INDEX_BITS),
+            tag: Tag::of(low >> INDEX_BITS),
+            index: low as u32 & ((1 << INDEX_BITS) - 1),
+        }
+    }
+}
+
+/// A message under way, one cache line.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub(crate) struct Record {
+    /// A request is `Ok`; a reply is either.
+    pub body: Reply,
+    /// Request: where the answer is awaited, if anywhere. Reply: the wait that it settles.
+    pub wait: WaitId,
+    pub from: NodeId,
+    pub to: NodeId,
+    pub root: Root,
+    /// How often the transport has sent it again.
+    pub attempt: u32,
+    /// When it was first sent.
+    pub sent: Time,
+}
+
+/// What stands in a record that nobody uses.
+const VACANT: Reply = Err(Fault::Timeout);
+
+/// Records by index, reused last in first out so that the hot ones stay in cache. They are read
+/// where they lie: moving one costs more than looking at it.
+#[derive(Default)]
+pub(crate) struct Slab {
+    records: Vec<Record>,
+    free: Vec<u32>,
+}
+
+impl Slab {
+    #[inline]
+    pub fn put(&mut self, record: Record) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.records[index as usize] = record;
+            return index;
+        }
+        self.grow(record)
+    }
+
+    #[cold]
+    fn grow(&mut self, record: Record) -> u32 {
+        assert!(self.records.len() < PENDING_MAX, "more than 2^25 messages under way");
+        self.records.push(record);
+        self.records.len() as u32 - 1
+    }
+
+    #[inline]
+    pub fn get(&self, index: u32) -> &Record {
+        &self.records[index as usize]
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, index: u32) -> &mut Record {
+        &mut self.records[index as usize]
+    }
+
+    /// Takes what the message says and gives its record back.
+    #[inline]
+    pub fn take(&mut self, index: u32) -> Reply {
+        self.free.push(index);
+        std::mem::replace(&mut self.records[index as usize].body, VACANT)
+    }
+
+    pub fn len(&self) -> usize {
+        self.records.len() - self.free.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_cache_line() {
+        assert_eq!(size_of::<Record>(), 64);
+    }
+
+    #[test]
+    fn keys_order_by_time_then_sequence_and_unpack_to_what_was_packed() {
+        let mut last = 0;
+        for at in [0, 1, u64::MAX - 1] {
+            for (sequence, tag) in (SEQUENCE_MAX - 8..SEQUENCE_MAX).zip((0..8).map(Tag::of)) {
+                let index = PENDING_MAX as u32 - 1 - sequence as u32 % 5;
+                let key = Key { at: Time(at), sequence, tag, index };
+                assert_eq!(Key::unpack(key.pack()), key);
+                assert!(key.pack() > last);
+                last = key.pack();
+            }
+        }
+    }
+}

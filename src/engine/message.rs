@@ -1,0 +1,231 @@
+//! What nodes say to each other: one small shared vocabulary.
+//!
+//! Payloads are identities, not bytes: a simulator of architectures needs to know *which* order was
+//! reserved, how large it was on the wire and what came back, never what was in it. The vocabulary
+//! is closed, so that checkers, traces, the network and the digest read every message without
+//! knowing the pattern; `Do` is its open door.
+
+use std::rc::Rc;
+
+use super::name::Name;
+
+/// A node of the simulation: its place in the order of addition.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// The id as an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The business operation that a message belongs to: a client's request and all that follows from
+/// it carry the same root.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
+pub struct Root(pub u32);
+
+impl Root {
+    /// Belongs to no request: background work.
+    pub const NONE: Root = Root(0);
+}
+
+/// A request, or what a successful reply carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Msg {
+    /// Perform the operation `verb` for the business object `key`; `value` is its amount.
+    Do {
+        /// Which operation of the service.
+        verb: Name,
+        /// Which business object, for example the order number.
+        key: u64,
+        /// How much: money in cents, pieces, or nothing.
+        value: u64,
+    },
+    /// It is done; `value` is its result.
+    Done {
+        /// The result: an amount, an offset, a version, or zero.
+        value: u64,
+    },
+    /// It was not done: row `row` of a [`Msg::Commit`] found `found` where it expected otherwise.
+    Clash {
+        /// Position in the batch of the first row whose condition did not hold.
+        row: u32,
+        /// The value that stands there; [`Row::ABSENT`] for none.
+        found: u64,
+    },
+    /// Read one row.
+    Get {
+        /// The table.
+        table: Name,
+        /// The key in it.
+        key: u64,
+    },
+    /// Apply all rows or none.
+    Commit {
+        /// The rows of the transaction.
+        rows: Rc<[Row]>,
+    },
+}
+
+impl Msg {
+    /// The business object, for digests and traces.
+    pub fn key(&self) -> u64 {
+        match self {
+            Msg::Do { key, .. } | Msg::Get { key, .. } => *key,
+            Msg::Done { value } => *value,
+            Msg::Clash { row, found } => u64::from(*row) << 32 ^ *found,
+            Msg::Commit { rows } => rows.first().map_or(0, |row| row.key),
+        }
+    }
+
+    /// Which kind of message, and which verb: a number for digests.
+    pub fn tag(&self) -> u64 {
+        match self {
+            Msg::Do { verb, .. } => u64::from(verb.value()) << 8,
+            Msg::Done { .. } => 1,
+            Msg::Clash { .. } => 2,
+            Msg::Get { table, .. } => u64::from(table.value()) << 8 | 3,
+            Msg::Commit { rows } => (rows.len() as u64) << 8 | 4,
+        }
+    }
+
+    /// Size on the wire in bytes: a header of [`Msg::HEADER`] and 32 for each row.
+    pub fn bytes(&self) -> u32 {
+        match self {
+            Msg::Commit { rows } => Msg::HEADER + 32 * rows.len() as u32,
+            _ => Msg::HEADER,
+        }
+    }
+
+    /// What any message weighs: a small HTTP/2 or gRPC request with its compressed headers and a
+    /// short body is 100 to 300 bytes.
+    pub const HEADER: u32 = 200;
+}
+
+/// One row of a transaction: a condition on what stands there, and a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The table.
+    pub table: Name,
+    /// The key in it.
+    pub key: u64,
+    /// What must hold for the transaction to go through.
+    pub expect: Expect,
+    /// What happens then.
+    pub change: Change,
+}
+
+impl Row {
+    /// What [`Msg::Clash`] reports for a key that does not exist.
+    pub const ABSENT: u64 = u64::MAX;
+}
+
+/// A row's condition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// Nothing is expected.
+    Any,
+    /// The key must not exist.
+    Absent,
+    /// The key must exist with this value.
+    Value(u64),
+}
+
+/// A row's change. Values are balances or states; a balance never falls below zero, so a [`Take`]
+/// of more than is there makes the whole transaction clash.
+///
+/// [`Take`]: Change::Take
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Set the value.
+    Set(u64),
+    /// Add to the balance.
+    Give(u64),
+    /// Subtract from the balance.
+    Take(u64),
+}
+
+/// Why a request did not succeed, as its caller sees it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fault {
+    /// No answer in time. Indefinite: it may have happened, or may still.
+    Timeout,
+    /// The connection broke while the request was under way. Indefinite.
+    Reset,
+    /// Nobody listens there. Definite: it did not happen.
+    Unreachable,
+    /// Refused for business reasons, such as a declined card. Definite.
+    Refused,
+    /// No room in a queue, or shed. Definite.
+    Overloaded,
+    /// An error inside the service before anything was changed. Definite.
+    Failed,
+    /// No such operation. Definite.
+    Unknown,
+    /// Somebody else was first. Definite.
+    Conflict,
+    /// The caller's own circuit breaker is open: it was never sent. Definite.
+    Open,
+}
+
+impl Fault {
+    /// Every fault, in the order of reports.
+    pub const ALL: [Fault; 9] = [
+        Fault::Timeout,
+        Fault::Reset,
+        Fault::Unreachable,
+        Fault::Refused,
+        Fault::Overloaded,
+        Fault::Failed,
+        Fault::Unknown,
+        Fault::Conflict,
+        Fault::Open,
+    ];
+
+    /// Is it certain that the request had no effect?
+    pub fn is_definite(self) -> bool {
+        !matches!(self, Fault::Timeout | Fault::Reset)
+    }
+
+    /// May the same request succeed if it is simply sent again?
+    pub fn is_retryable(self) -> bool {
+        !matches!(self, Fault::Refused | Fault::Unknown | Fault::Conflict | Fault::Open)
+    }
+
+    /// As reports spell it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Fault::Timeout => "timeout",
+            Fault::Reset => "connection reset",
+            Fault::Unreachable => "unreachable",
+            Fault::Refused => "refused",
+            Fault::Overloaded => "overloaded",
+            Fault::Failed => "failed",
+            Fault::Unknown => "unknown operation",
+            Fault::Conflict => "conflict",
+            Fault::Open => "breaker open",
+        }
+    }
+}
+
+/// What a request ends with.
+pub type Reply = Result<Msg, Fault>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_three_words() {
+        assert_eq!(size_of::<Msg>(), 24);
+        assert_eq!(size_of::<Reply>(), 24);
+        assert_eq!(size_of::<Option<Reply>>(), 24);
+    }
+
+    #[test]
+    fn what_may_have_happened_is_never_called_definite() {
+        let indefinite: Vec<Fault> = Fault::ALL.into_iter().filter(|f| !f.is_definite()).collect();
+        assert_eq!(indefinite, [Fault::Timeout, Fault::Reset]);
+    }
+}

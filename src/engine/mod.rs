@@ -1,0 +1,211 @@
+//! A discrete-event machine: a queue of events, tasks that wait, and the loop that joins them.
+//!
+//! It knows no network, no pattern and no file. A run is a function of its nodes, its environment
+//! and its seed. One event leads to at most one poll of one task; nothing but the queue orders
+//! anything. What a task does goes through its [`Cx`]; what surrounds the nodes is an
+//! [`Environment`].
+
+mod condition;
+mod cx;
+mod digest;
+pub mod dist;
+mod environment;
+mod event;
+mod fact;
+mod message;
+mod name;
+mod prefetch;
+mod queue;
+mod rng;
+mod state;
+mod tasks;
+mod time;
+mod together;
+mod units;
+mod waits;
+
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+pub use condition::Condition;
+pub use cx::{Call, Cx};
+pub use digest::Digest;
+pub use dist::Dist;
+pub use environment::{Due, Environment, Packet, Verdict};
+pub use event::{PENDING_MAX, SEQUENCE_MAX};
+pub use fact::{Fact, Fate, Hop, Observer, Step, Tracer};
+pub use message::{Change, Expect, Fault, Msg, NodeId, Reply, Root, Row};
+pub use name::{Lexicon, Name};
+pub use rng::{Rng, name_hash};
+pub use state::{Counts, State, Status};
+pub use time::{Span, Time};
+pub use together::{Either, all, quorum, race};
+pub use units::{Bandwidth, Bytes, Factor, Rate, Ratio};
+pub use waits::WaitId;
+
+use cx::Core;
+use state::Action;
+pub(crate) use tasks::{Pool, pool};
+
+/// Why a run stopped.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Halt {
+    /// The end of the run was reached, or nothing is pending any more.
+    Done,
+    /// The stated limit of events was reached.
+    Events,
+    /// Time does not advance: more than [`Sim::STEPS_MAX`] events at one instant. Names the nodes
+    /// of the last tasks that ran.
+    Stuck(Time, Vec<NodeId>),
+}
+
+/// A run.
+pub struct Sim<E: Environment> {
+    core: Rc<Core<E>>,
+    pools: Vec<Box<dyn Pool<E>>>,
+    kinds: BTreeMap<TypeId, u32>,
+    seed: u64,
+    /// Events at the present instant.
+    steps: u64,
+}
+
+impl<E: Environment> Sim<E> {
+    /// How many events may happen at one instant before the run is declared stuck.
+    pub const STEPS_MAX: u64 = 1_000_000;
+
+    /// An empty run.
+    pub fn new(seed: u64, env: E) -> Sim<E> {
+        let core = Core::new(State::new(env));
+        Sim { core, pools: Vec::new(), kinds: BTreeMap::new(), seed, steps: 0 }
+    }
+
+    /// The seed of every random stream of this run.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Adds a node that is down until [`Sim::boot`]. Its random stream is named `name`, so it does
+    /// not depend on what else is added. Kept as `spec` and made from it again at every boot.
+    pub(crate) fn add<N: Clone + 'static>(
+        &mut self,
+        name: &str,
+        spec: N,
+        pool: impl FnOnce() -> Box<dyn Pool<E>>,
+    ) -> NodeId {
+        let pools = &mut self.pools;
+        let kind = *self.kinds.entry(TypeId::of::<N>()).or_insert_with(|| {
+            pools.push(pool());
+            pools.len() as u32 - 1
+        });
+        let local = self.pools[kind as usize].add(Box::new(spec));
+        self.core.state_mut().add(Rng::new(self.seed, name), kind, local)
+    }
+
+    /// Looks at, or changes, the state between events.
+    pub fn with<T>(&self, look: impl FnOnce(&mut State<E>) -> T) -> T {
+        look(&mut self.core.state_mut())
+    }
+
+    /// Shows every fact to `observer` from now on.
+    pub fn observe(&mut self, observer: Rc<RefCell<dyn Observer>>) {
+        self.core.state_mut().observer = Some(observer);
+    }
+
+    /// Shows every step to `tracer` from now on.
+    pub fn trace(&mut self, tracer: Rc<RefCell<dyn Tracer>>) {
+        self.core.state_mut().tracer = Some(tracer);
+    }
+
+    /// The digest of everything processed so far.
+    pub fn digest(&self) -> Digest {
+        self.core.state().digest
+    }
+
+    fn place(&self, node: NodeId) -> (usize, u32) {
+        let state = self.core.state();
+        let resident = &state.nodes[node.index()];
+        (resident.pool as usize, resident.local)
+    }
+
+    /// Starts a node that is down: it is made afresh and its boot task runs.
+    pub fn boot(&mut self, node: NodeId) {
+        let (pool, local) = self.place(node);
+        self.core.state_mut().nodes[node.index()].status = Status::Up;
+        self.pools[pool].boot(&self.core, node, local);
+    }
+
+    /// Stops a node: its tasks and its volatile state are gone. The engine holds no borrow meanwhile.
+    pub fn crash(&mut self, node: NodeId) {
+        let (pool, local) = self.place(node);
+        self.core.state_mut().abandon(node);
+        self.pools[pool].crash(node, local);
+    }
+
+    /// Freezes a node: what happens to it waits for [`Sim::resume`].
+    pub fn pause(&mut self, node: NodeId) {
+        self.core.state_mut().nodes[node.index()].status = Status::Paused;
+    }
+
+    /// Lets a frozen node go on.
+    pub fn resume(&mut self, node: NodeId) {
+        self.core.state_mut().resume(node);
+    }
+
+    /// Runs until `end` (inclusive), or until `events` events were processed in all.
+    pub fn run(&mut self, end: Time, events: u64) -> Halt {
+        let mut instant = self.core.state().now();
+        loop {
+            let mut state = self.core.state_mut();
+            if state.counts.events >= events {
+                return Halt::Events;
+            }
+            let Some(action) = state.next(end) else {
+                if end < Time::MAX {
+                    state.set_now(end);
+                }
+                return Halt::Done;
+            };
+            let now = state.now();
+            drop(state);
+            self.act(action);
+            if now != instant {
+                (instant, self.steps) = (now, 0);
+            }
+            self.steps += 1;
+            if self.steps > Self::STEPS_MAX {
+                return self.stuck(instant);
+            }
+        }
+    }
+
+    #[inline]
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Nothing => {}
+            Action::Deliver { pool, local, index } => {
+                self.pools[pool as usize].deliver(&self.core, local, index);
+            }
+            Action::Poll { pool, task } => self.pools[pool as usize].poll(task.slot),
+            Action::Control(control) => E::control(self, control),
+        }
+    }
+
+    /// Time stands still: goes on for a few events to see who keeps it.
+    #[cold]
+    fn stuck(&mut self, instant: Time) -> Halt {
+        let mut culprits = Vec::new();
+        for _ in 0..1_000 {
+            let Some(action) = self.core.state_mut().next(instant) else { break };
+            let node = match action {
+                Action::Deliver { index, .. } => Some(self.core.state().target(index)),
+                Action::Poll { task, .. } => Some(task.node),
+                Action::Control(_) | Action::Nothing => None,
+            };
+            culprits.extend(node.filter(|node| !culprits.contains(node)));
+            self.act(action);
+        }
+        Halt::Stuck(instant, culprits)
+    }
+}

@@ -1,0 +1,61 @@
+//! Names while a scenario is read: addresses become integers, and an unknown one is an error at its place.
+//!
+//! Which nodes there are is known before their descriptions are read, so `target: "ordrs"` fails
+//! right there, with the nearest name. The table lives in the thread for the duration of one load.
+
+use std::cell::RefCell;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use crate::engine::{Lexicon, Name, NodeId};
+
+#[derive(Default)]
+struct Table {
+    nodes: Vec<String>,
+    lexicon: Lexicon,
+}
+
+thread_local! {
+    static TABLE: RefCell<Table> = RefCell::default();
+}
+
+/// Reads with these nodes known; returns what was read and the spelling of every name that was met.
+pub fn scope<T>(nodes: Vec<String>, read: impl FnOnce() -> T) -> (T, Lexicon) {
+    TABLE.set(Table { nodes, lexicon: Lexicon::default() });
+    let value = read();
+    (value, TABLE.take().lexicon)
+}
+
+impl<'de> Deserialize<'de> for NodeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NodeId, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        TABLE.with_borrow(|table| match table.nodes.iter().position(|known| *known == name) {
+            Some(index) => Ok(NodeId(index as u32)),
+            None => Err(D::Error::custom(unknown(&name, &table.nodes))),
+        })
+    }
+}
+
+fn unknown(name: &str, nodes: &[String]) -> String {
+    let known: Vec<&str> = nodes.iter().map(String::as_str).collect();
+    let advice = match super::diagnose::nearest(name, &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the nodes are {}", known.join(", ")),
+    };
+    format!("no node is called `{name}`: {advice}")
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Err(D::Error::custom("a name cannot be empty"));
+        }
+        TABLE.with_borrow_mut(|table| table.lexicon.intern(&text)).map_err(|other| {
+            D::Error::custom(format!(
+                "`{text}` and `{other}` have the same hash; rename one of them"
+            ))
+        })
+    }
+}

@@ -1,0 +1,278 @@
+//! A machine: workers, and a queue in front of them.
+//!
+//! `cx.work(cost)` occupies one worker for the cost and queues while none is free. The completion of
+//! a job belongs to the machine, not to the task that asked for it: work that nobody waits for any
+//! more still costs. A pause stops the clock of every running job, a slow-down stretches what is
+//! left of it.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+
+use super::{Cx, JOB, World};
+use crate::engine::{self, Due, Factor, Fault, Msg, NodeId, Span, State, Time, WaitId};
+
+/// In which order queued work is taken up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Discipline {
+    /// First in, first out.
+    #[default]
+    Fifo,
+    /// Last in, first out: under overload some are served fast and the rest not at all.
+    Lifo,
+}
+
+/// The machine of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MachineSpec {
+    /// How many jobs run at once, for example threads or processors. Default: without limit.
+    pub workers: Option<u32>,
+    /// How many jobs may wait for a worker; more are refused as overloaded. Default: without limit.
+    pub queue_max: Option<u32>,
+    /// In which order queued jobs are taken up. Default: `Fifo`.
+    pub discipline: Discipline,
+}
+
+/// How a machine was used, up to now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MachineUse {
+    /// Jobs finished.
+    pub jobs: u64,
+    /// Jobs refused because the queue was full.
+    pub refused: u64,
+    /// Worker time spent, in nanoseconds.
+    pub busy: u64,
+    /// Integral of the queue's length over time, in job nanoseconds.
+    pub queued: u64,
+    /// The longest queue.
+    pub queue_peak: u32,
+    /// Workers occupied now.
+    pub working: u32,
+    /// Jobs queued now.
+    pub waiting: u32,
+}
+
+struct Machine {
+    spec: MachineSpec,
+    speed: Factor,
+    paused: bool,
+    queue: VecDeque<u32>,
+    usage: MachineUse,
+    /// When the integrals were last brought up to date.
+    seen: Time,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Free,
+    Queued,
+    /// Ends when the alarm with this sequence number falls due.
+    Running {
+        ends: Time,
+        sequence: u64,
+    },
+    /// Of a paused machine.
+    Held,
+}
+
+struct Job {
+    node: NodeId,
+    wait: WaitId,
+    phase: Phase,
+    /// What is left to do, at full speed; of a running job, what was left when it last started.
+    left: Span,
+}
+
+/// All machines, and the jobs on them.
+#[derive(Default)]
+pub(crate) struct Machines {
+    machines: Vec<Machine>,
+    jobs: Vec<Job>,
+    free: Vec<u32>,
+}
+
+impl Machine {
+    #[inline]
+    fn advance(&mut self, now: Time) {
+        let span = (now - self.seen).0;
+        self.usage.busy += span * u64::from(self.usage.working) * u64::from(!self.paused);
+        self.usage.queued += span * u64::from(self.usage.waiting);
+        self.seen = now;
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.spec.workers.is_none_or(|workers| self.usage.working < workers)
+    }
+
+    fn pick(&mut self) -> Option<u32> {
+        let job = match self.spec.discipline {
+            Discipline::Fifo => self.queue.pop_front(),
+            Discipline::Lifo => self.queue.pop_back(),
+        };
+        self.usage.waiting -= u32::from(job.is_some());
+        job
+    }
+}
+
+impl Machines {
+    pub fn admit(&mut self, spec: MachineSpec) {
+        self.machines.push(Machine {
+            spec,
+            speed: Factor::ONE,
+            paused: false,
+            queue: VecDeque::new(),
+            usage: MachineUse::default(),
+            seen: Time(0),
+        });
+    }
+
+    pub fn usage(&self, node: NodeId, now: Time) -> MachineUse {
+        let machine = &self.machines[node.index()];
+        let (mut usage, span) = (machine.usage, (now - machine.seen).0);
+        usage.busy += span * u64::from(usage.working) * u64::from(!machine.paused);
+        usage.queued += span * u64::from(usage.waiting);
+        usage
+    }
+
+    #[inline]
+    fn open(&mut self, job: Job) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.jobs[index as usize] = job;
+            return index;
+        }
+        self.jobs.push(job);
+        self.jobs.len() as u32 - 1
+    }
+
+    #[inline]
+    fn close(&mut self, index: u32) {
+        self.jobs[index as usize].phase = Phase::Free;
+        self.free.push(index);
+    }
+
+    fn jobs_of(&self, node: NodeId) -> Vec<u32> {
+        let mine = |job: &Job| job.node == node && !matches!(job.phase, Phase::Free);
+        (0..self.jobs.len() as u32).filter(|&index| mine(&self.jobs[index as usize])).collect()
+    }
+}
+
+/// Puts a job on a node's machine; the wait is settled when it is finished or refused.
+#[inline]
+fn submit(state: &mut State<World>, node: NodeId, wait: WaitId, cost: Span) {
+    let now = state.now();
+    let machines = &mut state.env.machines;
+    let machine = &mut machines.machines[node.index()];
+    machine.advance(now);
+    if machine.has_room() {
+        machine.usage.working += 1;
+        let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
+        start(state, job);
+    } else if machine.spec.queue_max.is_none_or(|max| machine.usage.waiting < max) {
+        machine.usage.waiting += 1;
+        machine.usage.queue_peak = machine.usage.queue_peak.max(machine.usage.waiting);
+        let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
+        machines.machines[node.index()].queue.push_back(job);
+    } else {
+        machine.usage.refused += 1;
+        state.settle(wait, Err(Fault::Overloaded));
+    }
+}
+
+/// Lets a job run on the worker that it has.
+#[inline]
+fn start(state: &mut State<World>, index: u32) {
+    let now = state.now();
+    let machines = &mut state.env.machines;
+    let job = &mut machines.jobs[index as usize];
+    let machine = &machines.machines[job.node.index()];
+    if machine.paused {
+        job.phase = Phase::Held;
+        return;
+    }
+    let ends = now + machine.speed.of(job.left);
+    let sequence = state.set_alarm(ends, index << 1 | JOB);
+    state.env.machines.jobs[index as usize].phase = Phase::Running { ends, sequence };
+}
+
+/// The alarm of a job: it is finished, unless it was moved or its machine crashed.
+#[inline]
+pub(crate) fn finished(state: &mut State<World>, index: u32, alarm: u64) -> Due {
+    let now = state.now();
+    let machines = &mut state.env.machines;
+    let job = &machines.jobs[index as usize];
+    match job.phase {
+        Phase::Running { sequence, .. } if sequence == alarm => {}
+        _ => return Due::Nothing,
+    }
+    let (wait, node) = (job.wait, job.node);
+    machines.close(index);
+    let machine = &mut machines.machines[node.index()];
+    machine.advance(now);
+    machine.usage.jobs += 1;
+    match machine.pick() {
+        Some(next) => start(state, next),
+        None => machine.usage.working -= 1,
+    }
+    state.settle(wait, Ok(Msg::Done { value: 0 }))
+}
+
+/// Takes the running jobs of a machine off their workers, noting what is left of each.
+fn hold(state: &mut State<World>, node: NodeId) -> Vec<u32> {
+    let now = state.now();
+    let machines = &mut state.env.machines;
+    let speed = machines.machines[node.index()].speed;
+    machines.machines[node.index()].advance(now);
+    let mut held = machines.jobs_of(node);
+    held.retain(|&index| match machines.jobs[index as usize].phase {
+        Phase::Running { ends, .. } => {
+            let job = &mut machines.jobs[index as usize];
+            (job.left, job.phase) = (speed.inverse_of(ends - now), Phase::Held);
+            true
+        }
+        Phase::Held => true,
+        Phase::Free | Phase::Queued => false,
+    });
+    held
+}
+
+/// Stops the clock of every job on a node's machine, or lets it go on.
+pub(crate) fn set_paused(state: &mut State<World>, node: NodeId, paused: bool) {
+    let held = hold(state, node);
+    state.env.machines.machines[node.index()].paused = paused;
+    held.into_iter().for_each(|job| start(state, job));
+}
+
+/// Makes a node's machine take `factor` times as long as at full speed.
+pub(crate) fn set_speed(state: &mut State<World>, node: NodeId, factor: Factor) {
+    let held = hold(state, node);
+    state.env.machines.machines[node.index()].speed = factor;
+    held.into_iter().for_each(|job| start(state, job));
+}
+
+/// The node crashed: its jobs are gone.
+pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
+    let now = state.now();
+    let machines = &mut state.env.machines;
+    for index in machines.jobs_of(node) {
+        machines.close(index);
+    }
+    let machine = &mut machines.machines[node.index()];
+    machine.advance(now);
+    machine.queue.clear();
+    (machine.usage.working, machine.usage.waiting) = (0, 0);
+}
+
+impl engine::Cx<World> {
+    /// Occupies one worker of this node's machine for `cost`, after queueing for it if none is free.
+    ///
+    /// # Errors
+    /// [`Fault::Overloaded`] at once if the queue is full.
+    #[inline]
+    pub async fn work(self: &Cx, cost: Span) -> Result<(), Fault> {
+        let me = self.me();
+        self.wait(|state, wait| submit(state, me, wait, cost)).await.map(|_| ())
+    }
+}

@@ -1,0 +1,140 @@
+//! What surrounds the nodes: network, machines, disks, and the faults that befall them.
+//!
+//! The world is the engine's [`Environment`]. It decides how long a packet travels and whether it
+//! arrives, when a machine has finished a job, and what of a disk survives a crash. Faults change
+//! the world, never a node's memory: a crash takes a node's volatile state because the node is made
+//! afresh, not because somebody clears it.
+
+mod disk;
+mod fault;
+mod machine;
+mod network;
+mod node;
+
+pub use disk::{Disk, DiskSpec, DiskUse, Entry};
+pub(crate) use fault::schedule;
+pub use fault::{FaultSpec, Injection, Targets};
+pub use machine::{Discipline, MachineSpec, MachineUse};
+pub use network::{LinkSpec, NetworkSpec, Transport, ZoneSpec};
+pub use node::{Node, add};
+
+use crate::engine::{
+    self, Due, Environment, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time, Verdict,
+    name_hash,
+};
+use disk::Drive;
+use fault::Injections;
+use machine::Machines;
+use network::Network;
+
+/// What a task of a node may do: the engine's verbs, `work` and `disk`.
+pub type Cx = engine::Cx<World>;
+/// A run in this world.
+pub type Sim = engine::Sim<World>;
+
+/// Facts that the world itself records.
+pub mod facts {
+    use crate::engine::Name;
+
+    /// A fault begins; the key is its place in the scenario.
+    pub const FAULT_BEGINS: Name = Name::of("fault.begins");
+    /// A fault ends; the key is its place in the scenario.
+    pub const FAULT_ENDS: Name = Name::of("fault.ends");
+    /// A node crashed.
+    pub const CRASHED: Name = Name::of("node.crashed");
+    /// A node started again.
+    pub const RESTARTED: Name = Name::of("node.restarted");
+    /// A row of a transaction became durable: the key is the row's, the value what was added to its
+    /// balance (two's complement) or the value set; the kind of fact is the row's table.
+    pub const NAMES: [&str; 4] = ["fault.begins", "fault.ends", "node.crashed", "node.restarted"];
+}
+
+/// What surrounds the nodes of a run.
+pub struct World {
+    pub(crate) network: Network,
+    pub(crate) machines: Machines,
+    pub(crate) drives: Vec<Drive>,
+    pub(crate) injections: Injections,
+    /// Hash of each node's name: the root of the names of its links' streams.
+    hashes: Vec<u64>,
+    seed: u64,
+}
+
+/// Alarms carry what they are about in the lowest bit.
+const JOB: u32 = 0;
+const SYNC: u32 = 1;
+
+impl World {
+    /// A world without nodes.
+    pub fn new(seed: u64, network: NetworkSpec) -> World {
+        World {
+            network: Network::new(seed, network),
+            machines: Machines::default(),
+            drives: Vec::new(),
+            injections: Injections::default(),
+            hashes: Vec::new(),
+            seed,
+        }
+    }
+
+    /// Makes room for the next node.
+    fn admit(&mut self, name: &str, machine: MachineSpec, disk: DiskSpec) {
+        let hash = name_hash(name);
+        self.hashes.push(hash);
+        self.network.admit(hash);
+        self.machines.admit(machine);
+        self.drives.push(Drive::new(disk, Rng::new(self.seed, &format!("{name}/disk"))));
+    }
+
+    /// How a node's machine was used so far.
+    pub fn machine_use(&self, node: NodeId, now: Time) -> MachineUse {
+        self.machines.usage(node, now)
+    }
+
+    /// How a node's disk was used so far.
+    pub fn disk_use(&self, node: NodeId) -> DiskUse {
+        self.drives[node.index()].usage
+    }
+
+    /// Should this operation of this node fail, as a fault has it?
+    fn errs(&mut self, node: NodeId, verb: Name) -> bool {
+        self.injections.errs(node, verb)
+    }
+}
+
+impl Environment for World {
+    #[inline]
+    fn route(&mut self, packet: &Packet, now: Time) -> Verdict {
+        self.network.route(packet, now)
+    }
+
+    fn knock(&mut self, packet: &Packet, _: Time) -> Option<(Fault, Span)> {
+        self.network.knock(packet)
+    }
+
+    #[inline]
+    fn alarm(state: &mut State<World>, alarm: u32, sequence: u64) -> Due {
+        match alarm & 1 {
+            JOB => machine::finished(state, alarm >> 1, sequence),
+            _ => disk::synced(state, NodeId(alarm >> 1), sequence),
+        }
+    }
+
+    fn control(sim: &mut Sim, control: u32) {
+        fault::turn(sim, control);
+    }
+}
+
+impl engine::Cx<World> {
+    /// Does a fault of the scenario make this operation fail here and now? Draws from the fault's
+    /// own stream, and only while such a fault is on.
+    pub fn errs(&self, verb: Name) -> bool {
+        let me = self.me();
+        self.with(|state| state.env.errs(me, verb))
+    }
+}
+
+/// Records a fact of the world itself.
+fn note(state: &mut State<World>, node: NodeId, what: Name, key: u64) {
+    state.note(node, Root::NONE, what, key, 0);
+}

@@ -1,0 +1,255 @@
+//! The network: how long a packet travels, and whether it arrives at all.
+//!
+//! Every ordered pair of nodes that speak has a link with a random stream of its own, made when it
+//! is first used. A stream delivers in order, and a loss shows as the delay of a retransmission, as
+//! with TCP; datagrams are simply lost. While a partition lasts, a stream keeps trying, doubling
+//! its timeout, until it gives up and the connection breaks.
+
+use serde::Deserialize;
+
+use super::fault::Weather;
+use crate::engine::{Dist, Fault, NodeId, Packet, Ratio, Rng, Span, Time, Verdict, name_hash};
+
+/// What carries messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Transport {
+    /// In order, one connection for each pair of nodes; losses are retransmitted, a node that is
+    /// down refuses the connection, a crash resets it.
+    #[default]
+    Stream,
+    /// Each message for itself: lost ones are lost, later ones may overtake, nobody is told.
+    Datagram,
+}
+
+/// The network of a scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkSpec {
+    /// One-way latency of a message. Default: `"250us"`, two hosts in one data centre.
+    pub latency: Dist,
+    /// What carries messages. Default: `Stream`.
+    pub transport: Transport,
+    /// How often a packet is lost. Default: never.
+    pub loss: Ratio,
+    /// First retransmission timeout of a stream; it doubles with each try. Default: `"200ms"`, the
+    /// least that Linux uses.
+    pub retransmit: Span,
+    /// After how long without success a stream gives up and the connection breaks. Default: `"15s"`.
+    pub give_up: Span,
+    /// Nodes by zone; a node may be in one zone at most. Default: all in one place.
+    pub zones: Vec<ZoneSpec>,
+    /// Latency between nodes of different zones. Default: as within a zone.
+    pub between_zones: Option<Dist>,
+    /// Pairs of nodes that differ from the rest; the last that fits counts. Default: none.
+    pub links: Vec<LinkSpec>,
+}
+
+impl Default for NetworkSpec {
+    fn default() -> NetworkSpec {
+        NetworkSpec {
+            latency: Dist::constant(Span(250 * Span::MICROSECOND.0)),
+            transport: Transport::default(),
+            loss: Ratio::default(),
+            retransmit: Span(200 * Span::MILLISECOND.0),
+            give_up: Span(15 * Span::SECOND.0),
+            zones: Vec::new(),
+            between_zones: None,
+            links: Vec::new(),
+        }
+    }
+}
+
+impl NetworkSpec {
+    /// A network without latency or loss, for models that bring delays of their own.
+    pub fn ideal() -> NetworkSpec {
+        NetworkSpec { latency: Dist::constant(Span::ZERO), ..NetworkSpec::default() }
+    }
+}
+
+/// A zone: nodes close to one another.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneSpec {
+    /// What it is called.
+    pub name: String,
+    /// The nodes in it.
+    pub nodes: Vec<NodeId>,
+}
+
+/// A pair of nodes that differs from the rest of the network, in both directions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSpec {
+    /// One end.
+    pub from: NodeId,
+    /// The other end.
+    pub to: NodeId,
+    /// One-way latency. Default: as the network or the zones have it.
+    #[serde(default)]
+    pub latency: Option<Dist>,
+    /// How often a packet is lost. Default: as the network has it.
+    #[serde(default)]
+    pub loss: Option<Ratio>,
+    /// What carries messages. Default: as the network has it.
+    #[serde(default)]
+    pub transport: Option<Transport>,
+}
+
+struct Link {
+    latency: Dist,
+    loss: Ratio,
+    transport: Transport,
+    rng: Rng,
+    /// A stream delivers nothing before this.
+    last_arrival: Time,
+}
+
+/// The network of a run.
+pub(crate) struct Network {
+    spec: NetworkSpec,
+    seed: u64,
+    hashes: Vec<u64>,
+    zones: Vec<Option<u32>>,
+    links: Vec<Link>,
+    /// For each sender its links, ordered by receiver.
+    outgoing: Vec<Vec<(NodeId, u32)>>,
+    /// Nothing can delay or lose a packet.
+    ideal: bool,
+    /// Hosts that are off, so that nobody even refuses a connection; a count for each node.
+    dark: Vec<u32>,
+    pub weather: Weather,
+}
+
+impl Network {
+    pub fn new(seed: u64, spec: NetworkSpec) -> Network {
+        let ideal = spec.latency.as_constant() == Some(Span::ZERO)
+            && spec.loss.is_zero()
+            && spec.links.is_empty()
+            && spec.between_zones.is_none();
+        Network {
+            spec,
+            seed,
+            hashes: Vec::new(),
+            zones: Vec::new(),
+            links: Vec::new(),
+            outgoing: Vec::new(),
+            ideal,
+            dark: Vec::new(),
+            weather: Weather::default(),
+        }
+    }
+
+    pub fn admit(&mut self, hash: u64) {
+        let node = NodeId(self.hashes.len() as u32);
+        self.hashes.push(hash);
+        self.outgoing.push(Vec::new());
+        self.dark.push(0);
+        let zone = self.spec.zones.iter().position(|zone| zone.nodes.contains(&node));
+        self.zones.push(zone.map(|index| index as u32));
+    }
+
+    /// Turns a node's host off, so that it is silent instead of refusing, or on again.
+    pub fn set_dark(&mut self, node: NodeId, dark: bool) {
+        let count = &mut self.dark[node.index()];
+        *count = if dark { *count + 1 } else { count.saturating_sub(1) };
+        self.weather.set_dark(self.dark.iter().any(|&count| count > 0));
+    }
+
+    #[inline]
+    pub fn route(&mut self, packet: &Packet, now: Time) -> Verdict {
+        if self.ideal && self.weather.is_calm() {
+            return Verdict::Deliver(Span::ZERO);
+        }
+        if packet.from == packet.to {
+            return Verdict::Deliver(Span::ZERO);
+        }
+        let index = self.link(packet.from, packet.to);
+        let link = &mut self.links[index as usize];
+        let mut delay = link.latency.sample(&mut link.rng);
+        let mut lost = link.rng.chance(link.loss);
+        if !self.weather.is_calm() {
+            if self.dark[packet.from.index()] > 0 {
+                return Verdict::Drop("host down");
+            }
+            match self.weather.judge(packet.from, packet.to) {
+                Some((added, drop)) => (delay, lost) = (delay + added, lost | drop),
+                None => return self.blocked(index, packet, now),
+            }
+        }
+        if link.transport == Transport::Datagram {
+            return if lost { Verdict::Drop("lost") } else { Verdict::Deliver(delay) };
+        }
+        if lost {
+            return self.again(packet, now);
+        }
+        let arrival = (now + delay).max(link.last_arrival);
+        link.last_arrival = arrival;
+        Verdict::Deliver(arrival - now)
+    }
+
+    fn blocked(&self, link: u32, packet: &Packet, now: Time) -> Verdict {
+        match self.links[link as usize].transport {
+            Transport::Datagram => Verdict::Drop("partitioned"),
+            Transport::Stream => self.again(packet, now),
+        }
+    }
+
+    /// A stream tries again after its timeout, or gives up.
+    fn again(&self, packet: &Packet, now: Time) -> Verdict {
+        let timeout = self.spec.retransmit * (1 << packet.attempt.min(20));
+        let spent = now + timeout - packet.sent;
+        if spent > self.spec.give_up {
+            return Verdict::Refuse(Fault::Reset, timeout);
+        }
+        Verdict::Resend(timeout)
+    }
+
+    /// Somebody speaks to a node that is down: a stream is refused, unless the host itself is off.
+    pub fn knock(&mut self, packet: &Packet) -> Option<(Fault, Span)> {
+        let back = self.link(packet.to, packet.from);
+        let link = &mut self.links[back as usize];
+        let silent = link.transport == Transport::Datagram || self.dark[packet.to.index()] > 0;
+        (!silent).then(|| (Fault::Unreachable, link.latency.sample(&mut link.rng)))
+    }
+
+    #[inline]
+    fn link(&mut self, from: NodeId, to: NodeId) -> u32 {
+        let known = &self.outgoing[from.index()];
+        match known.binary_search_by_key(&to, |(to, _)| *to) {
+            Ok(place) => known[place].1,
+            Err(place) => self.open(from, to, place),
+        }
+    }
+
+    #[cold]
+    fn open(&mut self, from: NodeId, to: NodeId, place: usize) -> u32 {
+        let spec = &self.spec;
+        let pair = |link: &&LinkSpec| {
+            (link.from, link.to) == (from, to) || (link.to, link.from) == (from, to)
+        };
+        let special = |pick: fn(&LinkSpec) -> bool| {
+            spec.links.iter().rev().filter(pair).find(|link| pick(link))
+        };
+        let zone = |node: NodeId| self.zones[node.index()];
+        let crosses = zone(from) != zone(to);
+        let latency = special(|link| link.latency.is_some())
+            .and_then(|link| link.latency.clone())
+            .or_else(|| spec.between_zones.clone().filter(|_| crosses))
+            .unwrap_or_else(|| spec.latency.clone());
+        let loss = special(|link| link.loss.is_some()).and_then(|link| link.loss);
+        let transport = special(|link| link.transport.is_some()).and_then(|link| link.transport);
+        let ends = (self.hashes[from.index()], self.hashes[to.index()]);
+        let stream = ends.0.rotate_left(32) ^ ends.1.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.links.push(Link {
+            latency,
+            loss: loss.unwrap_or(spec.loss),
+            transport: transport.unwrap_or(spec.transport),
+            rng: Rng::from_hash(self.seed, stream ^ name_hash("link")),
+            last_arrival: Time(0),
+        });
+        let index = self.links.len() as u32 - 1;
+        self.outgoing[from.index()].insert(place, (to, index));
+        index
+    }
+}

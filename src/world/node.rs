@@ -1,0 +1,44 @@
+//! A node is an async function from a request to a reply.
+
+use super::{Cx, DiskSpec, MachineSpec, Sim};
+use crate::engine::{Msg, NodeId, Reply, pool};
+
+/// A node is an async function from a request to a reply.
+///
+/// Its fields are its configuration, and volatile state in `Cell`s. It is cloned from the scenario
+/// at every start, so a crash loses the volatile state by construction; what must survive goes to
+/// [`Cx::disk`].
+#[expect(async_fn_in_trait, reason = "single-threaded by design: no `Send` bound is wanted")]
+pub trait Node: Clone + 'static {
+    /// Runs when the node starts, and again after every restart. Background loops live here.
+    async fn boot(&self, _cx: &Cx) {}
+
+    /// Serves one request, concurrently with the others: state lives in `Cell`s of `self`.
+    async fn handle(&self, cx: &Cx, request: Msg) -> Reply;
+
+    /// The machine that it runs on. Default: as many workers as there is work.
+    fn machine(&self) -> MachineSpec {
+        MachineSpec::default()
+    }
+
+    /// The disk that it writes to. Default: [`DiskSpec::default`].
+    fn disk(&self) -> DiskSpec {
+        DiskSpec::default()
+    }
+}
+
+/// Adds a node that is down until [`Sim::boot`]. Its random streams are named after it, so they do
+/// not depend on what else there is.
+pub fn add<N: Node>(sim: &mut Sim, name: &str, node: N) -> NodeId {
+    let (machine, disk) = (node.machine(), node.disk());
+    sim.with(|state| state.env.admit(name, machine, disk));
+    sim.add(name, node, || {
+        pool(
+            |node: std::rc::Rc<N>, cx: Cx| Box::pin(async move { node.boot(&cx).await }),
+            |node: std::rc::Rc<N>, cx: Cx, msg: Msg| async move {
+                let reply = node.handle(&cx, msg).await;
+                cx.reply(reply);
+            },
+        )
+    })
+}
