@@ -53,6 +53,11 @@ impl Lexicon {
         if known == text { Ok(name) } else { Err(known.clone()) }
     }
 
+    /// Takes in what another lexicon knows.
+    pub fn extend(&mut self, other: Lexicon) {
+        self.spellings.extend(other.spellings);
+    }
+
     /// How `name` is spelt; `?` if it was never interned.
     pub fn spelling(&self, name: Name) -> &str {
         self.spellings.get(&name).map_or("?", String::as_str)

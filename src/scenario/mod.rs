@@ -1,7 +1,252 @@
-//! scenario
-pub mod names;
-pub mod diagnose {
-    pub fn nearest<'a>(_: &str, _: &[&'a str]) -> Option<&'a str> {
-        None
+//! A scenario: a system, its load, its faults and what is expected of it, in one file.
+//!
+//! The file describes a base and variants of it; loading resolves names, applies each variant's
+//! changes, and checks what types cannot say. What comes out is plain data that a run is a function
+//! of, together with a seed.
+
+pub mod diagnose;
+mod load;
+mod mismatch;
+mod mistakes;
+mod names;
+mod set;
+pub mod source;
+pub mod spans;
+mod syntax;
+mod tokens;
+mod translate;
+
+use serde::Deserialize;
+
+use crate::engine::{Lexicon, Name, NodeId, Ratio, Rate, Span, Time};
+use crate::patterns::Spec;
+use crate::world::{FaultSpec, NetworkSpec};
+pub use load::{Variation, load};
+
+/// The phases of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phases {
+    /// Requests that begin before this has passed are not measured. Default: found from the runs
+    /// themselves, by MSER-5 on the latency.
+    #[serde(default)]
+    pub warmup: Option<Span>,
+    /// How long clients make requests, the warm-up included.
+    pub load: Span,
+    /// How long the system then has, without load and without faults, to come to rest. Default: 0.
+    #[serde(default)]
+    pub quiet: Span,
+}
+
+impl Phases {
+    /// When load and faults end.
+    pub fn quiet_from(&self) -> Time {
+        Time(0) + self.load
     }
+
+    /// When the run ends.
+    pub fn end(&self) -> Time {
+        self.quiet_from() + self.quiet
+    }
+}
+
+/// What things cost, for the report's money; amounts in `currency`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// What the amounts are in. Default: `"USD"`.
+    #[serde(default = "Prices::currency")]
+    pub currency: String,
+    /// One node for one hour, idle or not; clients cost nothing.
+    #[serde(default)]
+    pub node_hour: f64,
+    /// A worker at work for one hour. Default: 0.
+    #[serde(default)]
+    pub cpu_hour: f64,
+    /// A gibibyte sent over the network. Default: 0.
+    #[serde(default)]
+    pub gibibyte: f64,
+    /// A million entries written to disks. Default: 0.
+    #[serde(default)]
+    pub million_writes: f64,
+}
+
+impl Prices {
+    fn currency() -> String {
+        "USD".to_owned()
+    }
+}
+
+/// An account of a store, as invariants name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRef {
+    /// The store.
+    pub store: NodeId,
+    /// The account in it.
+    pub account: Name,
+}
+
+/// Something that must hold in every run, checked while it runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Invariant {
+    /// When the system has come to rest, each business operation has given to all of these accounts
+    /// or to none of them: nothing is half applied.
+    Atomic {
+        /// One account for each part of the operation.
+        accounts: Vec<AccountRef>,
+    },
+    /// Each business operation has given to each of these accounts once or not at all, and has
+    /// taken back no more than it gave: no double charge, no double refund. Checked at every change.
+    Once {
+        /// The accounts that operations give to.
+        accounts: Vec<AccountRef>,
+    },
+    /// The sum over these accounts never changes: nothing appears or vanishes. Checked whenever
+    /// time moves on.
+    Conserved {
+        /// The accounts between which it moves.
+        accounts: Vec<AccountRef>,
+    },
+    /// When the system has come to rest, what clients were told is so: every operation reported as
+    /// a success has given to all of these accounts, every one reported as certainly failed to none.
+    Truthful {
+        /// One account for each part of the operation.
+        accounts: Vec<AccountRef>,
+    },
+    /// When the system has come to rest, no saga of this coordinator is left without an end.
+    Settled {
+        /// The coordinator.
+        node: NodeId,
+    },
+}
+
+/// A bound on a metric, which the mean over all runs must keep.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Which metric, by its id; `list metrics` names them.
+    pub metric: String,
+    /// At least this. Default: no lower bound.
+    #[serde(default)]
+    pub min: Option<Value>,
+    /// At most this. Default: no upper bound.
+    #[serde(default)]
+    pub max: Option<Value>,
+    /// For which variant. Default: for every one.
+    #[serde(default)]
+    pub variant: Option<String>,
+}
+
+/// A value with or without a unit: `"250ms"`, `"99.9 %"`, `"200/s"`, `12`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Value {
+    /// A time span.
+    Time(Span),
+    /// A share.
+    Share(f64),
+    /// A rate, per second.
+    Rate(f64),
+    /// A number.
+    Number(f64),
+}
+
+impl Value {
+    /// In base units: seconds, shares of one, per second.
+    pub fn base(self) -> f64 {
+        match self {
+            Value::Time(span) => span.as_seconds(),
+            Value::Share(value) | Value::Rate(value) | Value::Number(value) => value,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Value;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number, or text such as \"250ms\", \"99.9 %\" or \"200/s\"")
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(Value::Number(value as f64))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(Value::Number(value as f64))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(Value::Number(value))
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+                if text.contains('%') {
+                    let ratio: Ratio = text.parse().map_err(E::custom)?;
+                    return Ok(Value::Share(ratio.as_f64()));
+                }
+                if text.contains('/') {
+                    let rate: Rate = text.parse().map_err(E::custom)?;
+                    return Ok(Value::Rate(rate.per_second()));
+                }
+                let span: Span = text.parse().map_err(E::custom)?;
+                Ok(Value::Time(span))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A scenario with every name resolved.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its stem: `saga_failure`.
+    pub name: String,
+    /// The path it was read from, as given.
+    pub path: String,
+    /// A short title.
+    pub title: String,
+    /// What it is about.
+    pub about: String,
+    /// The seed of the first run.
+    pub seed: u64,
+    /// How many events a run may take.
+    pub events_max: u64,
+    /// The phases of a run.
+    pub phases: Phases,
+    /// What things cost; `None` if the scenario does not say.
+    pub prices: Option<Prices>,
+    /// Every node that any variant has, by id.
+    pub names: Vec<String>,
+    /// How every other name is spelt.
+    pub lexicon: Lexicon,
+    /// What must hold.
+    pub invariants: Vec<(String, Invariant)>,
+    /// What is expected.
+    pub expect: Vec<Expectation>,
+    /// The variants, the baseline first.
+    pub variants: Vec<Variant>,
+}
+
+impl Scenario {
+    /// The name of a node.
+    pub fn node(&self, id: NodeId) -> &str {
+        self.names.get(id.index()).map_or("?", String::as_str)
+    }
+}
+
+/// One design of a scenario.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// What it is called.
+    pub name: String,
+    /// What it is, as a sentence.
+    pub about: String,
+    /// Its nodes, by id; `None` for those that only other variants have.
+    pub nodes: Vec<Option<Spec>>,
+    /// Its network.
+    pub network: NetworkSpec,
+    /// What befalls it, by name.
+    pub faults: Vec<(String, FaultSpec)>,
+    /// The invariants that it is there to violate.
+    pub breaks: Vec<String>,
 }

@@ -38,10 +38,9 @@ impl<'de> Deserialize<'de> for NodeId {
 }
 
 fn unknown(name: &str, nodes: &[String]) -> String {
-    let known: Vec<&str> = nodes.iter().map(String::as_str).collect();
-    let advice = match super::diagnose::nearest(name, &known) {
+    let advice = match super::diagnose::nearest(name, nodes.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the nodes are {}", known.join(", ")),
+        None => format!("the nodes are {}", nodes.join(", ")),
     };
     format!("no node is called `{name}`: {advice}")
 }

@@ -179,6 +179,18 @@ impl Disk<'_> {
         let _ = done.await;
     }
 
+    /// Lets the drive make everything appended so far durable, without waiting for it.
+    pub fn sync_later(&self) {
+        let me = self.cx.me();
+        self.cx.with(|state| {
+            let drive = &mut state.env.drives[me.index()];
+            drive.waiting.push_back((drive.log.len(), WaitId::NONE));
+            if drive.target.is_none() {
+                start(state, me);
+            }
+        });
+    }
+
     /// Everything in the log, oldest first: what a restart finds is what had become durable.
     pub fn replay(&self) -> Vec<Entry> {
         let me = self.cx.me();

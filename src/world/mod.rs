@@ -16,7 +16,7 @@ pub(crate) use fault::schedule;
 pub use fault::{FaultSpec, Injection, Targets};
 pub use machine::{Discipline, MachineSpec, MachineUse};
 pub use network::{LinkSpec, NetworkSpec, Transport, ZoneSpec};
-pub use node::{Node, add};
+pub use node::{Edge, Node, add};
 
 use crate::engine::{
     self, Due, Environment, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time, Verdict,
@@ -58,6 +58,8 @@ pub struct World {
     /// Hash of each node's name: the root of the names of its links' streams.
     hashes: Vec<u64>,
     seed: u64,
+    /// From here on clients make no more requests.
+    load_ends: Time,
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -74,7 +76,13 @@ impl World {
             injections: Injections::default(),
             hashes: Vec::new(),
             seed,
+            load_ends: Time::MAX,
         }
+    }
+
+    /// From `end` on clients make no more requests.
+    pub fn end_load(&mut self, end: Time) {
+        self.load_ends = end;
     }
 
     /// Makes room for the next node.
@@ -131,6 +139,17 @@ impl engine::Cx<World> {
     pub fn errs(&self, verb: Name) -> bool {
         let me = self.me();
         self.with(|state| state.env.errs(me, verb))
+    }
+
+    /// May clients still make requests?
+    pub fn is_loading(&self) -> bool {
+        self.with(|state| state.now() < state.env.load_ends)
+    }
+
+    /// The hash of this node's name: the same whatever else there is.
+    pub fn name_hash(&self) -> u64 {
+        let me = self.me();
+        self.with(|state| state.env.hashes[me.index()])
     }
 }
 

@@ -25,6 +25,37 @@ pub trait Node: Clone + 'static {
     fn disk(&self) -> DiskSpec {
         DiskSpec::default()
     }
+
+    /// Whom it speaks to: the edges of the topology. Default: nobody.
+    fn edges(&self) -> Vec<Edge> {
+        Vec::new()
+    }
+
+    /// What is wrong with its configuration, for the loader: what types cannot say. Default: nothing.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+}
+
+/// One node speaks to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Edge {
+    /// To whom.
+    pub to: NodeId,
+    /// Does it wait for the answer?
+    pub is_synchronous: bool,
+}
+
+impl Edge {
+    /// It calls and waits for the answer.
+    pub fn call(to: NodeId) -> Edge {
+        Edge { to, is_synchronous: true }
+    }
+
+    /// It sends and goes on.
+    pub fn send(to: NodeId) -> Edge {
+        Edge { to, is_synchronous: false }
+    }
 }
 
 /// Adds a node that is down until [`Sim::boot`]. Its random streams are named after it, so they do

@@ -51,7 +51,8 @@ fn within(name: &str, field: &str, value: f64, [min, max]: [f64; 2]) -> Result<f
     if (min..=max).contains(&value) {
         return Ok(value);
     }
-    Err(format!("{name} needs a `{field}` from {min} to {max}, but {value} was given"))
+    let article = if field == "alpha" { "an" } else { "a" };
+    Err(format!("{name} needs {article} `{field}` from {min} to {max}, but {value} was given"))
 }
 
 /// Weights that can be chosen by.

@@ -90,7 +90,7 @@ impl Dist {
     }
 
     /// The mean in seconds; infinite for a heavy tail without one (`Pareto` up to `alpha: 1`).
-    /// Closed forms, except for `Truncated`, which is integrated to about four digits.
+    /// Closed forms, except for `Truncated`, which is integrated to at least four digits.
     pub fn mean(&self) -> f64 {
         self.moments().mean / 1e9
     }

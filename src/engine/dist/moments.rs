@@ -214,7 +214,8 @@ impl Bounds {
         dist.cdf_nanos(high) - dist.cdf_nanos(low)
     }
 
-    /// The moments of what lies within the bounds, to about four digits.
+    /// The moments of what lies within the bounds, to at least four digits where the distribution
+    /// is smooth.
     pub fn moments(self, dist: &Dist) -> Moments {
         let (low, high) = self.ends();
         let kept = self.kept(dist);

@@ -133,7 +133,7 @@ impl Sampler {
             }
             Sampler::Pareto { min, alpha, max, beyond } => {
                 let above = beyond + (1.0 - beyond) * rng.open_unit();
-                max.min(min * libm::pow(above, -1.0 / alpha))
+                max.min(min * libm::exp(-libm::log(above) / alpha))
             }
             Sampler::Mixture { chooser, parts } => return parts[chooser.choose(rng)].sample(rng),
             Sampler::HyperExponential { chooser, means } => means[chooser.choose(rng)] * rng.exp(),
@@ -194,7 +194,7 @@ fn quantile(points: &[Point], logarithmic: bool, at: f64) -> f64 {
     let (low, high) = (points[right - 1], points[right]);
     let share = (at - low.probability) / (high.probability - low.probability);
     if logarithmic {
-        low.nanos * libm::pow(high.nanos / low.nanos, share)
+        low.nanos * libm::exp(share * libm::log(high.nanos / low.nanos))
     } else {
         low.nanos + (high.nanos - low.nanos) * share
     }

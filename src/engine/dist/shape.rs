@@ -32,7 +32,8 @@ pub enum Shape {
         rate: Option<Rate>,
     },
 
-    /// The sum of `k` equal exponential stages, more regular than one: `Erlang(k: 3, mean: "10ms")`.
+    /// The sum of `k` equal exponential stages, more regular than one:
+    /// `Erlang(k: 3, mean: "10ms")`.
     Erlang {
         /// The number of stages, from 1 to 1 000 000; the coefficient of variation is 1/sqrt(k).
         k: u32,
@@ -144,9 +145,9 @@ pub enum Shape {
     },
 
     /// Another distribution without what lies outside of the bounds:
-    /// `Truncated(max: "1s", dist: LogNormal(median: "5ms", p99: "400ms"))`. A draw outside is drawn
-    /// again, so the rest keeps its proportions; at least 1 % must lie inside. After 10 000 draws
-    /// outside (less than one in 10^40) the last is moved to the nearer bound.
+    /// `Truncated(max: "1s", dist: LogNormal(median: "5ms", p99: "400ms"))`. A draw outside is
+    /// drawn again, so the rest keeps its proportions; at least 1 % must lie inside. After 10 000
+    /// draws outside (less likely than 1 in 10^40) the last is moved to the nearer bound.
     Truncated {
         /// The shortest span that is kept. Default: no lower bound.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,8 +14,8 @@ pub(super) fn normal_cdf(x: f64) -> f64 {
 /// The probability that a gamma number of this shape and scale 1 is at most `x`: the regularised
 /// lower incomplete gamma function.
 ///
-/// Source: NIST Digital Library of Mathematical Functions, 8.11.4 (the series, used left of the
-/// mean) and 8.9.2 (the continued fraction, right of it, evaluated from the front after W. J. Lentz).
+/// Source: NIST Digital Library of Mathematical Functions, 8.7.1 (the series, used left of the
+/// mean) and 8.9.2 (the continued fraction, used right of it, evaluated by the method of Lentz).
 pub(super) fn gamma_cdf(shape: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;

@@ -1,10 +1,10 @@
 //! Reading a distribution: a bare span such as `"5ms"`, or a name with parameters.
 //!
 //! Deriving cannot do this: an enum refuses the string, and serde's `untagged` accepts both but
-//! answers every mistake with "data did not match any variant". RON hands over the name of a variant
-//! without being told to expect an enum only to serde's own buffer for untagged values. So such a
-//! buffer is asked for and a tap put before it: the tap reads from the live document, which
-//! keeps positions and structured errors, and leaves the buffer an empty value.
+//! answers every mistake with "data did not match any variant". RON, not being told to expect
+//! an enum, hands over the name of a variant to one reader only: serde's buffer for untagged
+//! values. So such a buffer is asked for, with a tap before it: the tap reads from the live
+//! document, which keeps positions and structured errors, and leaves the buffer an empty value.
 
 use std::fmt;
 
@@ -49,7 +49,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Tap<'_, D> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
     }
 }
 

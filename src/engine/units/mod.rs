@@ -3,8 +3,8 @@
 //! `Ratio` is a probability, `Factor` a multiplier, `Rate` events per time, `Bytes` a size and
 //! `Bandwidth` bits per time ([`Span`](crate::engine::time::Span), a length of time, has its own
 //! file). Each reads a string exactly, without floating point, says what is wrong with a text it
-//! refuses, and prints a string that reads back as the same value: the resolved scenario in a report
-//! can be run again.
+//! refuses, and prints a string that reads back as the same value: the resolved scenario in a
+//! report can be run again.
 
 mod bytes;
 pub(crate) mod parse;

@@ -1,8 +1,9 @@
-//! One exact reader for every number with a unit: digits, a decimal point, a unit, and never a float.
+//! One exact reader for every number with a unit: digits, a decimal point, a unit, never a float.
 //!
-//! `"1.5s"`, `"2 %"`, `"64KiB"` and `"100Mbit/s"` differ only in their table of units, so they share
-//! one grammar and one style of error: the offending text, the reason, and an example that works.
-//! A decimal is kept as digits and a power of ten, which makes `"0.1s"` exactly 100 000 000 ns.
+//! `"1.5s"`, `"2 %"`, `"64KiB"` and `"100Mbit/s"` differ only in their table of units, so they
+//! share one grammar and one style of error: the offending text, the reason, and an example that
+//! works. A decimal is kept as digits and a power of ten, which makes `"0.1s"` exactly
+//! 100 000 000 ns.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,7 +1,7 @@
 //! `Ratio` is an exact probability and `Factor` an exact multiplier.
 //!
-//! A probability is a fraction of two integers, so `"1/3"` is a third, and one random number decides
-//! it by an integer comparison (see [`Rng::chance`](crate::engine::rng::Rng::chance)).
+//! A probability is a fraction of two integers, so `"1/3"` is a third, and one random number
+//! decides it by an integer comparison (see [`Rng::chance`](crate::engine::rng::Rng::chance)).
 
 use std::cmp::Ordering;
 use std::fmt;

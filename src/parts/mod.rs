@@ -1,0 +1,13 @@
+//! The nodes that every pattern is made of, and the policies between them.
+
+mod client;
+mod policy;
+mod service;
+mod store;
+mod table;
+
+pub use client::{Client, Load, facts as client_facts};
+pub use policy::{Backoff, Breaker, Jitter, Policy, facts as policy_facts};
+pub use service::{CallSpec, Mode, Operation, Service, Transfer};
+pub use store::{Account, Store};
+pub use table::{Clash, Table};

@@ -1,0 +1,259 @@
+//! A service: named operations that take some work, call others, and change what is in a store.
+//!
+//! An operation first does its work, may refuse for business reasons, then makes its calls, then its
+//! transfer. With idempotency keys a transfer is recorded together with the operation and the
+//! business object in the same transaction, so a request that comes again finds that it was done; and an
+//! undo that comes before what it undoes leaves a mark that keeps the latter from ever happening.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::policy::{Policy, happens};
+use crate::engine::{
+    Change, Dist, Expect, Fault, Msg, Name, NodeId, Ratio, Reply, Row, Span, all,
+};
+use crate::world::{Cx, Edge, MachineSpec, Node};
+
+/// A service with named operations.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Workers and queue. Default: as many workers as there is work.
+    #[serde(default)]
+    machine: MachineSpec,
+    /// The store that its transfers are made in. Default: none.
+    #[serde(default)]
+    store: Option<NodeId>,
+    /// How it calls its store. Default: one try without a time limit.
+    #[serde(default)]
+    store_policy: Policy,
+    /// Does it recognise a request that comes again, by operation and business object? Default: true.
+    #[serde(default = "yes")]
+    idempotent: bool,
+    /// What it can do.
+    operations: BTreeMap<Name, Operation>,
+}
+
+/// One operation of a service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Work for each request. Default: `"1ms"`.
+    #[serde(default = "Operation::cost")]
+    pub cost: Dist,
+    /// How often it refuses for business reasons, before anything is changed. Default: never.
+    #[serde(default)]
+    pub refuses: Ratio,
+    /// Other services that it calls. Default: none.
+    #[serde(default)]
+    pub calls: Vec<CallSpec>,
+    /// Are they called one after the other, or all at once? Default: `Sequential`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// What it moves in the store. Default: nothing.
+    #[serde(default)]
+    pub transfer: Option<Transfer>,
+    /// The operation of this service that it undoes: its transfer is that one's, backwards. Default:
+    /// none.
+    #[serde(default)]
+    pub undoes: Option<Name>,
+}
+
+/// A call that an operation makes; the business object and its value are passed on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallSpec {
+    /// Whom.
+    pub to: NodeId,
+    /// Which operation of it.
+    pub operation: Name,
+    /// How. Default: one try without a time limit.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// In which order calls are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Mode {
+    /// One after the other; the first that fails ends the operation.
+    #[default]
+    Sequential,
+    /// All at once; the operation waits for all of them.
+    Parallel,
+}
+
+/// An amount that moves from one account of the store to another.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// The account that it is taken from; the operation is refused if that would fall below zero.
+    pub from: Name,
+    /// The account that it is given to.
+    pub to: Name,
+    /// How much. Default: the request's value.
+    #[serde(default)]
+    pub amount: Option<u64>,
+}
+
+/// The table of idempotency records: the key is the business object and the operation.
+const RECORDS: Name = Name::of("service.records");
+const DONE: u64 = 1;
+const UNDONE: u64 = 2;
+
+fn yes() -> bool {
+    true
+}
+
+impl Operation {
+    fn cost() -> Dist {
+        Dist::constant(Span::MILLISECOND)
+    }
+}
+
+impl CallSpec {
+    async fn make(&self, cx: &Cx, key: u64, value: u64) -> Reply {
+        let request = Msg::Do { verb: self.operation, key, value };
+        self.policy.call(cx, self.to, request).await
+    }
+}
+
+impl Transfer {
+    /// The rows of this transfer, or of its reverse.
+    fn rows(self, value: u64, backwards: bool) -> [Row; 2] {
+        let amount = self.amount.unwrap_or(value);
+        let (from, to) = if backwards { (self.to, self.from) } else { (self.from, self.to) };
+        let row = |table, change| Row { table, key: 0, expect: Expect::Any, change };
+        [row(from, Change::Take(amount)), row(to, Change::Give(amount))]
+    }
+}
+
+/// The idempotency record of an operation on a business object.
+fn record(verb: Name, key: u64, expect: Expect, state: u64) -> Row {
+    let key = key ^ u64::from(verb.value()).rotate_left(40);
+    Row { table: RECORDS, key, expect, change: Change::Set(state) }
+}
+
+impl Service {
+    /// Its operations, by name.
+    pub fn operations(&self) -> &BTreeMap<Name, Operation> {
+        &self.operations
+    }
+
+    async fn call(&self, cx: &Cx, operation: &Operation, key: u64, value: u64) -> Result<(), Fault> {
+        match operation.mode {
+            Mode::Sequential => {
+                for spec in &operation.calls {
+                    spec.make(cx, key, value).await?;
+                }
+            }
+            Mode::Parallel => {
+                let calls = operation.calls.iter().map(|spec| spec.make(cx, key, value));
+                for reply in all(calls).await {
+                    reply?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits rows to the store: whether they went through, or the clash.
+    async fn commit(&self, cx: &Cx, rows: &[Row]) -> Reply {
+        let store = self.store.ok_or(Fault::Unknown)?;
+        self.store_policy.call(cx, store, Msg::Commit { rows: rows.into() }).await
+    }
+
+    async fn transfer(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
+        let (key, value) = asked;
+        let [take, give] = moved.rows(value, false);
+        let done = record(verb, key, Expect::Absent, DONE);
+        let keyed = [done, take, give];
+        match self.commit(cx, if self.idempotent { &keyed } else { &keyed[1..] }).await? {
+            // It was done before: this request is one that comes again.
+            Msg::Clash { row: 0, found: DONE } if self.idempotent => Ok(Msg::Done { value }),
+            // It was undone before it came, or there is not enough.
+            Msg::Clash { .. } => Err(Fault::Refused),
+            _ => Ok(Msg::Done { value }),
+        }
+    }
+
+    async fn undo(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
+        let (key, value) = asked;
+        let [take, give] = moved.rows(value, true);
+        if !self.idempotent {
+            self.commit(cx, &[take, give]).await?;
+            return Ok(Msg::Done { value });
+        }
+        let undone = record(verb, key, Expect::Value(DONE), UNDONE);
+        match self.commit(cx, &[undone, take, give]).await? {
+            // What is to be undone never came: see to it that it never will.
+            Msg::Clash { row: 0, found: Row::ABSENT } => {
+                let never = record(verb, key, Expect::Absent, UNDONE);
+                match self.commit(cx, &[never]).await? {
+                    // It came in between after all.
+                    Msg::Clash { found: DONE, .. } => Err(Fault::Conflict),
+                    _ => Ok(Msg::Done { value }),
+                }
+            }
+            Msg::Clash { row: 0, .. } => Ok(Msg::Done { value }),
+            Msg::Clash { .. } => Err(Fault::Refused),
+            _ => Ok(Msg::Done { value }),
+        }
+    }
+}
+
+impl Node for Service {
+    async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
+        let Msg::Do { verb, key, value } = request else { return Err(Fault::Unknown) };
+        let Some(operation) = self.operations.get(&verb) else { return Err(Fault::Unknown) };
+        let cost = cx.draw(&operation.cost);
+        cx.work(cost).await?;
+        if cx.errs(verb) {
+            return Err(Fault::Failed);
+        }
+        if happens(cx, operation.refuses) {
+            return Err(Fault::Refused);
+        }
+        self.call(cx, operation, key, value).await?;
+        if let Some(transfer) = operation.transfer {
+            return self.transfer(cx, verb, transfer, (key, value)).await;
+        }
+        let undone = operation.undoes.and_then(|verb| Some((verb, self.operations.get(&verb)?)));
+        if let Some((verb, Operation { transfer: Some(transfer), .. })) = undone {
+            return self.undo(cx, verb, *transfer, (key, value)).await;
+        }
+        Ok(Msg::Done { value })
+    }
+
+    fn machine(&self) -> MachineSpec {
+        self.machine
+    }
+
+    fn problem(&self) -> Option<String> {
+        for operation in self.operations.values() {
+            let moves = operation.transfer.is_some() || operation.undoes.is_some();
+            if moves && self.store.is_none() {
+                return Some("an operation with a transfer needs a `store`".to_owned());
+            }
+            if operation.transfer.is_some() && operation.undoes.is_some() {
+                let text = "an operation has a `transfer` or `undoes` another's, not both";
+                return Some(text.to_owned());
+            }
+            if let Some(undone) = operation.undoes
+                && self.operations.get(&undone).is_none_or(|other| other.transfer.is_none())
+            {
+                return Some("`undoes` names no operation here that has a transfer".to_owned());
+            }
+            if let Some(problem) = operation.calls.iter().find_map(|call| call.policy.problem()) {
+                return Some(problem);
+            }
+        }
+        self.store_policy.problem()
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        let calls = self.operations.values().flat_map(|operation| &operation.calls);
+        calls.map(|call| Edge::call(call.to)).chain(self.store.map(Edge::call)).collect()
+    }
+}

@@ -1,0 +1,82 @@
+//! The catalogue of nodes. Adding a pattern: write `name.rs`, add one line below, write
+//! `scenarios/name_….ron`.
+
+pub mod saga;
+
+use serde::Deserialize;
+
+use crate::engine::NodeId;
+use crate::parts::{Client, Service, Store};
+use crate::world::{DiskSpec, Edge, MachineSpec, Node, Sim, add};
+use saga::Saga;
+
+/// A kind of node, as the command line's reference knows it.
+pub struct Kind {
+    /// As scenarios spell it: `Saga`.
+    pub name: &'static str,
+    /// Is it one of the patterns, or a part that patterns are made of?
+    pub is_pattern: bool,
+    /// The source file that describes it: its documentation is the reference.
+    pub source: &'static str,
+}
+
+/// Declares what must know every kind of node: the scenario syntax, what the topology and the
+/// loader ask of any node, and the list that the command line prints.
+macro_rules! nodes {
+    ($($Node:ident($is_pattern:literal, $source:literal),)*) => {
+        /// A node as a scenario spells it: `Service(operations: {…})`.
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub enum Spec {
+            $(#[allow(missing_docs, reason = "each kind documents itself")] $Node($Node),)*
+        }
+
+        impl Spec {
+            /// Adds this node to a run; it is down until it is booted.
+            pub fn add(&self, sim: &mut Sim, name: &str) -> NodeId {
+                match self { $(Spec::$Node(node) => add(sim, name, node.clone()),)* }
+            }
+
+            /// Whom it speaks to.
+            pub fn edges(&self) -> Vec<Edge> {
+                match self { $(Spec::$Node(node) => node.edges(),)* }
+            }
+
+            /// The machine that it runs on.
+            pub fn machine(&self) -> MachineSpec {
+                match self { $(Spec::$Node(node) => node.machine(),)* }
+            }
+
+            /// The disk that it writes to.
+            pub fn disk(&self) -> DiskSpec {
+                match self { $(Spec::$Node(node) => node.disk(),)* }
+            }
+
+            /// What is wrong with its configuration.
+            pub fn problem(&self) -> Option<String> {
+                match self { $(Spec::$Node(node) => node.problem(),)* }
+            }
+
+            /// Its kind, as scenarios spell it.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Spec::$Node(_) => stringify!($Node),)* }
+            }
+        }
+
+        /// Every kind of node.
+        pub const CATALOGUE: &[Kind] = &[
+            $(Kind {
+                name: stringify!($Node),
+                is_pattern: $is_pattern,
+                source: include_str!($source),
+            },)*
+        ];
+    };
+}
+
+nodes! {
+    Client(false, "../parts/client.rs"),
+    Service(false, "../parts/service.rs"),
+    Store(false, "../parts/store.rs"),
+    Saga(true, "saga/mod.rs"),
+}

@@ -1,0 +1,280 @@
+//! # Saga
+//!
+//! A transaction across services that share no database: a sequence of local transactions, each
+//! with a compensation. If a step fails, the steps already done are undone, last first. A saga is
+//! atomic in the end, but never isolated: others see its intermediate states.
+//!
+//! This one is orchestrated: a coordinator writes every step to a durable log before it takes the
+//! next, so a restart finds what was under way and brings it to an end. A step that timed out may
+//! have happened and is undone all the same. After the pivot there is no way back: what follows is
+//! tried until it succeeds. A compensation that will not succeed is parked for repair by hand.
+
+pub mod facts;
+mod progress;
+
+use std::cell::RefCell;
+
+use serde::Deserialize;
+
+use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply};
+use crate::parts::{Backoff, Policy};
+use crate::world::{Cx, Edge, MachineSpec, Node};
+use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE};
+
+/// A saga's coordinator.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saga {
+    /// Performed in order; compensated in reverse order.
+    steps: Vec<Step>,
+    /// The first step from which there is no way back, by its place from 0: it and those after it
+    /// are retried instead of compensated. Default: none.
+    #[serde(default)]
+    pivot: Option<usize>,
+    /// What a restarted coordinator does with a saga that it finds before its pivot. Default:
+    /// `Backward`.
+    #[serde(default)]
+    recovery: Recovery,
+    /// How often an undo, or a step after the pivot, is tried before it is parked, and how long
+    /// apart; each time under the step's own policy. Default: 20 times.
+    #[serde(default)]
+    persistence: Persistence,
+    /// Does it write its progress to a durable log? Without, a crash forgets what was under way.
+    /// Default: true.
+    #[serde(default = "yes")]
+    durable: bool,
+    /// Workers and queue. Default: as many workers as there is work.
+    #[serde(default)]
+    machine: MachineSpec,
+    #[serde(skip)]
+    sagas: RefCell<Sagas>,
+    #[serde(skip)]
+    ended: Condition,
+}
+
+/// One local transaction of a saga, and how to undo it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The service that performs it.
+    service: NodeId,
+    /// Its operation.
+    action: Name,
+    /// The operation that undoes it. Default: none, for a step that changes nothing or comes at or
+    /// after the pivot.
+    #[serde(default)]
+    compensation: Option<Name>,
+    /// How it is called. Default: one try without a time limit.
+    #[serde(default)]
+    policy: Policy,
+}
+
+/// Which way a restarted coordinator takes an unfinished saga.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Recovery {
+    /// Undo what was done.
+    #[default]
+    Backward,
+    /// Go on with the step that was under way; wants idempotent services.
+    Forward,
+}
+
+/// How long something that must succeed is tried.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Persistence {
+    /// Tries before it is parked. Default: 20.
+    attempts: u32,
+    /// Waits between them. Default: exponential from 100 ms to 10 s with full jitter.
+    backoff: Backoff,
+}
+
+impl Default for Persistence {
+    fn default() -> Persistence {
+        Persistence { attempts: 20, backoff: Backoff::default() }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The coordinator to itself: go on with a saga found after a restart.
+const RECOVER: Name = Name::of("saga.recover");
+
+impl Node for Saga {
+    async fn boot(&self, cx: &Cx) {
+        let mut sagas = self.sagas.borrow_mut();
+        for entry in cx.disk().replay() {
+            sagas.learn(entry.what, entry.key, entry.value, entry.root);
+        }
+        for key in sagas.unfinished() {
+            cx.kick(Msg::Do { verb: RECOVER, key, value: 0 });
+        }
+    }
+
+    async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
+        let Msg::Do { verb, key, value } = request else { return Err(Fault::Unknown) };
+        if verb == RECOVER {
+            return self.recover(cx, key).await;
+        }
+        if self.progress(key).is_some() {
+            return self.result(cx, key).await;
+        }
+        cx.note(facts::BEGAN, key, value);
+        self.log(cx, BEGIN, key, value).await;
+        self.forward(cx, key).await
+    }
+
+    fn machine(&self) -> MachineSpec {
+        self.machine
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        self.steps.iter().map(|step| Edge::call(step.service)).collect()
+    }
+
+    fn problem(&self) -> Option<String> {
+        if self.steps.is_empty() {
+            return Some("a saga needs at least one step".to_owned());
+        }
+        if self.pivot.is_some_and(|pivot| pivot >= self.steps.len()) {
+            let last = self.steps.len() - 1;
+            return Some(format!("`pivot` is a step's place, from 0 to {last}"));
+        }
+        if self.persistence.attempts == 0 {
+            return Some("`attempts` must be at least 1".to_owned());
+        }
+        self.steps.iter().find_map(|step| step.policy.problem())
+    }
+}
+
+impl Saga {
+    /// Takes the steps that are left, and turns back at the first that fails before the pivot.
+    async fn forward(&self, cx: &Cx, key: u64) -> Reply {
+        let Some(Progress { value, done, .. }) = self.progress(key) else {
+            return Err(Fault::Unknown);
+        };
+        for (place, step) in self.steps.iter().enumerate().skip(done) {
+            let act = Msg::Do { verb: step.action, key, value };
+            let reply = if self.is_past_pivot(place) {
+                self.insist(cx, step, act).await
+            } else {
+                step.policy.call(cx, step.service, act).await
+            };
+            match reply {
+                Ok(_) => {
+                    cx.note(facts::STEP_DONE, key, place as u64);
+                    self.log(cx, DONE, key, place as u64 + 1).await;
+                }
+                Err(_) if self.is_past_pivot(place) => return self.park(cx, key, value).await,
+                Err(fault) => {
+                    // A step that timed out may have happened all the same: undo it too.
+                    let undo = if fault.is_definite() { place } else { place + 1 };
+                    cx.note(facts::TURNED_BACK, key, place as u64);
+                    self.log(cx, BACK, key, undo as u64).await;
+                    return self.backward(cx, key, fault).await;
+                }
+            }
+        }
+        cx.note(facts::COMPLETED, key, value);
+        self.log(cx, END, key, End::Completed as u64).await;
+        Ok(Msg::Done { value })
+    }
+
+    /// Undoes what was done, last first; then the saga has failed for the reason `fault`.
+    async fn backward(&self, cx: &Cx, key: u64, fault: Fault) -> Reply {
+        let Some(Progress { value, undo: Some(undo), .. }) = self.progress(key) else {
+            return Err(Fault::Unknown);
+        };
+        for (place, step) in self.steps[..undo].iter().enumerate().rev() {
+            let Some(verb) = step.compensation else { continue };
+            if self.insist(cx, step, Msg::Do { verb, key, value }).await.is_err() {
+                return self.park(cx, key, value).await;
+            }
+            cx.note(facts::STEP_UNDONE, key, place as u64);
+            self.log(cx, UNDONE, key, place as u64).await;
+        }
+        cx.note(facts::COMPENSATED, key, value);
+        self.log(cx, END, key, End::Compensated as u64).await;
+        // Nothing is left of it, so whoever asked is told so for certain.
+        Err(if fault.is_definite() { fault } else { Fault::Failed })
+    }
+
+    /// Tries what must succeed again and again.
+    async fn insist(&self, cx: &Cx, step: &Step, msg: Msg) -> Reply {
+        let Persistence { attempts, backoff } = self.persistence;
+        let mut tries = 0;
+        loop {
+            let reply = step.policy.call(cx, step.service, msg.clone()).await;
+            tries += 1;
+            if reply.is_ok() || tries >= attempts {
+                return reply;
+            }
+            let _ = cx.sleep(backoff.wait(cx, tries)).await;
+        }
+    }
+
+    /// Neither forward nor back: somebody must look at it.
+    async fn park(&self, cx: &Cx, key: u64, value: u64) -> Reply {
+        cx.note(facts::PARKED, key, value);
+        self.log(cx, END, key, End::Parked as u64).await;
+        Err(Fault::Timeout)
+    }
+
+    /// Brings a saga that was found after a restart to an end.
+    async fn recover(&self, cx: &Cx, key: u64) -> Reply {
+        let Some(Progress { root, done, undo, .. }) = self.progress(key) else {
+            return Err(Fault::Unknown);
+        };
+        cx.resume(root);
+        cx.note(facts::RECOVERED, key, done as u64);
+        if undo.is_some() {
+            return self.backward(cx, key, Fault::Failed).await;
+        }
+        if done == self.steps.len()
+            || self.recovery == Recovery::Forward
+            || self.is_past_pivot(done)
+        {
+            return self.forward(cx, key).await;
+        }
+        // The step that was under way may have happened.
+        let undo = (done + 1).min(self.steps.len());
+        cx.note(facts::TURNED_BACK, key, done as u64);
+        self.log(cx, BACK, key, undo as u64).await;
+        self.backward(cx, key, Fault::Failed).await
+    }
+
+    /// The result of a saga that was asked for before.
+    async fn result(&self, cx: &Cx, key: u64) -> Reply {
+        loop {
+            match self.progress(key).and_then(|saga| saga.end.map(|end| (end, saga.value))) {
+                Some((End::Completed, value)) => return Ok(Msg::Done { value }),
+                Some((End::Compensated, _)) => return Err(Fault::Failed),
+                Some((End::Parked, _)) => return Err(Fault::Timeout),
+                None => self.ended.wait(cx).await,
+            }
+        }
+    }
+
+    fn is_past_pivot(&self, place: usize) -> bool {
+        self.pivot.is_some_and(|pivot| place >= pivot && place < self.steps.len())
+    }
+
+    fn progress(&self, key: u64) -> Option<Progress> {
+        self.sagas.borrow().get(key)
+    }
+
+    /// Records progress, durably, before anything is built on it.
+    async fn log(&self, cx: &Cx, what: Name, key: u64, value: u64) {
+        self.sagas.borrow_mut().learn(what, key, value, cx.root());
+        if self.durable {
+            cx.disk().append(what, key, value, [].into());
+            cx.disk().sync().await;
+        }
+        if what == END {
+            self.ended.announce(cx);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Replaces one value of a scenario by its path: `--set nodes.orders.timeout=5ms`.
+//!
+//! The new text goes where the old value stands, so a value can be of any kind, and the parse that
+//! follows checks it like the rest. People do not type RON on a command line: where quotes are
+//! needed and missing, they are added. A field that is not written in the file is written into its
+//! struct, so that a default can be overridden as well.
+
+use std::ops::Range;
+
+use super::diagnose::{Problem, nearest};
+use super::source::{Source, Splice};
+use super::spans::{Node, NodeId, Shape, Spans, Step, first_step, is_plain};
+use super::syntax;
+use super::tokens::{clipped, is_number};
+
+/// This source with `value` in place of what stands at `path`; see [`Source::set`].
+pub fn set(source: &Source, path: &str, value: &str) -> Result<Source, Problem> {
+    source.set(path, value)
+}
+
+impl Source {
+    /// This source with `value` in place of what stands at `path`, as `--set PATH=VALUE` has it.
+    ///
+    /// The value is RON, but text may lack its quotes where text stood before and wherever the
+    /// value would make no sense without (`5ms`, `1/20`). A missing field of a struct is added; an
+    /// entry is added to a map if its key is written in brackets, `nodes["audit"]=Service(…)`.
+    ///
+    /// # Errors
+    /// A problem if the path leads nowhere, with the nearest that leads somewhere; and if the value
+    /// is no RON.
+    pub fn set(&self, path: &str, value: &str) -> Result<Source, Problem> {
+        self.set_as("--set", path, value)
+    }
+
+    /// As [`Source::set`], for a change that comes from elsewhere: `origin` is how messages name
+    /// it, such as `--grid`.
+    ///
+    /// # Errors
+    /// As [`Source::set`].
+    pub fn set_as(&self, origin: &str, path: &str, value: &str) -> Result<Source, Problem> {
+        let spans = Spans::of(self.text()).map_err(|problem| {
+            problem
+                .note("a value can be set only in a scenario whose brackets and commas are right")
+        })?;
+        let argument = Argument::new(origin, path, value);
+        if argument.path.is_empty() {
+            return Err(Problem::new(format!("`{}` names no value", argument.whole))
+                .help("write --set PATH=VALUE, for example --set nodes.orders.cost=5ms"));
+        }
+        let walk = spans.walk(argument.path);
+        let Some(failed) = walk.failed else {
+            let old = spans.node(walk.reached);
+            let new = argument.text(Some(old.shape))?;
+            let piece = (0..new.text.len(), new.written.clone());
+            return Ok(self.spliced(old.value(), &new.text, argument.splice(vec![piece])));
+        };
+        let from = failed.bytes.start;
+        let Some(missing) = missing_steps(argument.path, from) else {
+            return Err(spans.unknown(argument.path));
+        };
+        let owner = insertable(&spans, walk.reached, &missing)
+            .ok_or_else(|| spans.unknown(argument.path))?;
+        let new = argument.text(None)?;
+        Ok(self.with_field(spans.node(owner), &missing, &new, &argument))
+    }
+
+    /// This source with a new field or entry in `owner`, just after its opening bracket, where the
+    /// commas are right whatever follows.
+    fn with_field(
+        &self,
+        owner: &Node,
+        missing: &[(String, Range<usize>)],
+        new: &Value,
+        argument: &Argument<'_>,
+    ) -> Source {
+        let mut text = String::new();
+        let mut pieces = Vec::new();
+        let is_bare = owner.shape == Shape::Word;
+        if is_bare {
+            text.push('(');
+        }
+        for (depth, (name, bytes)) in missing.iter().enumerate() {
+            if depth > 0 {
+                text.push('(');
+            }
+            let start = text.len();
+            match owner.shape {
+                Shape::Map if depth == 0 => text.push_str(&format!("{name:?}")),
+                _ => text.push_str(name),
+            }
+            let at = argument.path_at + bytes.start..argument.path_at + bytes.end;
+            pieces.push((start..text.len(), at));
+            text.push_str(": ");
+        }
+        pieces.push((text.len()..text.len() + new.text.len(), new.written.clone()));
+        text.push_str(&new.text);
+        text.push_str(&")".repeat(missing.len() - 1));
+        text.push_str(if is_bare {
+            ")"
+        } else if owner.first_child == NodeId::MAX {
+            ""
+        } else {
+            ", "
+        });
+        let at = if is_bare { owner.value().end } else { owner.body as usize };
+        self.spliced(at..at, &text, argument.splice(pieces))
+    }
+}
+
+/// What the user wrote, taken apart.
+struct Argument<'a> {
+    page: &'a str,
+    whole: String,
+    path: &'a str,
+    path_at: usize,
+    value: &'a str,
+    value_at: usize,
+}
+
+/// A value as it goes into the text.
+struct Value {
+    text: String,
+    /// Its bytes in the argument.
+    written: Range<usize>,
+}
+
+impl<'a> Argument<'a> {
+    fn new(origin: &'a str, path: &'a str, value: &'a str) -> Argument<'a> {
+        let whole = format!("{origin} {path}={value}");
+        let trimmed = path.trim();
+        let path_at = origin.len() + 1 + (path.len() - path.trim_start().len());
+        let value_at = origin.len() + 1 + path.len() + 1 + (value.len() - value.trim_start().len());
+        let page = if origin.starts_with('-') { "command line" } else { origin };
+        Argument { page, whole, path: trimmed, path_at, value: value.trim(), value_at }
+    }
+
+    fn splice(&self, pieces: Vec<(Range<usize>, Range<usize>)>) -> Splice {
+        Splice {
+            now: 0..0,
+            was: None,
+            page: self.page.to_owned(),
+            argument: self.whole.clone(),
+            pieces,
+        }
+    }
+
+    /// The value as RON, given what stood there before.
+    fn text(&self, old: Option<Shape>) -> Result<Value, Problem> {
+        if self.value.is_empty() {
+            return Err(Problem::new(format!("`{}` gives no value", self.whole))
+                .help("write `PATH=\"\"` if empty text is meant"));
+        }
+        let whole = self.value_at..self.value_at + self.value.len();
+        let quoted = || {
+            let escaped = self.value.replace('\\', "\\\\").replace('"', "\\\"");
+            Ok(Value { text: format!("\"{escaped}\""), written: whole.clone() })
+        };
+        let (spans, broken) = syntax::scan(self.value);
+        if let Some(broken) = broken {
+            return if is_bare(self.value) { quoted() } else { Err(self.no_ron(&broken.problem)) };
+        }
+        let root = spans.node(0);
+        let is_scalar = matches!(root.shape, Shape::Word | Shape::Number);
+        if is_scalar && old == Some(Shape::Text) && self.value != "None" {
+            return quoted();
+        }
+        // A comment around the value would swallow what follows it in the text.
+        let text = self.value[root.value()].to_owned();
+        let start = self.value_at + root.value().start;
+        Ok(Value { written: start..start + text.len(), text })
+    }
+
+    fn no_ron(&self, problem: &Problem) -> Problem {
+        let refused = Problem::new(format!("`{}` gives no value of RON", clipped(self.value)))
+            .note(format!(
+                "{}: {}",
+                problem.title,
+                problem.marks.first().map_or("", |(_, said)| said)
+            ))
+            .note(format!("it comes from `{}`", self.whole));
+        problem.helps.iter().cloned().fold(refused, Problem::help)
+    }
+}
+
+/// Whether a value has none of the signs of RON, so that it can only be meant as text.
+fn is_bare(value: &str) -> bool {
+    !value.contains(['"', '(', ')', '[', ']', '{', '}', '\n', '\'']) || is_number(value)
+}
+
+/// The steps of a path from byte `from` on, if each is a name that can be added.
+fn missing_steps(path: &str, from: usize) -> Option<Vec<(String, Range<usize>)>> {
+    let mut steps = Vec::new();
+    let mut at = from;
+    while at < path.len() {
+        let (step, length) = first_step(&path[at..]);
+        let dot = usize::from(path[at..].starts_with('.'));
+        let name = match step {
+            Step::Name(name) if is_plain(&name) => name,
+            Step::Key(name) if path[at..].starts_with("[\"") && steps.is_empty() => name,
+            _ => return None,
+        };
+        steps.push((name, at + dot..at + length));
+        at += length;
+    }
+    (!steps.is_empty()).then_some(steps)
+}
+
+/// The value into which a field or entry can be written: `reached`, or what it wraps.
+fn insertable(
+    spans: &Spans,
+    reached: NodeId,
+    missing: &[(String, Range<usize>)],
+) -> Option<NodeId> {
+    let mut id = reached;
+    while let Some(inner) = spans.wrapped(id) {
+        id = inner;
+    }
+    let (name, bytes) = &missing[0];
+    let is_field = |name: &str| {
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !name.contains('-')
+    };
+    let is_bracketed = bytes.len() == name.len() + 4;
+    let is_possible = match spans.node(id).shape {
+        Shape::Struct => missing.iter().all(|(name, _)| is_field(name)) && !is_bracketed,
+        Shape::Tuple => spans.node(id).first_child == NodeId::MAX && is_field(name),
+        Shape::Map => is_bracketed && missing.len() == 1,
+        Shape::Word => is_field(name) && !is_bracketed,
+        _ => false,
+    };
+    // A misspelt step on the way to a value is a mistake, not a wish for a new field.
+    let siblings = spans.children(id).filter_map(|child| spans.name(child));
+    let is_slip = missing.len() > 1 && nearest(name, siblings).is_some();
+    (is_possible && !is_slip).then_some(id)
+}
