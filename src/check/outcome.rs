@@ -141,6 +141,8 @@ pub struct Window {
     pub good: u64,
     /// Failures that ended in it.
     pub failed: u64,
+    /// Those of them that were no business refusals.
+    pub technical: u64,
     /// Mean latency of those successes, in nanoseconds.
     pub latency_mean: f64,
     /// Greatest latency of those successes, in nanoseconds.
@@ -295,6 +297,8 @@ pub struct Study {
     pub end: Time,
     /// The first variant is the one that the others are compared with.
     pub variants: Vec<VariantStudy>,
+    /// The currency of the scenario's price list, if it has one.
+    pub currency: Option<String>,
     /// Every expectation, judged.
     pub judgements: Vec<Judgement>,
     /// Wall-clock seconds of all runs together: the one value that differs between machines.

@@ -10,7 +10,7 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str,
 };
 
-use super::source::Source;
+use super::source::{Place, Source};
 
 /// Whether a scenario with this problem can run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -35,6 +35,18 @@ pub struct Problem {
     pub helps: Vec<String>,
     /// Further facts.
     pub notes: Vec<String>,
+    /// The text that the places are in, if it is not the source: an argument that never came into
+    /// it.
+    pub page: Option<Box<Page>>,
+}
+
+/// A text with a name, to show places in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// Where the text comes from.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
 
 impl Problem {
@@ -46,6 +58,7 @@ impl Problem {
             marks: Vec::new(),
             helps: Vec::new(),
             notes: Vec::new(),
+            page: None,
         }
     }
 
@@ -110,6 +123,12 @@ impl Problem {
         }
     }
 
+    /// Says that the places are in `text`, which comes from `name`, and not in the source.
+    pub fn on(mut self, name: impl Into<String>, text: impl Into<String>) -> Problem {
+        self.page = Some(Box::new(Page { name: name.into(), text: text.into() }));
+        self
+    }
+
     /// Makes it a warning.
     pub fn warning(mut self) -> Problem {
         self.severity = Severity::Warning;
@@ -142,23 +161,25 @@ pub fn listed(choices: &[&str]) -> String {
 
 /// The candidate that the user most probably meant by `found`, if any is near: at most one third of
 /// its letters wrong, missing, superfluous or swapped (the rule of rustc), case not counted. Of
-/// equally near ones the first.
-pub fn nearest<'c>(found: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+/// equally near ones the first. Takes names in any form: an iterator, or a borrowed list.
+pub fn nearest<C: AsRef<str>>(found: &str, candidates: impl IntoIterator<Item = C>) -> Option<C> {
     if found.is_empty() || found.len() > NAME_BYTES_COMPARED {
         return None;
     }
     let folded = |text: &str| text.to_lowercase().replace('-', "_");
     let wanted = folded(found);
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<(usize, C)> = None;
     for candidate in candidates {
-        if candidate.len() > NAME_BYTES_COMPARED {
+        let name = candidate.as_ref();
+        if name.len() > NAME_BYTES_COMPARED {
             continue;
         }
-        let allowed = (found.chars().count().max(candidate.chars().count()) / 3).max(1);
-        let distance = strsim::damerau_levenshtein(&wanted, &folded(candidate));
-        // One letter in two or three is a typo, one letter in one is another name.
-        let is_near = distance <= allowed && distance < candidate.chars().count();
-        if is_near && best.is_none_or(|(least, _)| distance < least) {
+        let letters = name.chars().count();
+        let allowed = (found.chars().count().max(letters) / 3).max(1);
+        let distance = strsim::damerau_levenshtein(&wanted, &folded(name));
+        // With every letter wrong it is another name, however short.
+        let is_near = distance <= allowed && distance < letters;
+        if is_near && best.as_ref().is_none_or(|(least, _)| distance < *least) {
             best = Some((distance, candidate));
         }
     }
@@ -167,10 +188,12 @@ pub fn nearest<'c>(found: &str, candidates: impl IntoIterator<Item = &'c str>) -
 
 /// Shows the problems as rustc shows its own: those without a place first, then in the order of the
 /// text, with a closing count if there are several. `source` is the text that the places refer to;
-/// without it only the words are shown. `color` adds ANSI escapes. Ends with a newline unless empty.
+/// without it only the words are shown. `color` adds ANSI escapes. The text ends with a newline.
 pub fn render(problems: &[Problem], source: Option<&Source>, color: bool) -> String {
     let mut ordered: Vec<&Problem> = problems.iter().collect();
-    ordered.sort_by_key(|problem| problem.place().map(|bytes| (bytes.start, bytes.end)));
+    ordered.sort_by_key(|problem| {
+        (problem.page.is_none(), problem.place().map(|bytes| (bytes.start, bytes.end)))
+    });
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for problem in ordered.iter().take(PROBLEMS_SHOWN) {
@@ -204,9 +227,8 @@ fn group<'p>(problem: &'p Problem, source: Option<&'p Source>) -> Group<'p> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level
-        .primary_title(one_line(&problem.title))
-        .elements(source.map(|source| snippets(problem, source)).unwrap_or_default());
+    let mut group =
+        level.primary_title(one_line(&problem.title)).elements(snippets(problem, source));
     for note in &problem.notes {
         group = group.element(Level::NOTE.message(trusted(note)));
     }
@@ -218,29 +240,36 @@ fn group<'p>(problem: &'p Problem, source: Option<&'p Source>) -> Group<'p> {
 
 /// The pieces of text that a problem talks about: one for each document (the file, and every
 /// `--set` argument) in which it has a place, the primary one first.
-fn snippets<'p>(problem: &'p Problem, source: &'p Source) -> Vec<Snippet<'p, Annotation<'p>>> {
-    let mut pages: Vec<Page<'p>> = Vec::new();
+fn snippets<'p>(
+    problem: &'p Problem,
+    source: Option<&'p Source>,
+) -> Vec<Snippet<'p, Annotation<'p>>> {
+    let mut sheets: Vec<Sheet<'p>> = Vec::new();
     for (rank, (bytes, label)) in problem.marks.iter().enumerate() {
         let kind = if rank == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let place = source.place(bytes.clone());
+        let place = match (&problem.page, source) {
+            (Some(page), _) => Place { name: &page.name, text: &page.text, bytes: bytes.clone() },
+            (None, Some(source)) => source.place(bytes.clone()),
+            (None, None) => return Vec::new(),
+        };
         let range = first_line_of(place.text, place.bytes);
         let mark = (range, label.as_str(), kind);
-        match pages.iter_mut().find(|page| std::ptr::eq(page.text, place.text)) {
-            Some(page) => page.marks.push(mark),
-            None => pages.push(Page { name: place.name, text: place.text, marks: vec![mark] }),
+        match sheets.iter_mut().find(|sheet| std::ptr::eq(sheet.text, place.text)) {
+            Some(sheet) => sheet.marks.push(mark),
+            None => sheets.push(Sheet { name: place.name, text: place.text, marks: vec![mark] }),
         }
     }
-    pages.into_iter().map(Page::snippet).collect()
+    sheets.into_iter().map(Sheet::snippet).collect()
 }
 
 /// A document with the marks that are to be drawn on it.
-struct Page<'p> {
+struct Sheet<'p> {
     name: &'p str,
     text: &'p str,
     marks: Vec<(Range<usize>, &'p str, AnnotationKind)>,
 }
 
-impl<'p> Page<'p> {
+impl<'p> Sheet<'p> {
     /// Only the lines from the first to the last mark are handed on: the renderer copies what it
     /// gets, and a scenario can be megabytes.
     fn snippet(self) -> Snippet<'p, Annotation<'p>> {
@@ -254,7 +283,10 @@ impl<'p> Page<'p> {
             let label = (!label.is_empty()).then(|| one_line(label));
             kind.span(range.start - from..range.end - from).label(label)
         });
-        Snippet::source(&text[from..to]).path(self.name).line_start(line).annotations(marks)
+        Snippet::source(text[from..to].trim_end_matches('\r'))
+            .path(one_line(self.name))
+            .line_start(line)
+            .annotations(marks)
     }
 }
 
@@ -277,8 +309,8 @@ fn floor_char(text: &str, offset: usize) -> usize {
 
 /// A title or label on one line of bearable length, whatever the user's text holds.
 fn one_line(text: &str) -> String {
-    const CHARS: usize = 300;
-    let mut line = text.replace(['\n', '\r'], " ");
+    const CHARS: usize = 200;
+    let mut line = normalize_untrusted_str(&text.replace(['\n', '\r'], " "));
     if let Some((cut, _)) = line.char_indices().nth(CHARS) {
         line.truncate(cut);
         line.push('…');
@@ -290,3 +322,8 @@ fn one_line(text: &str) -> String {
 fn trusted(text: &str) -> String {
     text.split('\n').map(normalize_untrusted_str).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) mod toy;

@@ -145,7 +145,7 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
 
 /// What there is to know about names before the rest can be read.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename = "Scenario")]
 struct Outline {
     nodes: BTreeMap<String, IgnoredAny>,
     variants: Vec<Sketch>,

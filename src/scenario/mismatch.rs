@@ -7,6 +7,9 @@ use super::spans::{NodeId, Shape};
 use super::tokens::clipped;
 use super::translate::{NO_NAME, Reader, Subject, lower_first};
 
+/// Longer values are not tried in other forms: nobody slips by so much.
+const VALUE_BYTES_TRIED: usize = 100;
+
 impl Reader<'_> {
     /// Errors that name what ron expected at its cursor.
     pub fn unexpected(&self, cursor: usize, code: &Error) -> Problem {
@@ -92,7 +95,7 @@ impl Reader<'_> {
         let written = &self.text[subject.bytes.clone()];
         let shape = self.spans.node(subject.node).shape;
         let content = written.trim_matches('"');
-        if written.len() > 200 {
+        if written.len() > VALUE_BYTES_TRIED {
             return None;
         }
         let quoted = format!("\"{written}\"");
@@ -137,14 +140,19 @@ impl Reader<'_> {
 
     fn choose_variant(&self, problem: Problem, subject: &Subject, variants: &[&str]) -> Problem {
         let written = &self.text[subject.bytes.clone()];
-        let around =
-            |variant: &&&str| self.accepts(&subject.bytes, &format!("{variant}({written})"));
         let content = written.trim_matches('"');
+        if written.len() > VALUE_BYTES_TRIED {
+            return problem.help(format!("the choices are {}", listed(variants)));
+        }
         if let Some(near) = nearest(content, variants.iter().copied()) {
             return problem.help(format!("write `{near}`, without quotes"));
         }
-        let problem = match variants.iter().take(12).find(around).filter(|_| written.len() < 60) {
-            Some(variant) => problem.help(format!("write `{variant}({written})`")),
+        let around = |content: &str| {
+            let wrapped = variants.iter().take(12).map(|variant| format!("{variant}({content})"));
+            wrapped.into_iter().find(|wrapped| self.accepts(&subject.bytes, wrapped))
+        };
+        let problem = match around(written).or_else(|| around(&format!("\"{written}ms\""))) {
+            Some(wrapped) => problem.help(format!("write `{wrapped}`")),
             None => problem,
         };
         problem.help(format!("the choices are {}", listed(variants)))
@@ -184,15 +192,15 @@ impl Reader<'_> {
                 }
             }
             None => {
-                let is_map = subject
+                let map = subject
                     .as_ref()
-                    .is_some_and(|subject| self.spans.node(subject.node).shape == Shape::Map);
-                let problem = self.mismatch(subject, cursor, "fields in parentheses, `(…)`");
-                match is_map {
-                    true => problem
-                        .help("`{…}` is for maps, whose keys are free; write `(name: value, …)`"),
-                    false => problem,
-                }
+                    .filter(|subject| self.spans.node(subject.node).shape == Shape::Map);
+                let help = map.map(|subject| match subject.node {
+                    0 => "this looks like JSON; a scenario is RON: `Scenario(name: value, …)`",
+                    _ => "`{…}` is for maps, whose keys are free; write `(name: value, …)`",
+                });
+                let problem = self.mismatch(subject, cursor, "a struct, `(…)`");
+                help.into_iter().fold(problem, Problem::help)
             }
         }
     }
@@ -243,7 +251,7 @@ impl Reader<'_> {
         };
         let called = self.called(subject.node);
         if self.spans.node(subject.node).shape == Shape::Word {
-            let expected = "fields in parentheses, `(…)`";
+            let expected = "a struct, `(…)`";
             return self.mismatch(Some(subject), cursor, expected);
         }
         let problem = Problem::at(bytes.clone())

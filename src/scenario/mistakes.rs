@@ -1,7 +1,7 @@
 //! What is said of a scenario whose brackets, commas, colons and quotes do not fit.
 //!
-//! The reader of the structure stops at the first token that cannot follow. Here is decided what the
-//! author most probably forgot there, and which bracket is to blame: often one that was opened far
+//! The reader of the structure stops at the first token that cannot follow. Here is decided what
+//! the author most probably forgot there, and which bracket is to blame: often one that was opened far
 //! above.
 
 use std::ops::Range;
@@ -77,31 +77,32 @@ impl Parser<'_> {
         }
     }
 
-    fn text_over_lines(&self) -> Box<Broken> {
+    pub fn text_over_lines(&self) -> Box<Broken> {
         let lines = self.slice(self.previous).lines().count();
         let problem = Problem::at(self.previous.bytes())
             .title("text is not closed where it should be")
             .label(format!("this text goes on for {lines} lines: is its closing `\"` missing?"))
-            .related(self.token.bytes(), "after it, this is not expected");
+            .related(self.previous.end - 1..self.previous.end, "this quote ends it");
         Broken::here(problem)
     }
 
     fn stray_colon(&self) -> Box<Broken> {
-        let opener = self.opener();
-        let problem = Problem::at(self.token.bytes())
-            .title("unexpected `:`")
-            .label("no field name or key stands before this");
-        let is_field = self.previous.kind == Kind::Word || self.previous.kind == Kind::Text;
-        if opener.kind != Kind::Open('[') || !is_field {
+        let (opener, name) = (self.opener(), self.previous);
+        if opener.kind != Kind::Open('[') || !matches!(name.kind, Kind::Word | Kind::Text) {
+            let problem = Problem::at(self.token.bytes())
+                .title("unexpected `:`")
+                .label("no field name or key stands before this");
             return Broken::here(problem);
         }
-        if self.begins_line(self.previous) && self.depth(self.previous) <= self.depth(opener) {
-            return self.never_closed(Some(self.previous));
+        if self.begins_line(name) && self.depth(name) <= self.depth(opener) {
+            return self.never_closed(Some(name));
         }
-        let problem = problem
-            .related(opener.bytes(), "the items of a list have no names")
+        let problem = Problem::at(name.bytes())
+            .title("a field name in a list")
+            .label("the items of a list have no names")
+            .related(opener.bytes(), "in this list")
             .help("put the fields of an item in parentheses: `[(name: value), …]`");
-        Box::new(Broken { problem, since: self.previous.start })
+        Broken::here(problem)
     }
 
     fn odd(&self, odd: char) -> Box<Broken> {
@@ -133,7 +134,8 @@ impl Parser<'_> {
 
     /// A duration, ratio or name that lacks its quotes.
     pub fn unquoted(&self, bytes: Range<usize>) -> Box<Broken> {
-        let written = clipped(&self.text[bytes.clone()]);
+        let written: String = clipped(&self.text[bytes.clone()]);
+        let joined: String = written.split_whitespace().collect();
         let starts_with_digit = written.starts_with(|c: char| !c.is_alphabetic());
         let why = match starts_with_digit {
             true if written.contains('/') => "a ratio is text",
@@ -145,7 +147,7 @@ impl Parser<'_> {
         let problem = Problem::at(bytes)
             .title(format!("`{written}` needs quotes"))
             .label(why)
-            .help(format!("write \"{written}\""));
+            .help(format!("write \"{joined}\""));
         Broken::here(problem)
     }
 
@@ -303,6 +305,13 @@ impl Parser<'_> {
         let is_same_line = !self.text[previous.end..self.token.start].contains('\n');
         if previous.kind == Kind::Number && self.token.kind == Kind::Word && is_same_line {
             return self.unquoted(previous.start..self.token.end);
+        }
+        if previous.kind == Kind::Word && matches!(self.token.kind, Kind::Colon | Kind::Odd('=')) {
+            let problem = Problem::at(self.token.bytes())
+                .title(format!("unexpected `{}`", self.slice(self.token)))
+                .label("the whole text should be one value")
+                .help("a scenario is RON, written `Scenario(name: value, …)`");
+            return Broken::here(problem);
         }
         let problem = Problem::at(self.token.bytes())
             .title("something follows the end of the scenario")

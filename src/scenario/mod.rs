@@ -14,6 +14,7 @@ pub mod source;
 pub mod spans;
 mod syntax;
 mod tokens;
+pub mod topology;
 mod translate;
 
 use serde::Deserialize;

@@ -38,7 +38,8 @@ impl<'de> Deserialize<'de> for NodeId {
 }
 
 fn unknown(name: &str, nodes: &[String]) -> String {
-    let advice = match super::diagnose::nearest(name, nodes.iter().map(String::as_str)) {
+    let known: Vec<&str> = nodes.iter().map(String::as_str).collect();
+    let advice = match super::diagnose::nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the nodes are {}", nodes.join(", ")),
     };

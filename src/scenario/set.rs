@@ -11,12 +11,7 @@ use super::diagnose::{Problem, nearest};
 use super::source::{Source, Splice};
 use super::spans::{Node, NodeId, Shape, Spans, Step, first_step, is_plain};
 use super::syntax;
-use super::tokens::{clipped, is_number};
-
-/// This source with `value` in place of what stands at `path`; see [`Source::set`].
-pub fn set(source: &Source, path: &str, value: &str) -> Result<Source, Problem> {
-    source.set(path, value)
-}
+use super::tokens::is_number;
 
 impl Source {
     /// This source with `value` in place of what stands at `path`, as `--set PATH=VALUE` has it.
@@ -44,7 +39,8 @@ impl Source {
         })?;
         let argument = Argument::new(origin, path, value);
         if argument.path.is_empty() {
-            return Err(Problem::new(format!("`{}` names no value", argument.whole))
+            return Err(argument
+                .refused(Problem::at(0..0).title("a path is missing"))
                 .help("write --set PATH=VALUE, for example --set nodes.orders.cost=5ms"));
         }
         let walk = spans.walk(argument.path);
@@ -56,10 +52,10 @@ impl Source {
         };
         let from = failed.bytes.start;
         let Some(missing) = missing_steps(argument.path, from) else {
-            return Err(spans.unknown(argument.path));
+            return Err(argument.refused(spans.unknown(argument.path)));
         };
         let owner = insertable(&spans, walk.reached, &missing)
-            .ok_or_else(|| spans.unknown(argument.path))?;
+            .ok_or_else(|| argument.refused(spans.unknown(argument.path)))?;
         let new = argument.text(None)?;
         Ok(self.with_field(spans.node(owner), &missing, &new, &argument))
     }
@@ -147,7 +143,8 @@ impl<'a> Argument<'a> {
     /// The value as RON, given what stood there before.
     fn text(&self, old: Option<Shape>) -> Result<Value, Problem> {
         if self.value.is_empty() {
-            return Err(Problem::new(format!("`{}` gives no value", self.whole))
+            return Err(self
+                .shown(Problem::at(0..0).title("a value is missing"), self.value_at)
                 .help("write `PATH=\"\"` if empty text is meant"));
         }
         let whole = self.value_at..self.value_at + self.value.len();
@@ -157,7 +154,11 @@ impl<'a> Argument<'a> {
         };
         let (spans, broken) = syntax::scan(self.value);
         if let Some(broken) = broken {
-            return if is_bare(self.value) { quoted() } else { Err(self.no_ron(&broken.problem)) };
+            return if is_bare(self.value) {
+                quoted()
+            } else {
+                Err(self.shown(broken.problem, self.value_at))
+            };
         }
         let root = spans.node(0);
         let is_scalar = matches!(root.shape, Shape::Word | Shape::Number);
@@ -170,15 +171,17 @@ impl<'a> Argument<'a> {
         Ok(Value { written: start..start + text.len(), text })
     }
 
-    fn no_ron(&self, problem: &Problem) -> Problem {
-        let refused = Problem::new(format!("`{}` gives no value of RON", clipped(self.value)))
-            .note(format!(
-                "{}: {}",
-                problem.title,
-                problem.marks.first().map_or("", |(_, said)| said)
-            ))
-            .note(format!("it comes from `{}`", self.whole));
-        problem.helps.iter().cloned().fold(refused, Problem::help)
+    /// A problem of the path, shown in the argument.
+    fn refused(&self, problem: Problem) -> Problem {
+        self.shown(problem, self.path_at)
+    }
+
+    /// A problem whose places count from byte `at` of the argument.
+    fn shown(&self, mut problem: Problem, at: usize) -> Problem {
+        for (bytes, _) in &mut problem.marks {
+            *bytes = bytes.start + at..bytes.end + at;
+        }
+        problem.on(self.page, self.whole.clone())
     }
 }
 
@@ -231,4 +234,125 @@ fn insertable(
     let siblings = spans.children(id).filter_map(|child| spans.name(child));
     let is_slip = missing.len() > 1 && nearest(name, siblings).is_some();
     (is_possible && !is_slip).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagnose::render;
+    use super::super::diagnose::toy::{Latency, Node, Scenario, Span, WHOLE};
+    use super::*;
+
+    /// The value at `path` after these changes.
+    fn after(changes: &[(&str, &str)], path: &str) -> String {
+        let source =
+            changes.iter().fold(Source::new("trip.ron", WHOLE), |source, (path, value)| {
+                source.set(path, value).expect("the path is right")
+            });
+        let bytes = source.spans().get(path).expect("the path is still there");
+        source.text()[bytes].to_owned()
+    }
+
+    #[test]
+    fn quotes_are_added_where_text_stood_and_where_nothing_else_makes_sense() {
+        for (path, value, expected) in [
+            ("nodes.hotel.cost", "7ms", "\"7ms\""),
+            ("nodes.hotel.cost", "\"7ms\"", "\"7ms\""),
+            ("nodes.hotel.cost", "7", "\"7\""),
+            ("nodes.hotel.cost", "None", "None"),
+            ("nodes.users.target", "hotel", "\"hotel\""),
+            ("nodes.users.target", "airline-app", "\"airline-app\""),
+            ("nodes.airline.refuses", "1/20", "\"1/20\""),
+            ("nodes.users.count", "7", "7"),
+            ("seed", " 7 // seven", "7"),
+            ("weights", "[1,2]", "[1,2]"),
+            ("network.latency", "Zero", "Zero"),
+            ("network.latency", "Constant(\"5ms\")", "Constant(\"5ms\")"),
+        ] {
+            assert_eq!(after(&[(path, value)], path), expected, "{path}={value}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_written_is_added_to_its_struct() {
+        for (path, value, expected) in [
+            ("nodes.hotel.refuses", "1/20", "\"1/20\""),
+            ("nodes.größe-ü.cost", "1s", "\"1s\""),
+            ("nodes.trip.policy.timeout", "1s", "\"1s\""),
+            ("strict", "true", "true"),
+            ("nodes[\"audit\"]", "Service(cost: \"1ms\")", "Service(cost: \"1ms\")"),
+        ] {
+            assert_eq!(after(&[(path, value)], path), expected, "{path}={value}");
+        }
+    }
+
+    #[test]
+    fn a_struct_that_is_not_written_is_added_with_its_field() {
+        let source = Source::new("t.ron", "Scenario(nodes: {}, run: \"1s\")");
+        let source = source.set("network.loss", "0.5").expect("both can be added");
+        assert_eq!(source.text(), "Scenario(network: (loss: 0.5), nodes: {}, run: \"1s\")");
+        let source = source.set("network.latency", "Zero").expect("it can be added");
+        let source = source.set("network.loss", "0.25").expect("it is there now");
+        let scenario: Scenario = source.parse().expect("the changes are right");
+        assert_eq!(scenario.network.loss, 0.25);
+        assert!(matches!(scenario.network.latency, Some(Latency::Zero)));
+    }
+
+    #[test]
+    fn a_name_alone_gets_the_parentheses_for_its_first_field() {
+        let source = Source::new("t.ron", "(a: Service, b: [Users])");
+        let source = source.set("a.cost", "5ms").expect("it can be added");
+        assert_eq!(source.text(), "(a: Service(cost: \"5ms\"), b: [Users])");
+    }
+
+    #[test]
+    fn changes_upon_changes_are_all_applied() {
+        let changes = [
+            ("network.latency", "Uniform(min: \"3ms\", max: \"4ms\")"),
+            ("nodes.trip.steps[0].timeout", "1s"),
+            ("network.latency.max", "9ms"),
+            ("nodes.hotel.cost", "8ms"),
+            ("nodes.hotel.cost", "11ms"),
+        ];
+        let source =
+            changes.iter().fold(Source::new("trip.ron", WHOLE), |source, (path, value)| {
+                source.set(path, value).expect("the path is right")
+            });
+        let scenario: Scenario = source.parse().expect("the changes are right");
+        let Some(Node::Service(hotel)) = scenario.nodes.get("hotel") else { panic!("a service") };
+        assert_eq!(hotel.cost, Some(Span(11_000_000)));
+        let Some(Latency::Uniform { max, .. }) = scenario.network.latency else {
+            panic!("uniform")
+        };
+        assert_eq!(max, Span(9_000_000));
+        assert_eq!(source.changes().len(), 4, "the second cost replaces the first");
+    }
+
+    #[test]
+    fn a_problem_beside_a_change_is_shown_where_it_is_in_the_file() {
+        let service = "Service(cost: \"5ms\", colour: 3)";
+        let text = format!("Scenario(\n    nodes: {{\"a\": {service}}},\n    run: \"1s\",\n)");
+        let file = Source::new("t.ron", text);
+        let problems = file.parse::<Scenario>().expect_err("there is no such field");
+        let expected = render(&problems, Some(&file), false);
+        assert!(expected.contains("t.ron:2:39"), "{expected}");
+        let mut source = file;
+        for (path, value) in
+            [("nodes.a.cost", "\"1234567ms\""), ("nodes.a.workers", "3"), ("run", "9s")]
+        {
+            source = source.set(path, value).expect("the path is right");
+            let problems = source.parse::<Scenario>().expect_err("there is no such field");
+            assert_eq!(render(&problems, Some(&source), false), expected);
+        }
+        let after = source.text().find("},").expect("the map ends");
+        assert_eq!(source.place(after..after + 1).line_column(), (2, 49));
+    }
+
+    #[test]
+    fn a_change_can_come_from_elsewhere() {
+        let source = Source::new("trip.ron", WHOLE);
+        let source = source.set_as("variant `slow`", "run", "5 parsecs").expect("run is there");
+        let problems = source.parse::<Scenario>().expect_err("parsecs are no unit");
+        let text = render(&problems, Some(&source), false);
+        assert!(text.contains("--> variant `slow`:1:20"), "{text}");
+    }
 }

@@ -136,7 +136,8 @@ impl Spans {
         &self.duplicates
     }
 
-    /// Why `path` leads nowhere: the step that fails, and what there is instead.
+    /// Why `path` leads nowhere: the step that fails, and what there is instead. The place is in
+    /// `path`.
     pub fn unknown(&self, path: &str) -> Problem {
         let walk = self.walk(path);
         let Some(failed) = walk.failed else {
@@ -144,25 +145,51 @@ impl Spans {
         };
         let place = self.path(walk.reached);
         let owner = if place.is_empty() { "the scenario".into() } else { format!("`{place}`") };
-        let problem = Problem::new(format!("no `{path}` in the scenario"));
+        let problem = Problem::at(failed.bytes).title("no such value in the scenario");
+        let found = match failed.step {
+            Step::Malformed(why) => return problem.label(why),
+            Step::Key(found) | Step::Name(found) => found,
+        };
         let names: Vec<&str> = self.children(walk.reached).filter_map(|id| self.name(id)).collect();
         let items = self.children(walk.reached).count();
-        let problem = match failed.step {
-            Step::Malformed(why) => return problem.help(why),
-            _ if items == 0 => problem.note(format!("{owner} is a single value")),
-            _ if names.is_empty() => problem.note(format!(
-                "{owner} has {items} item{}: [0] to [{}]",
-                if items == 1 { "" } else { "s" },
-                items - 1
-            )),
-            Step::Key(found) | Step::Name(found) => {
-                problem.choose(&found, &names, &format!("{owner} holds"))
-            }
+        if items == 0 {
+            return problem.label(format!("{owner} has no parts"));
+        }
+        if names.is_empty() {
+            return problem.label(match items - 1 {
+                0 => format!("{owner} has only the item [0]"),
+                last => format!("{owner} has only the items [0] to [{last}]"),
+            });
+        }
+        let problem = problem.label(format!("{owner} holds nothing of this name"));
+        if let Some(corrected) = self.corrected(path) {
+            return problem.help(format!("did you mean `{corrected}`?"));
+        }
+        let problem = problem.choose(&found, &names, &format!("{owner} holds"));
+        let problem = match self.node(walk.reached).shape {
+            Shape::Map => problem.help(format!("to add an entry, write `{place}[{found:?}]`")),
+            _ => problem,
         };
         match self.elsewhere(path) {
             similar if similar.is_empty() => problem,
             similar => problem.help(format!("elsewhere there is `{}`", similar.join("`, `"))),
         }
+    }
+
+    /// The path with every step that fails replaced by the nearest name there, if that leads
+    /// somewhere.
+    fn corrected(&self, path: &str) -> Option<String> {
+        const SLIPS: usize = 4;
+        let mut path = path.to_owned();
+        for _ in 0..SLIPS {
+            let walk = self.walk(&path);
+            let Some(failed) = walk.failed else { return Some(path) };
+            let Step::Name(found) = failed.step else { return None };
+            let names = self.children(walk.reached).filter_map(|id| self.name(id));
+            let near = nearest(&found, names)?.to_owned();
+            path.replace_range(failed.bytes, &near);
+        }
+        None
     }
 
     /// A few paths that end like `path`, nearest spelling first.
@@ -177,8 +204,9 @@ impl Spans {
         if found.is_empty() {
             let names = self.nodes.iter().take(EXAMINED).filter_map(|node| node.name.as_deref());
             let near = nearest(last, names);
-            let id =
-                self.nodes.iter().position(|node| near.is_some() && node.name.as_deref() == near);
+            let id = near.and_then(|near| {
+                self.nodes.iter().position(|node| node.name.as_deref() == Some(near))
+            });
             found.extend(id.map(|id| self.path(id as NodeId)));
         }
         found
@@ -342,7 +370,101 @@ pub(super) fn first_step(path: &str) -> (Step, usize) {
     let skipped = path.len() - bare.len();
     let length = bare.find(['.', '[']).unwrap_or(bare.len());
     if length == 0 {
-        return (Step::Malformed("there is a name missing beside a dot"), path.len());
+        return (Step::Malformed("a name is missing beside a dot"), path.len());
     }
     (Step::Name(bare[..length].to_owned()), skipped + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagnose::toy::WHOLE;
+    use super::*;
+
+    fn value<'t>(text: &'t str, path: &str) -> Option<&'t str> {
+        let spans = Spans::of(text).expect("the text is well-formed");
+        spans.get(path).map(|bytes| &text[bytes])
+    }
+
+    #[test]
+    fn a_path_leads_to_the_text_of_its_value() {
+        for (path, expected) in [
+            ("nodes[\"trip\"].steps[1].timeout", "\"50ms\""),
+            ("nodes.trip.steps.1.service", "\"airline\""),
+            ("nodes.trip.policy", "(retries: 2)"),
+            ("nodes.airline.refuses", "r#\"1/\"20\"\"#"),
+            ("nodes.größe-ü", "Service()"),
+            ("network.latency", "Uniform(min: \"1ms\", max: \"2ms\")"),
+            ("network.latency.max", "\"2ms\""),
+            ("network.loss", "1e-3"),
+            ("seed", "0xff"),
+            ("weights[2]", "3"),
+            ("pair.1", "4"),
+            ("pair[0]", "3"),
+        ] {
+            assert_eq!(value(WHOLE, path), Some(expected), "{path}");
+        }
+        for path in
+            ["nodes.trip.steps[2]", "nodes.bus", "seed.x", "nodes[trip", "nodes..trip", "pair.2"]
+        {
+            assert_eq!(value(WHOLE, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_path_of_the_index_leads_to_its_own_value() {
+        let text = "S(a: {\"x.y\": [1], \"q\\\"[\": (b: 2), 7: 'c', One: Two}, t: (1, (2, 3)))";
+        for text in [WHOLE, text] {
+            let spans = Spans::of(text).expect("the text is well-formed");
+            assert!(spans.paths().count() > 8);
+            for (id, path) in spans.paths().enumerate() {
+                assert_eq!(spans.find(&path), Some(id as NodeId + 1), "{path}");
+                let start = spans.get(&path).expect("the path was just found").start;
+                assert_eq!(spans.path_at(start), Some(path));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_dot_is_found_in_both_forms() {
+        let text = "(a: {\"x.y\": (z: 5)})";
+        assert_eq!(value(text, "a.x.y.z"), Some("5"));
+        assert_eq!(value(text, "a[\"x.y\"].z"), Some("5"));
+    }
+
+    #[test]
+    fn a_path_passes_over_the_only_item_of_a_variant() {
+        let text = "(policy: Some((retries: 2)), latency: Constant(\"5ms\"))";
+        assert_eq!(value(text, "policy.retries"), Some("2"));
+        assert_eq!(value(text, "policy"), Some("Some((retries: 2))"));
+        assert_eq!(value(text, "latency.0"), Some("\"5ms\""));
+    }
+
+    #[test]
+    fn a_key_has_its_own_place() {
+        let spans = Spans::of(WHOLE).expect("the text is well-formed");
+        let key = |path: &str| spans.key(path).map(|bytes| &WHOLE[bytes]);
+        assert_eq!(key("nodes.trip"), Some("\"trip\""));
+        assert_eq!(key("nodes.trip.policy.retries"), Some("retries"));
+        assert_eq!(key("weights[0]"), None, "an item has no key");
+    }
+
+    #[test]
+    fn keys_and_fields_that_occur_twice_are_collected() {
+        let text = "(a: {\"x\": 1, \"y\": 2, \"x\": 3}, b: 1, b: 2)";
+        let spans = Spans::of(text).expect("the text is well-formed");
+        let found: Vec<(&str, usize, usize)> = spans
+            .duplicates()
+            .iter()
+            .map(|twice| (twice.path.as_str(), twice.first.start, twice.second.start))
+            .collect();
+        assert_eq!(found, [("a.x", 5, 21), ("b", 30, 36)]);
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        for open in ["(", "[", "{", "(a: ", "{\"a\": ", "Some(", "{(", "[{["] {
+            let problem = Spans::of(&open.repeat(100_000)).expect_err("nothing is closed");
+            assert!(problem.title.contains("nested more than 100 deep"), "{}", problem.title);
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Reads the brackets, commas, colons and quotes of a scenario and indexes what they enclose.
 //!
 //! ron tells what is wrong from where its cursor happens to stand, which for a forgotten bracket is
-//! the end of the file. This reader knows which bracket is open, how far lines are indented and what
-//! people forget, so it is the one that reports structure; types and names are left to serde.
+//! the end of the file. This reader knows which bracket is open, how far lines are indented and
+//! what people forget, so it is the one that reports structure; types and names are left to serde.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,6 +14,9 @@ use super::tokens::{Broken, Kind, Lexer, Token, is_number};
 
 /// No scenario nests deeper, and a reader that recurses must stop before the stack does.
 pub(super) const DEPTH_MAX: usize = 100;
+
+/// So many keys that occur twice are collected; who has more has made one mistake many times.
+const DUPLICATES_MAX: usize = 100;
 
 /// Indexes `text` as far as its structure holds, and says what breaks it there.
 pub(super) fn scan(text: &str) -> (Spans, Option<Broken>) {
@@ -28,7 +31,10 @@ pub(super) fn scan(text: &str) -> (Spans, Option<Broken>) {
         open: Vec::new(),
         suspect: None,
     };
-    let outcome = parser.document();
+    let outcome = match u32::try_from(text.len()) {
+        Ok(_) => parser.document(),
+        Err(_) => Err(Broken::here(Problem::at(0..0).title("the text is longer than 4 GiB"))),
+    };
     (parser.spans, outcome.err().map(|broken| *broken))
 }
 
@@ -79,12 +85,25 @@ impl<'t> Parser<'t> {
 
     fn advance(&mut self) -> Outcome {
         self.previous = self.token;
-        self.token = self.lexer.next()?;
+        self.token = match self.lexer.next() {
+            Ok(token) => token,
+            Err(broken) => return Err(self.blamed(broken)),
+        };
         let passed = &self.text[self.previous.start..self.token.start];
         if let Some(newline) = passed.rfind('\n') {
             self.line = self.previous.start + newline + 1;
         }
         Ok(())
+    }
+
+    /// A text that is never closed often begins where an earlier one was to end.
+    fn blamed(&self, broken: Box<Broken>) -> Box<Broken> {
+        let previous = self.previous;
+        let is_adjacent = previous.end > previous.start && broken.since <= previous.end + 1;
+        if previous.kind == Kind::Text && is_adjacent && self.slice(previous).contains('\n') {
+            return self.text_over_lines();
+        }
+        broken
     }
 
     /// The token after the current one.
@@ -230,6 +249,7 @@ impl<'t> Parser<'t> {
                 // A composite key has no path; it is read and forgotten.
                 let kept = self.spans.nodes.len();
                 let scratch = self.new_node(NONE, None, 0..0);
+                self.spans.nodes[scratch as usize].parent = id;
                 self.value(scratch)?;
                 self.spans.nodes.truncate(kept);
                 let bytes = key.start..self.previous.end;
@@ -265,7 +285,11 @@ impl<'t> Parser<'t> {
         let earlier = keys.insert(name.clone(), key.bytes());
         let child = self.spans.nodes.len() as NodeId;
         let outcome = self.colon_and_value(id, name, key.bytes());
-        if let Some(first) = earlier.filter(|_| (child as usize) < self.spans.nodes.len()) {
+        let is_indexed = (child as usize) < self.spans.nodes.len();
+        if let Some(first) = earlier
+            && is_indexed
+            && self.spans.duplicates.len() < DUPLICATES_MAX
+        {
             let path = self.spans.path(child);
             self.spans.duplicates.push(Duplicate { path, first, second: key.bytes() });
         }

@@ -303,7 +303,7 @@ pub(super) fn is_number(text: &str) -> bool {
     some_digit && digits(whole) && digits(fraction) && exponent_holds
 }
 
-/// Cuts off a type suffix such as `u8`; a hexadecimal number cannot end in one that begins with `f`.
+/// Cuts off a type suffix such as `u8`; `f32` at the end of a hexadecimal number is digits.
 fn without_suffix(text: &str, hexadecimal: bool) -> &str {
     const SUFFIXES: [&str; 10] =
         ["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64"];
@@ -322,4 +322,50 @@ pub(super) fn clipped(text: &str) -> String {
         clipped.push('…');
     }
     clipped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_from_numbers_with_units() {
+        for number in ["5", "-5", "+5", "1_000", "0xff", "0b1010", "0o17", "1.5", ".5", "5.", "1e3"]
+        {
+            assert!(is_number(number), "{number}");
+        }
+        for number in ["1e-3", "1.5E+6", "5u8", "0xffu8", "2.5f64", "inf", "-inf", "1..5", "1..=5"]
+        {
+            assert!(is_number(number), "{number}");
+        }
+        for other in
+            ["5ms", "1/20", "10%", "1.2.3", "e5", "1e", "0x", "0xfg", "-", ".", "5_ms", "--5"]
+        {
+            assert!(!is_number(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_token_is_read_to_its_end() {
+        let text =
+            "a \"b\\\"\" r#\"c\"d\"# br\"e\" b'f' '\\'' 5ms /* /* */ */ r#x-y g-h // i\n ( }";
+        let mut lexer = Lexer::new(text, 0);
+        let read = std::iter::from_fn(|| lexer.next().ok().filter(|token| token.kind != Kind::End));
+        let read: Vec<(Kind, &str)> =
+            read.map(|token| (token.kind, &text[token.bytes()])).collect();
+        let expected = [
+            (Kind::Word, "a"),
+            (Kind::Text, "\"b\\\"\""),
+            (Kind::Text, "r#\"c\"d\"#"),
+            (Kind::Text, "br\"e\""),
+            (Kind::Char, "b'f'"),
+            (Kind::Char, "'\\''"),
+            (Kind::Number, "5ms"),
+            (Kind::Word, "r#x-y"),
+            (Kind::Dashed, "g-h"),
+            (Kind::Open('('), "("),
+            (Kind::Close('}'), "}"),
+        ];
+        assert_eq!(read, expected);
+    }
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use ron::Error;
 use ron::error::{Position, SpannedError};
 
-use super::diagnose::{Problem, listed};
+use super::diagnose::{Problem, listed, nearest};
 use super::mistakes::too_deep;
 use super::spans::{NodeId, Shape, Spans};
 use super::tokens::{Kind, Lexer, clipped};
@@ -70,6 +70,7 @@ impl Reader<'_> {
             }
             Error::IntegerOutOfBounds => self.out_of_bounds(cursor),
             Error::InvalidEscape(why) => self.invalid_escape(cursor, why),
+            Error::NoSuchExtension(name) => self.unknown_extension(cursor, name),
             Error::ExceededRecursionLimit => too_deep(self.word_at(cursor)),
             Error::ExpectedDifferentStructName { expected, found } => {
                 self.wrong_struct_name(cursor, expected, found)
@@ -187,15 +188,14 @@ impl Reader<'_> {
             return problem.label(format!("{owner} has no fields"));
         }
         let present = self.present(parent);
+        // A field that is given already is hardly what was meant.
         let free: Vec<&str> =
             expected.iter().copied().filter(|name| !present.contains(name)).collect();
-        let choices = if free.is_empty() { expected } else { &free };
-        let what = if free.len() == expected.len() || free.is_empty() {
-            "its fields are"
-        } else {
-            "its other fields are"
-        };
-        problem.label(format!("not a field of {owner}")).choose(found, choices, what)
+        let problem = problem.label(format!("not a field of {owner}"));
+        match nearest(found, free.iter().copied()) {
+            Some(_) => problem.choose(found, &free, "fields not given yet are"),
+            None => problem.choose(found, expected, "its fields are"),
+        }
     }
 
     fn unknown_variant(&self, cursor: usize, found: &str, expected: &[&str]) -> Problem {
@@ -311,6 +311,20 @@ impl Reader<'_> {
             .title("an unknown escape in text")
             .label(lower_first(why))
             .help("a backslash itself is written `\\\\`, or use raw text: r\"…\"")
+    }
+
+    fn unknown_extension(&self, cursor: usize, name: &str) -> Problem {
+        const KNOWN: [&str; 4] = [
+            "implicit_some",
+            "unwrap_newtypes",
+            "unwrap_variant_newtypes",
+            "explicit_struct_names",
+        ];
+        let start = self.text[..cursor].rfind(name).unwrap_or(cursor);
+        Problem::at(start..start + name.len())
+            .title(format!("no RON extension is called `{}`", clipped(name)))
+            .choose(name, &KNOWN, "there are")
+            .note("`implicit_some` and `unwrap_variant_newtypes` are always on")
     }
 
     /// The first error with `replacement` in place of `bytes`, and the cursor then.

@@ -1,0 +1,211 @@
+//! Invariants: what must hold in every run, and the first time that it did not.
+
+use std::collections::BTreeMap;
+
+use super::effects::{AccountId, Change, Effects, accounts};
+use super::outcome::{Finding, Violation};
+use super::requests::{Requests, Standing};
+use crate::engine::{Fact, NodeId, Root, Time};
+use crate::patterns::saga::facts as saga;
+use crate::scenario::{Invariant, Scenario};
+
+/// One invariant while a run goes on.
+pub(crate) struct Checker {
+    name: String,
+    kind: Kind,
+    /// The accounts that it is about, and how reports call them.
+    accounts: Vec<AccountId>,
+    labels: Vec<String>,
+    checked: u64,
+    violations: u64,
+    first: Option<Violation>,
+}
+
+enum Kind {
+    Atomic,
+    Once,
+    /// The sum's change since the start, as of this instant.
+    Conserved { sum: i64, at: Time, root: Root },
+    Truthful,
+    /// Sagas without an end: since when, by operation.
+    Settled { node: NodeId, open: BTreeMap<Root, (Time, u64)> },
+}
+
+impl Checker {
+    pub fn new(name: &str, invariant: &Invariant, effects: &Effects, scenario: &Scenario) -> Checker {
+        let kind = match invariant {
+            Invariant::Atomic { .. } => Kind::Atomic,
+            Invariant::Once { .. } => Kind::Once,
+            Invariant::Conserved { .. } => {
+                Kind::Conserved { sum: 0, at: Time(0), root: Root::NONE }
+            }
+            Invariant::Truthful { .. } => Kind::Truthful,
+            Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
+        };
+        let named = accounts(invariant);
+        let label = |account: &crate::scenario::AccountRef| {
+            let store = scenario.node(account.store);
+            format!("{store} {}", scenario.lexicon.spelling(account.account))
+        };
+        Checker {
+            name: name.to_owned(),
+            kind,
+            accounts: named.iter().map(|account| effects.id(*account)).collect(),
+            labels: named.iter().map(label).collect(),
+            checked: 0,
+            violations: 0,
+            first: None,
+        }
+    }
+
+    fn violated(&mut self, at: Time, root: Root, what: impl FnOnce(&[String]) -> String) {
+        self.violations += 1;
+        if self.first.as_ref().is_none_or(|first| at < first.at) {
+            self.first = Some(Violation { at, root: root.0, what: what(&self.labels) });
+        }
+    }
+
+    /// An account has changed.
+    #[inline]
+    pub fn changed(&mut self, fact: &Fact, change: &Change) {
+        let Some(place) = self.accounts.iter().position(|one| *one == change.account) else {
+            return;
+        };
+        match &mut self.kind {
+            Kind::Once => {
+                self.checked += 1;
+                let effect = change.effect;
+                if effect.net != 0 && effect.net != effect.unit {
+                    self.violated(fact.at, fact.root, |labels| {
+                        let (net, unit) = (effect.net, effect.unit);
+                        format!("{} got {net} from one operation of {unit}", labels[place])
+                    });
+                }
+            }
+            Kind::Conserved { sum, at, root } => {
+                let (old, when, whose) = (*sum, *at, *root);
+                (*sum, *at, *root) = (old + change.delta, fact.at, fact.root);
+                if fact.at > when {
+                    self.balance(old, when, whose);
+                }
+            }
+            Kind::Atomic | Kind::Truthful | Kind::Settled { .. } => {}
+        }
+    }
+
+    fn balance(&mut self, sum: i64, at: Time, root: Root) {
+        self.checked += 1;
+        if sum != 0 {
+            self.violated(at, root, |labels| {
+                format!("the sum over {} changed by {sum}", labels.join(", "))
+            });
+        }
+    }
+
+    /// Something else has happened.
+    #[inline]
+    pub fn noted(&mut self, fact: &Fact) {
+        let Kind::Settled { node, open } = &mut self.kind else { return };
+        if *node != fact.node {
+            return;
+        }
+        match fact.what {
+            saga::BEGAN => {
+                self.checked += 1;
+                open.insert(fact.root, (fact.at, fact.key));
+            }
+            saga::COMPLETED | saga::COMPENSATED | saga::PARKED => {
+                open.remove(&fact.root);
+            }
+            _ => {}
+        }
+    }
+
+    /// The system has come to rest.
+    pub fn finish(&mut self, effects: &Effects, requests: &Requests) {
+        match &mut self.kind {
+            Kind::Atomic => self.finish_atomic(effects),
+            Kind::Truthful => self.finish_truthful(effects, requests),
+            Kind::Settled { open, .. } => {
+                for (root, (at, key)) in std::mem::take(open) {
+                    self.violated(at, root, |_| format!("saga {key:x} never came to an end"));
+                }
+            }
+            Kind::Conserved { sum, at, root } => {
+                let (sum, at, root) = (*sum, *at, *root);
+                self.balance(sum, at, root);
+            }
+            Kind::Once => {}
+        }
+    }
+
+    fn finish_atomic(&mut self, effects: &Effects) {
+        for root in effects.roots() {
+            let parts = effects.of(root, &self.accounts);
+            let Some(last) = parts.iter().map(|effect| effect.at).max() else { continue };
+            if last == Time(0) {
+                continue;
+            }
+            self.checked += 1;
+            let applied: Vec<bool> = parts.iter().map(|effect| effect.is_applied()).collect();
+            if applied.contains(&true) && applied.contains(&false) {
+                self.violated(last, root, |labels| half_applied(labels, &applied));
+            }
+        }
+    }
+
+    fn finish_truthful(&mut self, effects: &Effects, requests: &Requests) {
+        for (root, request) in requests.iter() {
+            let promised = match request.standing {
+                Standing::Succeeded => true,
+                Standing::Failed(fault) if fault.is_definite() => false,
+                Standing::Failed(_) | Standing::Open => continue,
+            };
+            self.checked += 1;
+            let parts = effects.of(root, &self.accounts);
+            if parts.iter().all(|effect| effect.is_applied() == promised) {
+                continue;
+            }
+            let at = request.ended;
+            let told = match request.standing {
+                Standing::Failed(fault) => fault.label(),
+                _ => "success",
+            };
+            self.violated(at, root, |labels| {
+                let wrong = parts.iter().zip(labels);
+                let wrong: Vec<&str> = wrong
+                    .filter(|(effect, _)| effect.is_applied() != promised)
+                    .map(|(_, label)| label.as_str())
+                    .collect();
+                let verb = if promised { "lacks" } else { "has" };
+                format!("the client was told `{told}`, yet the operation {verb} {}", wrong.join(", "))
+            });
+        }
+    }
+
+    pub fn finding(&self) -> Finding {
+        let says = match self.kind {
+            Kind::Atomic => "an operation is applied to all of its parts or to none, in the end",
+            Kind::Once => "an operation is applied to each of its parts at most once",
+            Kind::Conserved { .. } => "nothing appears and nothing vanishes",
+            Kind::Truthful => "what clients are told is so",
+            Kind::Settled { .. } => "every saga comes to an end",
+        };
+        Finding {
+            invariant: self.name.clone(),
+            says: says.to_owned(),
+            checked: self.checked,
+            violations: self.violations,
+            first: self.first.clone(),
+        }
+    }
+}
+
+fn half_applied(labels: &[String], applied: &[bool]) -> String {
+    let side = |wanted: bool| {
+        let parts = labels.iter().zip(applied).filter(|(_, is)| **is == wanted);
+        parts.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    format!("half applied: {} yes, {} no", side(true), side(false))
+}
+

@@ -1,0 +1,218 @@
+//! The ledger of a run: the one reader that all measuring and checking hangs on.
+
+use super::effects::Effects;
+use super::invariants::Checker;
+use super::measures::{self, Material, NodeSample};
+use super::outcome::{Ending, Finding, Outcome};
+use super::requests::Requests;
+use super::timeline::Timeline;
+use crate::engine::{Counts, Digest, Fact, NodeId, Observer, Span, Time};
+use crate::parts::{client_facts, policy_facts};
+use crate::patterns::{Spec, saga::facts as saga};
+use crate::scenario::{Scenario, Variant};
+use crate::world::facts;
+
+/// What sagas did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct SagaCounts {
+    pub began: u64,
+    pub turned_back: u64,
+    pub undone: u64,
+    pub parked: u64,
+    pub at_risk: u64,
+    pub recovered: u64,
+}
+
+/// For how long operations were applied in part, for all to see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Partial {
+    /// By operation: since when, if it is so now.
+    since: Vec<Option<Time>>,
+    pub total: u128,
+    pub spells: u64,
+}
+
+/// Reads the facts of one run.
+pub struct Ledger {
+    requests: Requests,
+    effects: Effects,
+    checkers: Vec<Checker>,
+    timeline: Timeline,
+    sagas: SagaCounts,
+    partial: Partial,
+    /// The accounts of the first atomic invariant: what counts as applied in part.
+    parts: Vec<usize>,
+    retries: u64,
+    breaker_openings: u64,
+}
+
+impl Ledger {
+    /// For a run of this variant that is measured from `from` on.
+    pub fn new(scenario: &Scenario, variant: &Variant, from: Time) -> Ledger {
+        let is_client = |spec: &Option<Spec>| matches!(spec, Some(Spec::Client(_)));
+        let clients: Vec<(NodeId, String)> = variant
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, spec)| is_client(spec))
+            .map(|(place, _)| (NodeId(place as u32), scenario.names[place].clone()))
+            .collect();
+        let effects = Effects::new(&scenario.invariants);
+        let checker = |(name, invariant): &(String, crate::scenario::Invariant)| {
+            Checker::new(name, invariant, &effects, scenario)
+        };
+        let checkers = scenario.invariants.iter().map(checker).collect();
+        let parts = measures::parts(&scenario.invariants, &effects);
+        let end = scenario.phases.end();
+        Ledger {
+            requests: Requests::new(&clients, variant.nodes.len(), from, end),
+            effects,
+            checkers,
+            timeline: Timeline::default(),
+            sagas: SagaCounts::default(),
+            partial: Partial::default(),
+            parts,
+            retries: 0,
+            breaker_openings: 0,
+        }
+    }
+
+    /// The end and the latency in nanoseconds of each measured success, in the order of their ends.
+    pub fn latencies(&self) -> &[(Time, f64)] {
+        self.requests.latencies()
+    }
+
+    /// The width of the windows of the time line.
+    pub fn window(&self) -> Span {
+        self.requests.width()
+    }
+
+    /// An account may have changed.
+    #[inline]
+    fn effect(&mut self, fact: &Fact) {
+        let Some(change) = self.effects.read(fact) else { return };
+        for checker in &mut self.checkers {
+            checker.changed(fact, &change);
+        }
+        if self.parts.contains(&change.account) {
+            let parts = self.effects.of(fact.root, &self.parts);
+            let applied = parts.iter().filter(|effect| effect.is_applied()).count();
+            self.partial.turn(fact, applied > 0 && applied < parts.len());
+        }
+    }
+
+    /// The run is over: everything that it has shown.
+    pub fn close(mut self, run: &Closing<'_>) -> Outcome {
+        let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
+        let accounted = self.requests.close();
+        for checker in &mut self.checkers {
+            checker.finish(&self.effects, &self.requests);
+        }
+        let mut findings: Vec<Finding> = vec![accounted];
+        findings.extend(self.checkers.iter().map(Checker::finding));
+        let episodes = self.timeline.episodes(scenario, variant, &self.requests);
+        let material = Material {
+            scenario,
+            variant,
+            requests: &self.requests,
+            counts,
+            nodes,
+            sagas: self.sagas,
+            partial: &self.partial,
+            retries: self.retries,
+            breaker_openings: self.breaker_openings,
+            findings: &findings,
+            episodes: &episodes,
+            end,
+        };
+        let measures = measures::all(&material);
+        let timeline = &self.timeline;
+        let uses = nodes.iter().enumerate().filter_map(|(place, sample)| {
+            let crashes = timeline.crashes(variant, place);
+            sample.as_ref().map(|sample| sample.finish(crashes, end))
+        });
+        Outcome {
+            seed,
+            digest: digest.value(),
+            events: counts.events,
+            end,
+            ending: run.ending.clone(),
+            measures,
+            flows: self.requests.flows().to_vec(),
+            findings,
+            episodes,
+            window: self.requests.width(),
+            windows: self.requests.windows().to_vec(),
+            nodes: uses.collect(),
+        }
+    }
+}
+
+/// What the end of a run adds to its facts.
+pub struct Closing<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The variant.
+    pub variant: &'a Variant,
+    /// The seed.
+    pub seed: u64,
+    /// The digest.
+    pub digest: Digest,
+    /// The engine's counters.
+    pub counts: Counts,
+    /// How the nodes were used, by id; `None` for those that this variant does not have.
+    pub nodes: &'a [Option<NodeSample>],
+    /// How it ended.
+    pub ending: Ending,
+    /// When it ended.
+    pub end: Time,
+}
+
+impl Partial {
+    fn turn(&mut self, fact: &Fact, is_partial: bool) {
+        let root = fact.root.0 as usize;
+        if root >= self.since.len() {
+            self.since.resize(root + 1, None);
+        }
+        let since = &mut self.since[root];
+        match *since {
+            None if is_partial => *since = Some(fact.at),
+            Some(began) if !is_partial => {
+                self.total += u128::from((fact.at - began).0);
+                self.spells += 1;
+                *since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Operations that are applied in part now.
+    pub fn open(&self) -> u64 {
+        self.since.iter().flatten().count() as u64
+    }
+}
+
+impl Observer for Ledger {
+    fn fact(&mut self, fact: &Fact) {
+        match fact.what {
+            client_facts::STARTED => self.requests.started(fact),
+            client_facts::SUCCEEDED | client_facts::FAILED => self.requests.ended(fact),
+            facts::FAULT_BEGINS => self.timeline.begins(fact),
+            facts::FAULT_ENDS => self.timeline.ends(fact),
+            policy_facts::RETRIED => self.retries += 1,
+            policy_facts::OPENED => self.breaker_openings += 1,
+            saga::BEGAN => self.sagas.began += 1,
+            saga::TURNED_BACK => self.sagas.turned_back += 1,
+            saga::STEP_UNDONE => self.sagas.undone += 1,
+            saga::RECOVERED => self.sagas.recovered += 1,
+            saga::PARKED => {
+                self.sagas.parked += 1;
+                self.sagas.at_risk += fact.value;
+            }
+            _ => self.effect(fact),
+        }
+        for checker in &mut self.checkers {
+            checker.noted(fact);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Readers of the facts: what was measured, and whether what must hold did hold.
+//!
+//! A checker reads facts, never a node's fields: it sees what a node did, not what it thinks. Every
+//! invariant is checked at the events that could break it, in the very run that measures latency.
+
+mod effects;
+mod invariants;
+mod ledger;
+mod measures;
+pub mod outcome;
+mod requests;
+mod timeline;
+
+pub use ledger::{Closing, Ledger};
+pub use measures::{METRICS, Metric, NodeSample, metric};

@@ -1,0 +1,232 @@
+//! Requests: every one is counted once, from its beginning to its one end.
+
+use super::outcome::{Finding, Flow, Violation, Window};
+use crate::engine::{Fact, Fault, NodeId, Root, Span, Time};
+use crate::parts::client_facts as facts;
+use crate::stats::Histogram;
+
+/// How a request stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    Open,
+    Succeeded,
+    Failed(Fault),
+}
+
+/// One request of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    flow: u32,
+    pub began: Time,
+    pub ended: Time,
+    pub standing: Standing,
+}
+
+/// The requests of a run, by root: clients begin all operations, so roots number requests.
+pub(crate) struct Requests {
+    requests: Vec<Request>,
+    flows: Vec<Flow>,
+    /// For each node its place among the flows.
+    of_node: Vec<Option<u32>>,
+    measured_from: Time,
+    width: Span,
+    windows: Vec<Window>,
+    /// Latency of each measured success, in the order of their ends, for the warm-up.
+    latencies: Vec<(Time, f64)>,
+    astray: Option<Violation>,
+}
+
+impl Requests {
+    pub fn new(clients: &[(NodeId, String)], nodes: usize, from: Time, end: Time) -> Requests {
+        let mut of_node = vec![None; nodes];
+        for (place, (node, _)) in clients.iter().enumerate() {
+            of_node[node.index()] = Some(place as u32);
+        }
+        let flow = |name: &String| Flow {
+            name: name.clone(),
+            started: 0,
+            succeeded: 0,
+            failed: [0; Fault::ALL.len()],
+            in_flight: 0,
+            latency: Histogram::new(),
+        };
+        Requests {
+            requests: Vec::new(),
+            flows: clients.iter().map(|(_, name)| flow(name)).collect(),
+            of_node,
+            measured_from: from,
+            width: window(end),
+            windows: vec![Window::default(); WINDOWS],
+            latencies: Vec::new(),
+            astray: None,
+        }
+    }
+
+    /// The width of the windows of the time line.
+    pub fn width(&self) -> Span {
+        self.width
+    }
+
+    fn window(&mut self, at: Time) -> &mut Window {
+        let place = (at.0 / self.width.0) as usize;
+        let last = self.windows.len() - 1;
+        &mut self.windows[place.min(last)]
+    }
+
+    pub fn started(&mut self, fact: &Fact) {
+        let Some(flow) = self.of_node[fact.node.index()] else { return };
+        let root = fact.root.0 as usize;
+        if self.requests.len() + 1 != root {
+            return self.stray(fact, "a request began out of turn");
+        }
+        let request = Request {
+            flow,
+            began: fact.at,
+            ended: Time::MAX,
+            standing: Standing::Open,
+        };
+        self.requests.push(request);
+        self.flows[flow as usize].started += 1;
+        self.window(fact.at).offered += 1;
+    }
+
+    pub fn ended(&mut self, fact: &Fact) {
+        let standing = match fact.what {
+            facts::SUCCEEDED => Standing::Succeeded,
+            _ => Standing::Failed(Fault::ALL[fact.key as usize]),
+        };
+        let place = (fact.root.0 as usize).wrapping_sub(1);
+        let Some(request) = self.requests.get_mut(place) else {
+            return self.stray(fact, "a request ended that never began");
+        };
+        if request.standing != Standing::Open {
+            return self.stray(fact, "a request ended twice");
+        }
+        (request.standing, request.ended) = (standing, fact.at);
+        let request = *request;
+        let flow = &mut self.flows[request.flow as usize];
+        let measured = request.began >= self.measured_from;
+        match standing {
+            Standing::Succeeded => {
+                flow.succeeded += 1;
+                if measured {
+                    flow.latency.record(fact.value);
+                    self.latencies.push((fact.at, fact.value as f64));
+                }
+                let window = self.window(fact.at);
+                window.good += 1;
+                let change = fact.value as f64 - window.latency_mean;
+                window.latency_mean += change / window.good as f64;
+                window.latency_max = window.latency_max.max(fact.value);
+            }
+            Standing::Failed(fault) => {
+                flow.failed[fault as usize] += 1;
+                let window = self.window(fact.at);
+                window.failed += 1;
+                window.technical += u64::from(fault != Fault::Refused);
+            }
+            Standing::Open => {}
+        }
+    }
+
+    fn stray(&mut self, fact: &Fact, what: &str) {
+        let (at, root) = (fact.at, fact.root.0);
+        self.astray.get_or_insert(Violation { at, root, what: what.to_owned() });
+    }
+
+    /// How the request of this operation stands.
+    pub fn get(&self, root: Root) -> Option<&Request> {
+        self.requests.get((root.0 as usize).wrapping_sub(1))
+    }
+
+    /// Every request with its root.
+    pub fn iter(&self) -> impl Iterator<Item = (Root, &Request)> {
+        self.requests.iter().enumerate().map(|(place, request)| (Root(place as u32 + 1), request))
+    }
+
+    /// Requests that began in the measured phase: how many, how many succeeded, how many ended.
+    pub fn measured(&self) -> (u64, u64, u64) {
+        let mut counts = (0, 0, 0);
+        for request in self.requests.iter().filter(|one| one.began >= self.measured_from) {
+            counts.0 += 1;
+            counts.1 += u64::from(request.standing == Standing::Succeeded);
+            counts.2 += u64::from(request.standing != Standing::Open);
+        }
+        counts
+    }
+
+    /// From here on requests are measured.
+    pub fn measured_from(&self) -> Time {
+        self.measured_from
+    }
+
+    /// Share of the windows in which at least 99 % of the ended requests did not fail technically.
+    pub fn good_windows(&self) -> Option<f64> {
+        let ended = self.windows.iter().filter(|window| window.good + window.technical > 0);
+        let (mut good, mut all) = (0_u64, 0_u64);
+        for window in ended {
+            all += 1;
+            good += u64::from(window.technical * 100 <= window.good + window.technical);
+        }
+        (all > 0).then(|| good as f64 / all as f64)
+    }
+
+    /// The longest time, in seconds, in which requests came and none succeeded, under load.
+    pub fn longest_outage(&self, quiet: Time) -> f64 {
+        let loaded = (quiet.0 / self.width.0) as usize;
+        let (mut longest, mut spell, mut came) = (0_u64, 0_u64, false);
+        for window in &self.windows[..loaded.min(self.windows.len())] {
+            came |= window.offered > 0;
+            spell = if window.good > 0 { 0 } else { spell + 1 };
+            came &= window.good == 0;
+            if came {
+                longest = longest.max(spell);
+            }
+        }
+        (longest * self.width.0) as f64 / 1e9
+    }
+
+    /// Latencies of the measured successes in nanoseconds, in the order of their ends.
+    pub fn latencies(&self) -> &[(Time, f64)] {
+        &self.latencies
+    }
+
+    /// Counts what is still open, and whether all adds up: started = succeeded + failed + in flight.
+    pub fn close(&mut self) -> Finding {
+        for request in self.requests.iter().filter(|one| one.standing == Standing::Open) {
+            self.flows[request.flow as usize].in_flight += 1;
+        }
+        let mut first = self.astray.take();
+        for flow in &self.flows {
+            let failed: u64 = flow.failed.iter().sum();
+            let ended = flow.succeeded + failed + flow.in_flight;
+            if ended != flow.started && first.is_none() {
+                let what = format!("{} began {} requests, {ended} are known", flow.name, flow.started);
+                first = Some(Violation { at: Time(0), root: 0, what });
+            }
+        }
+        Finding {
+            invariant: "requests-accounted".to_owned(),
+            says: "every request is counted once: succeeded + failed + in flight = started".into(),
+            checked: self.requests.len() as u64,
+            violations: u64::from(first.is_some()),
+            first,
+        }
+    }
+
+    pub fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+}
+
+/// How many windows the time line of a run has.
+const WINDOWS: usize = 240;
+
+/// The width of a window, so that they cover a run.
+fn window(end: Time) -> Span {
+    Span(end.0.div_ceil(WINDOWS as u64).max(1))
+}

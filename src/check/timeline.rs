@@ -1,0 +1,149 @@
+//! Faults over time: when each was on, when it was felt, and when the system was well again.
+
+use super::outcome::{Episode, Window};
+use super::requests::{Requests, Standing};
+use crate::engine::{Fact, Fault, Span, Time};
+use crate::scenario::{Scenario, Variant};
+use crate::world::{FaultSpec, Injection, Targets, facts};
+
+/// A system is well if it serves this share of what it served before.
+const WELL: f64 = 0.95;
+/// How much of a run one look at its health takes in.
+const LOOK: Span = Span::SECOND;
+
+/// The faults of a run as they came and went.
+#[derive(Default)]
+pub(crate) struct Timeline {
+    /// Which fault, from when to when.
+    spells: Vec<(usize, Time, Option<Time>)>,
+}
+
+impl Timeline {
+    pub fn begins(&mut self, fact: &Fact) {
+        self.spells.push((fact.key as usize, fact.at, None));
+    }
+
+    pub fn ends(&mut self, fact: &Fact) {
+        let index = fact.key as usize;
+        let open = self.spells.iter_mut().find(|spell| spell.0 == index && spell.2.is_none());
+        if let Some(spell) = open {
+            spell.2 = Some(fact.at);
+        }
+    }
+
+    /// Number of crashes that began, for each node.
+    pub fn crashes(&self, variant: &Variant, node: usize) -> u64 {
+        let is_crash = |spell: &&(usize, Time, Option<Time>)| {
+            matches!(&variant.faults[spell.0].1.what,
+                Injection::Crash { node: at, .. } if at.index() == node)
+        };
+        self.spells.iter().filter(is_crash).count() as u64
+    }
+
+    pub fn episodes(
+        &self,
+        scenario: &Scenario,
+        variant: &Variant,
+        requests: &Requests,
+    ) -> Vec<Episode> {
+        let health = Health::of(requests, scenario.phases.quiet_from());
+        let failures = failures(requests);
+        let episode = |&(index, begins, end): &(usize, Time, Option<Time>)| {
+            let (name, spec) = &variant.faults[index];
+            let ends = end.unwrap_or(scenario.phases.end());
+            let next = failures.partition_point(|at| *at < begins);
+            let felt = failures.get(next).filter(|at| **at < ends);
+            Episode {
+                name: name.clone(),
+                what: describe(spec, scenario),
+                begins,
+                ends,
+                felt_after: felt.map(|at| *at - begins),
+                recovered_after: health.recovery(begins, ends),
+            }
+        };
+        self.spells.iter().map(episode).collect()
+    }
+}
+
+/// When requests failed for other than business reasons, in order.
+fn failures(requests: &Requests) -> Vec<Time> {
+    let failed = requests.iter().filter(|(_, request)| {
+        matches!(request.standing, Standing::Failed(fault) if fault != Fault::Refused)
+    });
+    let mut times: Vec<Time> = failed.map(|(_, request)| request.ended).collect();
+    times.sort();
+    times
+}
+
+/// A fault in a few words, for people.
+fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
+    let node = |id| scenario.node(id).to_owned();
+    let links = |targets: &Targets| {
+        let list = |nodes: &[_]| {
+            nodes.iter().map(|id| scenario.node(*id)).collect::<Vec<_>>().join(", ")
+        };
+        match targets {
+            Targets::All => "on every link".to_owned(),
+            Targets::Around(id) => format!("around {}", scenario.node(*id)),
+            Targets::Between(left, right) => format!("between {} and {}", list(left), list(right)),
+            Targets::OneWay(from, to) => format!("from {} to {}", list(from), list(to)),
+        }
+    };
+    match &spec.what {
+        Injection::Crash { node: id, host: false } => format!("crash of {}", node(*id)),
+        Injection::Crash { node: id, host: true } => format!("host of {} down", node(*id)),
+        Injection::Pause { node: id } => format!("pause of {}", node(*id)),
+        Injection::Slow { node: id, factor } => format!("{} at {factor} of its time", node(*id)),
+        Injection::Errors { node: id, operation, rate } => {
+            let what = operation.map_or("all", |name| scenario.lexicon.spelling(name));
+            format!("{rate} errors in {} ({what})", node(*id))
+        }
+        Injection::Latency { links: on, add } => {
+            format!("{} ms more latency {}", add.mean() * 1e3, links(on))
+        }
+        Injection::Loss { links: on, rate } => format!("{rate} loss {}", links(on)),
+        Injection::Partition { links: on } => format!("partition {}", links(on)),
+    }
+}
+
+/// How much of what was offered was served, over sliding looks at the run.
+struct Health {
+    width: Span,
+    /// Share served in the look that ends with each window; `None` where nothing was offered.
+    served: Vec<Option<f64>>,
+}
+
+impl Health {
+    fn of(requests: &Requests, quiet: Time) -> Health {
+        let width = requests.width();
+        let loaded = (quiet.0 / width.0) as usize;
+        let windows = &requests.windows()[..loaded.min(requests.windows().len())];
+        let reach = (LOOK.0.div_ceil(width.0) as usize).max(2);
+        let share = |end: usize| {
+            let look = &windows[(end + 1).saturating_sub(reach)..=end];
+            let sum = |pick: fn(&Window) -> u64| look.iter().map(pick).sum::<u64>();
+            let (offered, good) = (sum(|window| window.offered), sum(|window| window.good));
+            (offered > 0).then(|| good as f64 / offered as f64)
+        };
+        Health { width, served: (0..windows.len()).map(share).collect() }
+    }
+
+    /// From the end of a fault until the share served is back at [`WELL`] of its level before.
+    fn recovery(&self, begins: Time, ends: Time) -> Option<Span> {
+        let place = |at: Time| (at.0 / self.width.0) as usize;
+        let before = self.served.get(..place(begins))?;
+        let known: Vec<f64> = before.iter().rev().flatten().take(20).copied().collect();
+        let level = if known.is_empty() {
+            1.0
+        } else {
+            (known.iter().sum::<f64>() / known.len() as f64).min(1.0)
+        };
+        let after = self.served.iter().enumerate().skip(place(ends));
+        let (well, _) = after.into_iter().find(|(_, share)| {
+            share.is_some_and(|share| share >= WELL * level)
+        })?;
+        let at = Time((well as u64 + 1) * self.width.0);
+        Some(at - ends)
+    }
+}

@@ -1,0 +1,10 @@
+//! Many runs: every variant under every seed, each run a whole simulation on one thread.
+
+mod judge;
+mod run;
+mod study;
+mod trail;
+mod warmup;
+
+pub use run::simulate;
+pub use study::{Plan, Progress, study};

@@ -1,0 +1,155 @@
+//! One run: a function of the scenario, the variant and the seed.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::check::outcome::{Ending, Outcome};
+use crate::check::{Closing, Ledger, NodeSample};
+use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Time, Tracer};
+use crate::scenario::{Scenario, Variant};
+use crate::world::{Cx, Node, Sim, World, add, schedule};
+
+/// Holds the place of a node that only other variants have; it is never started.
+#[derive(Clone)]
+struct Absent;
+
+impl Node for Absent {
+    async fn handle(&self, _: &Cx, _: Msg) -> Reply {
+        Err(Fault::Unreachable)
+    }
+}
+
+/// Simulates one run that is measured from `from` on.
+pub fn simulate(scenario: &Scenario, variant: &Variant, seed: u64, from: Time) -> Outcome {
+    run(scenario, variant, seed, from, None)
+}
+
+/// The end and the latency in nanoseconds of every success of a run.
+pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(Time, f64)> {
+    let mut sim = build(scenario, variant, seed);
+    let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, Time(0))));
+    sim.observe(ledger.clone());
+    for (node, _) in present(variant) {
+        sim.boot(node);
+    }
+    sim.run(scenario.phases.quiet_from(), scenario.events_max);
+    let latencies = ledger.borrow().latencies().to_vec();
+    latencies
+}
+
+/// The same run, every step shown to a tracer.
+pub(crate) fn run(
+    scenario: &Scenario,
+    variant: &Variant,
+    seed: u64,
+    from: Time,
+    tracer: Option<Rc<RefCell<dyn Tracer>>>,
+) -> Outcome {
+    let mut sim = build(scenario, variant, seed);
+    let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, from)));
+    sim.observe(ledger.clone());
+    if let Some(tracer) = tracer {
+        sim.trace(tracer);
+    }
+    for (place, _) in present(variant) {
+        sim.boot(place);
+    }
+    let width = ledger.borrow().window();
+    let (samples, halt) = advance(&mut sim, scenario, variant, from, width);
+    let (counts, end, digest) =
+        (sim.with(|state| state.counts), sim.with(|state| state.now()), sim.digest());
+    // The tasks hold the ledger's reader; they are done with.
+    drop(sim);
+    let closing = Closing {
+        scenario,
+        variant,
+        seed,
+        digest,
+        counts,
+        nodes: &samples,
+        ending: ending(halt, scenario),
+        end,
+    };
+    Rc::into_inner(ledger).expect("nobody else reads the facts").into_inner().close(&closing)
+}
+
+fn present(variant: &Variant) -> impl Iterator<Item = (NodeId, &crate::patterns::Spec)> {
+    let numbered = variant.nodes.iter().enumerate();
+    numbered.filter_map(|(place, spec)| Some((NodeId(place as u32), spec.as_ref()?)))
+}
+
+/// The world of a variant, every node in its place and none started.
+fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
+    let mut sim = Sim::new(seed, World::new(seed, variant.network.clone()));
+    for (name, spec) in scenario.names.iter().zip(&variant.nodes) {
+        match spec {
+            Some(spec) => spec.add(&mut sim, name),
+            None => add(&mut sim, name, Absent),
+        };
+    }
+    let quiet = scenario.phases.quiet_from();
+    sim.with(|state| state.env.end_load(quiet));
+    schedule(&mut sim, &variant.faults, quiet);
+    sim
+}
+
+/// Runs to the end, looking at every machine at the end of each window of the time line.
+fn advance(
+    sim: &mut Sim,
+    scenario: &Scenario,
+    variant: &Variant,
+    from: Time,
+    width: crate::engine::Span,
+) -> (Vec<Option<NodeSample>>, Halt) {
+    let mut samples: Vec<Option<NodeSample>> = vec![None; variant.nodes.len()];
+    for (node, spec) in present(variant) {
+        samples[node.index()] = Some(NodeSample {
+            name: scenario.node(node).to_owned(),
+            kind: spec.kind(),
+            workers: spec.machine().workers,
+            before: Default::default(),
+            windows: Vec::new(),
+            after: Default::default(),
+            disk: Default::default(),
+        });
+    }
+    let end = scenario.phases.end();
+    let (mut next, mut halt) = (Time(0) + width, Halt::Done);
+    while halt == Halt::Done {
+        let stop = if from < next && sim.with(|state| state.now()) < from { from } else { next };
+        halt = sim.run(stop.min(end), scenario.events_max);
+        let now = sim.with(|state| state.now());
+        for (place, sample) in samples.iter_mut().enumerate() {
+            let Some(sample) = sample else { continue };
+            let node = NodeId(place as u32);
+            let usage = sim.with(|state| state.env.machine_use(node, now));
+            if now == from {
+                sample.before = (now, usage);
+            }
+            if stop == next || now == end {
+                sample.windows.push((now, usage));
+            }
+            sample.after = usage;
+            sample.disk = sim.with(|state| state.env.disk_use(node));
+        }
+        if now >= end {
+            break;
+        }
+        if stop == next {
+            next += width;
+        }
+    }
+    (samples, halt)
+}
+
+fn ending(halt: Halt, scenario: &Scenario) -> Ending {
+    match halt {
+        Halt::Done => Ending::Complete,
+        Halt::Events => Ending::EventLimit,
+        Halt::Stuck(at, nodes) => {
+            let names: Vec<&str> = nodes.iter().map(|node| scenario.node(*node)).collect();
+            let who = names.join(", ");
+            Ending::Stuck(format!("time does not pass {at}: {who} keep sending at one instant"))
+        }
+    }
+}

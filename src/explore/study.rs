@@ -1,0 +1,142 @@
+//! A study: all variants of a scenario under the same seeds.
+//!
+//! Variants share their seeds, and every entity has a random stream of its own, so what differs
+//! between two variants under one seed is due to the variants: common random numbers. Runs are
+//! spread over threads, and put in their places by number, so the result does not depend on how
+//! many threads there are.
+
+use rayon::prelude::*;
+
+use super::run::simulate;
+use super::{judge, trail, warmup};
+use crate::check::outcome::{Chain, Outcome, Study, VariantStudy, Violation};
+use crate::engine::Time;
+use crate::scenario::{Scenario, Variant};
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seeds, in order.
+    pub seeds: Vec<u64>,
+    /// Which variants, by name; all if empty. The first in the scenario's order is the baseline.
+    pub variants: Vec<String>,
+    /// How many threads; 0 for one for each processor.
+    pub jobs: usize,
+}
+
+/// Hears of a study's progress, from any of its threads.
+pub trait Progress: Sync {
+    /// This many runs will be made.
+    fn begins(&self, runs: u64);
+    /// One more run is done.
+    fn advances(&self);
+    /// Should the runs that have not begun be left out?
+    fn is_cancelled(&self) -> bool;
+}
+
+/// Runs a scenario: every chosen variant under every seed. Wall-clock time is left to the caller.
+pub fn study(scenario: &Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.jobs).build();
+    // A scenario's nodes have cells in them, so each thread has a scenario of its own.
+    let own = scenario.clone();
+    match pool {
+        Ok(pool) => pool.install(move || runs(own, plan, progress)),
+        // No threads to be had: this one will do.
+        Err(_) => runs(own, plan, progress),
+    }
+}
+
+fn runs(scenario: Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
+    let is_chosen =
+        |variant: &Variant| plan.variants.is_empty() || plan.variants.contains(&variant.name);
+    let places = 0..scenario.variants.len();
+    let chosen: Vec<usize> = places.filter(|at| is_chosen(&scenario.variants[*at])).collect();
+    let from = warmup::measured_from(&scenario, &chosen, &plan.seeds);
+    let numbered: Vec<(usize, u64)> = chosen
+        .iter()
+        .flat_map(|variant| plan.seeds.iter().map(move |seed| (*variant, *seed)))
+        .collect();
+    progress.begins(numbered.len() as u64);
+    let outcomes: Vec<Option<Outcome>> = numbered
+        .par_iter()
+        .with_max_len(1)
+        .map_with(scenario.clone(), |scenario, &(variant, seed)| {
+            if progress.is_cancelled() {
+                return None;
+            }
+            let outcome = simulate(scenario, &scenario.variants[variant], seed, from);
+            progress.advances();
+            Some(outcome)
+        })
+        .collect();
+    let interrupted = outcomes.iter().any(Option::is_none);
+    let mut outcomes = outcomes.into_iter();
+    let mut variants: Vec<VariantStudy> = Vec::new();
+    for variant in chosen.iter().map(|place| &scenario.variants[*place]) {
+        variants.push(VariantStudy {
+            name: variant.name.clone(),
+            about: variant.about.clone(),
+            runs: outcomes.by_ref().take(plan.seeds.len()).flatten().collect(),
+            chains: Vec::new(),
+            breaks: variant.breaks.clone(),
+        });
+    }
+    tell(&scenario, &chosen, &mut variants);
+    let judgements = judge::all(&scenario, &variants);
+    Study {
+        name: scenario.name.clone(),
+        path: scenario.path.clone(),
+        title: scenario.title.clone(),
+        about: scenario.about.clone(),
+        seeds: plan.seeds.clone(),
+        warmup: from - Time(0),
+        quiet: scenario.phases.quiet_from(),
+        end: scenario.phases.end(),
+        currency: scenario.prices.as_ref().map(|prices| prices.currency.clone()),
+        variants,
+        judgements,
+        wall: 0.0,
+        interrupted,
+    }
+}
+
+/// One story to be told: which variant, which invariant, which run, and what was found.
+struct Story {
+    study: usize,
+    variant: usize,
+    invariant: String,
+    seed: u64,
+    violation: Violation,
+}
+
+/// Tells the story of the first violation of each invariant in each variant.
+fn tell(scenario: &Scenario, chosen: &[usize], variants: &mut [VariantStudy]) {
+    let mut stories = Vec::new();
+    for (study, &variant) in chosen.iter().enumerate() {
+        let runs = &variants[study].runs;
+        for place in 0..runs.first().map_or(0, |run| run.findings.len()) {
+            let found = runs.iter().find_map(|run| {
+                let finding = &run.findings[place];
+                Some((finding.invariant.clone(), run.seed, finding.first.clone()?))
+            });
+            let story = |(invariant, seed, violation)| Story {
+                study,
+                variant,
+                invariant,
+                seed,
+                violation,
+            };
+            stories.extend(found.map(story));
+        }
+    }
+    let chains: Vec<Chain> = stories
+        .par_iter()
+        .map_with(scenario.clone(), |scenario, story| {
+            let variant = &scenario.variants[story.variant];
+            trail::chain(scenario, variant, story.seed, &story.invariant, &story.violation)
+        })
+        .collect();
+    for (story, chain) in stories.iter().zip(chains) {
+        variants[story.study].chains.push(chain);
+    }
+}

@@ -1,0 +1,209 @@
+//! The trail of one business operation: what happened to it, in order, told from a second run.
+//!
+//! Nothing is recorded for this while runs are measured. A run is a function of its seed, so the
+//! story of a violation is had by running that seed again with a tracer that keeps one operation.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::run;
+use crate::check::outcome::{Chain, ChainStep, Violation};
+use crate::engine::{Change, Fact, Fate, Hop, Lexicon, Msg, NodeId, Root, Step, Time, Tracer};
+use crate::parts::{client_facts, policy_facts};
+use crate::patterns::saga;
+use crate::scenario::{Scenario, Variant};
+use crate::world::facts;
+
+/// Runs a seed again and tells the story of the violation's operation.
+pub(crate) fn chain(
+    scenario: &Scenario,
+    variant: &Variant,
+    seed: u64,
+    invariant: &str,
+    violation: &Violation,
+) -> Chain {
+    let mut lexicon = scenario.lexicon.clone();
+    let known = [
+        &facts::NAMES[..],
+        &client_facts::NAMES,
+        &policy_facts::NAMES,
+        &saga::facts::NAMES,
+        &["service.records"],
+    ];
+    for name in known.into_iter().flatten() {
+        // A scenario's name with the same hash was there first and stays.
+        let _ = lexicon.intern(name);
+    }
+    let trail = Trail {
+        names: scenario.names.clone(),
+        faults: variant.faults.iter().map(|(name, _)| name.clone()).collect(),
+        lexicon,
+        root: Root(violation.root),
+        waiting: Vec::new(),
+        late: None,
+        steps: Vec::new(),
+    };
+    let trail = Rc::new(RefCell::new(trail));
+    if violation.root != 0 {
+        run::run(scenario, variant, seed, Time(0), Some(trail.clone()));
+    }
+    let steps = std::mem::take(&mut trail.borrow_mut().steps);
+    let first = steps.iter().position(|step| !step.about_world).unwrap_or(0);
+    let last = steps.iter().rposition(|step| !step.about_world).map_or(0, |place| place + 1);
+    Chain {
+        invariant: invariant.to_owned(),
+        seed,
+        violation: violation.clone(),
+        // Faults that came before it began or after it ended are not its story.
+        steps: steps[first..last].iter().map(|step| step.step.clone()).collect(),
+    }
+}
+
+struct Told {
+    step: ChainStep,
+    about_world: bool,
+}
+
+struct Trail {
+    names: Vec<String>,
+    faults: Vec<String>,
+    lexicon: Lexicon,
+    root: Root,
+    /// Requests of this operation without an answer: who waits for whom since when.
+    waiting: Vec<(NodeId, NodeId, Time)>,
+    /// A deadline has just passed here; if the operation goes on at this instant, it was its.
+    late: Option<(NodeId, Time)>,
+    steps: Vec<Told>,
+}
+
+impl Tracer for Trail {
+    fn step(&mut self, at: Time, step: &Step<'_>) {
+        match step {
+            Step::TimedOut(node) => self.late = Some((*node, at)),
+            Step::Message(hop, fate) if hop.root == self.root => self.message(at, hop, *fate),
+            Step::Noted(fact) if fact.root == self.root => {
+                self.gave_up(at, fact.node);
+                self.noted(fact);
+            }
+            Step::Noted(fact) if fact.root == Root::NONE => self.world(fact),
+            _ => {}
+        }
+    }
+}
+
+impl Trail {
+    fn name(&self, node: NodeId) -> String {
+        self.names.get(node.index()).cloned().unwrap_or_default()
+    }
+
+    fn tell(&mut self, at: Time, node: NodeId, is_bad: bool, what: String) {
+        let step = ChainStep { at, node: self.name(node), what, is_bad };
+        self.steps.push(Told { step, about_world: false });
+    }
+
+    /// If a deadline has passed here at this instant, the operation has given up waiting.
+    fn gave_up(&mut self, at: Time, node: NodeId) {
+        if self.late != Some((node, at)) {
+            return;
+        }
+        if let Some(place) = self.waiting.iter().position(|(who, _, _)| *who == node) {
+            let (_, whom, since) = self.waiting.remove(place);
+            let text = format!("gives up waiting for {} after {}", self.name(whom), at - since);
+            self.tell(at, node, true, text);
+        }
+        self.late = None;
+    }
+
+    fn message(&mut self, at: Time, hop: &Hop<'_>, fate: Fate) {
+        let (from, to) = (hop.from, hop.to);
+        match fate {
+            Fate::Sent if !hop.is_reply => {
+                self.gave_up(at, from);
+                let text = format!("asks {} to {}", self.name(to), self.said(hop));
+                self.waiting.push((from, to, at));
+                self.tell(at, from, false, text);
+            }
+            Fate::Sent => self.gave_up(at, from),
+            Fate::Arrived if hop.is_reply => {
+                self.waiting.retain(|wait| (wait.0, wait.1) != (to, from));
+                let text = format!("hears from {}: {}", self.name(from), self.said(hop));
+                let fine = matches!(hop.body, Ok(Msg::Done { .. }));
+                self.tell(at, to, !fine, text);
+            }
+            Fate::Arrived => {}
+            Fate::Orphaned => {
+                let text =
+                    format!("hears from {} too late: {}", self.name(from), self.said(hop));
+                self.tell(at, to, true, text);
+            }
+            Fate::Lost(why) => {
+                let what = if hop.is_reply { "answer to" } else { "request to" };
+                let text = format!("the {what} {} is lost: {why}", self.name(to));
+                self.tell(at, from, true, text);
+            }
+        }
+    }
+
+    fn said(&self, hop: &Hop<'_>) -> String {
+        match hop.body {
+            Ok(Msg::Do { verb, value, .. }) => {
+                format!("{} {value}", self.lexicon.spelling(*verb))
+            }
+            Ok(Msg::Done { .. }) => "done".to_owned(),
+            Ok(Msg::Clash { row, .. }) => format!("clash at row {row}"),
+            Ok(Msg::Get { table, .. }) => format!("read {}", self.lexicon.spelling(*table)),
+            Ok(Msg::Commit { rows }) => {
+                let row = |row: &crate::engine::Row| {
+                    let table = self.lexicon.spelling(row.table);
+                    match row.change {
+                        Change::Set(value) => format!("{table} = {value}"),
+                        Change::Give(value) => format!("{table} +{value}"),
+                        Change::Take(value) => format!("{table} -{value}"),
+                    }
+                };
+                format!("commit {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
+            }
+            Err(fault) => fault.label().to_owned(),
+        }
+    }
+
+    fn noted(&mut self, fact: &Fact) {
+        let name = self.lexicon.spelling(fact.what);
+        let is_bad = matches!(fact.what, saga::facts::TURNED_BACK | saga::facts::PARKED)
+            || fact.what == client_facts::FAILED;
+        let text = match fact.what {
+            client_facts::STARTED => format!("the client asks for {}", fact.value),
+            client_facts::SUCCEEDED => "the client is told: success".to_owned(),
+            client_facts::FAILED => {
+                let fault = crate::engine::Fault::ALL[fact.key as usize];
+                format!("the client is told: {}", fault.label())
+            }
+            policy_facts::RETRIED => format!("try {} failed, tries again", fact.value),
+            saga::facts::STEP_DONE | saga::facts::STEP_UNDONE | saga::facts::TURNED_BACK => {
+                format!("{name} {}", fact.value)
+            }
+            _ if name.contains('.') => name.to_owned(),
+            _ => format!("durable: {name} {:+}", fact.value as i64),
+        };
+        if name != "service.records" {
+            self.tell(fact.at, fact.node, is_bad, text);
+        }
+    }
+
+    /// Something happened to the world.
+    fn world(&mut self, fact: &Fact) {
+        let fault = |verb: &str| {
+            let name = self.faults.get(fact.key as usize).map_or("?", String::as_str);
+            format!("{verb}: {name}")
+        };
+        let (what, is_bad) = match fact.what {
+            facts::FAULT_BEGINS => (fault("fault begins"), true),
+            facts::FAULT_ENDS => (fault("fault ends"), false),
+            facts::CRASHED => ("crashes".to_owned(), true),
+            facts::RESTARTED => ("starts again".to_owned(), false),
+            _ => return,
+        };
+        let step = ChainStep { at: fact.at, node: self.name(fact.node), what, is_bad };
+        self.steps.push(Told { step, about_world: true });
+    }
+}
