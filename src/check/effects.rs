@@ -64,8 +64,7 @@ impl Effects {
     /// Takes in a fact, if it is a change of one of the accounts.
     #[inline]
     pub fn read(&mut self, fact: &Fact) -> Option<Change> {
-        let account =
-            self.accounts.iter().position(|known| *known == (fact.node, fact.what))?;
+        let account = self.accounts.iter().position(|known| *known == (fact.node, fact.what))?;
         let width = self.accounts.len();
         let place = fact.root.0 as usize * width + account;
         if place >= self.effects.len() {

@@ -25,14 +25,26 @@ enum Kind {
     Atomic,
     Once,
     /// The sum's change since the start, as of this instant.
-    Conserved { sum: i64, at: Time, root: Root },
+    Conserved {
+        sum: i64,
+        at: Time,
+        root: Root,
+    },
     Truthful,
     /// Sagas without an end: since when, by operation.
-    Settled { node: NodeId, open: BTreeMap<Root, (Time, u64)> },
+    Settled {
+        node: NodeId,
+        open: BTreeMap<Root, (Time, u64)>,
+    },
 }
 
 impl Checker {
-    pub fn new(name: &str, invariant: &Invariant, effects: &Effects, scenario: &Scenario) -> Checker {
+    pub fn new(
+        name: &str,
+        invariant: &Invariant,
+        effects: &Effects,
+        scenario: &Scenario,
+    ) -> Checker {
         let kind = match invariant {
             Invariant::Atomic { .. } => Kind::Atomic,
             Invariant::Once { .. } => Kind::Once,
@@ -178,7 +190,10 @@ impl Checker {
                     .map(|(_, label)| label.as_str())
                     .collect();
                 let verb = if promised { "lacks" } else { "has" };
-                format!("the client was told `{told}`, yet the operation {verb} {}", wrong.join(", "))
+                format!(
+                    "the client was told `{told}`, yet the operation {verb} {}",
+                    wrong.join(", ")
+                )
             });
         }
     }
@@ -208,4 +223,3 @@ fn half_applied(labels: &[String], applied: &[bool]) -> String {
     };
     format!("half applied: {} yes, {} no", side(true), side(false))
 }
-

@@ -79,12 +79,7 @@ impl Requests {
         if self.requests.len() + 1 != root {
             return self.stray(fact, "a request began out of turn");
         }
-        let request = Request {
-            flow,
-            began: fact.at,
-            ended: Time::MAX,
-            standing: Standing::Open,
-        };
+        let request = Request { flow, began: fact.at, ended: Time::MAX, standing: Standing::Open };
         self.requests.push(request);
         self.flows[flow as usize].started += 1;
         self.window(fact.at).offered += 1;
@@ -201,7 +196,8 @@ impl Requests {
             let failed: u64 = flow.failed.iter().sum();
             let ended = flow.succeeded + failed + flow.in_flight;
             if ended != flow.started && first.is_none() {
-                let what = format!("{} began {} requests, {ended} are known", flow.name, flow.started);
+                let what =
+                    format!("{} began {} requests, {ended} are known", flow.name, flow.started);
                 first = Some(Violation { at: Time(0), root: 0, what });
             }
         }

@@ -80,9 +80,8 @@ fn failures(requests: &Requests) -> Vec<Time> {
 fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
     let node = |id| scenario.node(id).to_owned();
     let links = |targets: &Targets| {
-        let list = |nodes: &[_]| {
-            nodes.iter().map(|id| scenario.node(*id)).collect::<Vec<_>>().join(", ")
-        };
+        let list =
+            |nodes: &[_]| nodes.iter().map(|id| scenario.node(*id)).collect::<Vec<_>>().join(", ");
         match targets {
             Targets::All => "on every link".to_owned(),
             Targets::Around(id) => format!("around {}", scenario.node(*id)),
@@ -140,9 +139,9 @@ impl Health {
             (known.iter().sum::<f64>() / known.len() as f64).min(1.0)
         };
         let after = self.served.iter().enumerate().skip(place(ends));
-        let (well, _) = after.into_iter().find(|(_, share)| {
-            share.is_some_and(|share| share >= WELL * level)
-        })?;
+        let (well, _) = after
+            .into_iter()
+            .find(|(_, share)| share.is_some_and(|share| share >= WELL * level))?;
         let at = Time((well as u64 + 1) * self.width.0);
         Some(at - ends)
     }

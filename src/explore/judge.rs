@@ -46,7 +46,9 @@ fn invariants(scenario: &Scenario, variant: &VariantStudy) -> Vec<Judgement> {
             None if runs == 1 => "held".to_owned(),
             None => format!("held in all {runs} runs"),
             Some(seed) if runs == 1 => format!("violated by seed {seed}"),
-            Some(seed) => format!("violated in {} of {runs} runs, first by seed {seed}", broken.len()),
+            Some(seed) => {
+                format!("violated in {} of {runs} runs, first by seed {seed}", broken.len())
+            }
         };
         let held = meant != broken.is_empty();
         Judgement {
@@ -71,9 +73,8 @@ fn bound(scenario: &Scenario, variant: &VariantStudy, expected: &Expectation) ->
     let quantity = metric(&expected.metric).map_or(Quantity::Count, |metric| metric.quantity);
     let (min, max) =
         (expected.min.map(|value| value.base()), expected.max.map(|value| value.base()));
-    let held = mean.is_some_and(|mean| {
-        min.is_none_or(|min| mean >= min) && max.is_none_or(|max| mean <= max)
-    });
+    let held = mean
+        .is_some_and(|mean| min.is_none_or(|min| mean >= min) && max.is_none_or(|max| mean <= max));
     let bounds = [("at least", min), ("at most", max)];
     let says: Vec<String> = bounds
         .iter()

@@ -119,13 +119,8 @@ fn tell(scenario: &Scenario, chosen: &[usize], variants: &mut [VariantStudy]) {
                 let finding = &run.findings[place];
                 Some((finding.invariant.clone(), run.seed, finding.first.clone()?))
             });
-            let story = |(invariant, seed, violation)| Story {
-                study,
-                variant,
-                invariant,
-                seed,
-                violation,
-            };
+            let story =
+                |(invariant, seed, violation)| Story { study, variant, invariant, seed, violation };
             stories.extend(found.map(story));
         }
     }

@@ -132,8 +132,7 @@ impl Trail {
             }
             Fate::Arrived => {}
             Fate::Orphaned => {
-                let text =
-                    format!("hears from {} too late: {}", self.name(from), self.said(hop));
+                let text = format!("hears from {} too late: {}", self.name(from), self.said(hop));
                 self.tell(at, to, true, text);
             }
             Fate::Lost(why) => {

@@ -10,9 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::policy::{Policy, happens};
-use crate::engine::{
-    Change, Dist, Expect, Fault, Msg, Name, NodeId, Ratio, Reply, Row, Span, all,
-};
+use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Ratio, Reply, Row, Span, all};
 use crate::world::{Cx, Edge, MachineSpec, Node};
 
 /// A service with named operations.
@@ -141,7 +139,13 @@ impl Service {
         &self.operations
     }
 
-    async fn call(&self, cx: &Cx, operation: &Operation, key: u64, value: u64) -> Result<(), Fault> {
+    async fn call(
+        &self,
+        cx: &Cx,
+        operation: &Operation,
+        key: u64,
+        value: u64,
+    ) -> Result<(), Fault> {
         match operation.mode {
             Mode::Sequential => {
                 for spec in &operation.calls {

@@ -101,8 +101,7 @@ fn billion() -> u64 {
 pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     let (draft, nodes, mut lexicon) = read(source)?;
     let spans = source.spans();
-    let mut problems = duplicates(&spans);
-    problems.extend(check(&draft, &nodes, &spans));
+    let mut problems = check(&draft, &nodes, &spans);
     let mut variants = Vec::new();
     for (place, variation) in draft.variants.iter().enumerate() {
         let (base, known) = match spliced(source, variation, place) {
@@ -180,10 +179,13 @@ fn spliced(
     let mut text = source.clone();
     for (path, value) in &variation.set {
         let origin = format!("variants.{place}.set");
-        text = text.set_as(&origin, path, value).map_err(|problem| vec![problem])?;
+        let next = text.set_as(&origin, path, value);
+        text = next.map_err(|problem| vec![text.settled(problem)])?;
     }
-    let (draft, _, lexicon) = read(&text)?;
-    Ok(Some((draft, lexicon)))
+    match read(&text) {
+        Ok((draft, _, lexicon)) => Ok(Some((draft, lexicon))),
+        Err(problems) => Err(problems.into_iter().map(|problem| text.settled(problem)).collect()),
+    }
 }
 
 fn plain(draft: &Draft, nodes: &[String]) -> Variant {
@@ -220,17 +222,6 @@ fn vary(mut base: Draft, variation: &Variation, nodes: &[String]) -> Variant {
 fn stem(path: &str) -> String {
     let stem = std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str());
     stem.unwrap_or("scenario").to_owned()
-}
-
-/// RON takes the last of two equal keys without a word; here it is a mistake.
-fn duplicates(spans: &Spans) -> Vec<Problem> {
-    let twice = |duplicate: &super::spans::Duplicate| {
-        Problem::at(duplicate.second.clone())
-            .title(format!("`{}` stands twice", duplicate.path))
-            .label("the second time")
-            .related(duplicate.first.clone(), "the first time")
-    };
-    spans.duplicates().iter().map(twice).collect()
 }
 
 /// A problem with the value at `path`, or at the nearest place that exists.

@@ -19,7 +19,7 @@ mod translate;
 
 use serde::Deserialize;
 
-use crate::engine::{Lexicon, Name, NodeId, Ratio, Rate, Span, Time};
+use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, NetworkSpec};
 pub use load::{Variation, load};

@@ -38,12 +38,11 @@ impl<'de> Deserialize<'de> for NodeId {
 }
 
 fn unknown(name: &str, nodes: &[String]) -> String {
-    let known: Vec<&str> = nodes.iter().map(String::as_str).collect();
-    let advice = match super::diagnose::nearest(name, known) {
+    let advice = match super::diagnose::nearest(name, nodes) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the nodes are {}", nodes.join(", ")),
     };
-    format!("no node is called `{name}`: {advice}")
+    format!("no node is called `{name}`\nnot a node\n{advice}")
 }
 
 impl<'de> Deserialize<'de> for Name {

@@ -348,6 +348,29 @@ mod tests {
     }
 
     #[test]
+    fn a_settled_problem_is_shown_alike_without_the_changes() {
+        let file =
+            Source::new("t.ron", "Scenario(\n    nodes: {},\n    colour: 3,\n    run: \"1s\",\n)");
+        let changed = file.set("run", "\"1234567s\"").expect("run is there");
+        let changed = changed.set("nodes[\"a\"]", "Service()").expect("nodes is a map");
+        let both = changed.set("colour", "4").expect("it is there");
+        for source in [changed, both] {
+            let problems = source.parse::<Scenario>().expect_err("there is no such field");
+            let settled: Vec<Problem> =
+                problems.iter().map(|problem| source.settled(problem.clone())).collect();
+            let expected = render(&problems, Some(&source), false);
+            assert!(expected.contains("t.ron:3:5"), "{expected}");
+            assert_eq!(render(&settled, Some(&file), false), expected);
+        }
+        let changed = file.set("nodes.x", "1").expect_err("there is no such node");
+        assert_eq!(file.settled(changed.clone()), changed);
+        let changed = Source::new("t.ron", WHOLE).set("run", "5 ly").expect("run is there");
+        let problem = changed.parse::<Scenario>().expect_err("no unit").remove(0);
+        let shown = render(&[changed.settled(problem)], None, false);
+        assert!(shown.contains("1 | --set run=5 ly"), "{shown}");
+    }
+
+    #[test]
     fn a_change_can_come_from_elsewhere() {
         let source = Source::new("trip.ron", WHOLE);
         let source = source.set_as("variant `slow`", "run", "5 parsecs").expect("run is there");

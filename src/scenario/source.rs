@@ -144,6 +144,26 @@ impl Source {
         Place { name: &self.path, text: &self.original, bytes }
     }
 
+    /// The same problem with its places in the unchanged file, or in the argument that is at
+    /// fault, so that it can be shown together with problems of the file itself.
+    pub fn settled(&self, mut problem: Problem) -> Problem {
+        let Some(first) = problem.place().filter(|_| problem.page.is_none()) else {
+            return problem;
+        };
+        let fault = self.place(first);
+        problem.marks = problem
+            .marks
+            .into_iter()
+            .map(|(bytes, said)| (self.place(bytes), said))
+            .filter(|(place, _)| std::ptr::eq(place.text, fault.text))
+            .map(|(place, said)| (place.bytes, said))
+            .collect();
+        if std::ptr::eq(fault.text, &*self.original) {
+            return problem;
+        }
+        problem.on(fault.name, fault.text)
+    }
+
     /// The byte of the file that stands at `offset` of the changed text.
     pub(super) fn in_file(&self, offset: usize, is_end: bool) -> usize {
         let (mut grown, mut shrunk) = (0, 0);
