@@ -1,6 +1,6 @@
 //! The workloads of other simulators' benchmarks, through the public node interface.
 //!
-//! `cargo bench --bench peers -- mm1|phold|pingpong N [NODES]` prints one line of JSON: the process's
+//! `cargo bench --bench peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of JSON: the process's
 //! own processor time per item, and an outcome that is checked against theory. Every run has its
 //! digest on and draws from a ChaCha8 stream per node, as any scenario does.
 #![expect(clippy::disallowed_macros, reason = "a bench prints its result")]
@@ -247,6 +247,33 @@ fn rate(clients: usize) -> f64 {
     rate
 }
 
+// -- Idle nodes -------------------------------------------------------------------------------------
+
+/// So many nodes that start and do nothing: what a node costs in memory. It wants the bytes of one
+/// to stay below 1,024.
+fn idle(args: &Args) -> Outcome {
+    let mut sim = Sim::new(4, World::new(4, NetworkSpec::ideal()));
+    let clock = Clock::start();
+    let before = peak_kilobytes();
+    for node in 0..args.items {
+        let process = Process { nodes: 0, increment: exponential(MEAN) };
+        let node = add(&mut sim, &format!("idle-{node}"), Idle(process));
+        sim.boot(node);
+    }
+    assert_eq!(sim.run(Time::MAX, u64::MAX), Halt::Done);
+    let bytes = (peak_kilobytes() - before) as f64 * 1024.0 / args.items as f64;
+    Outcome { cpu: clock.stop(), events: 0, got: bytes, want: 1024.0 }
+}
+
+#[derive(Clone)]
+struct Idle(Process);
+
+impl Node for Idle {
+    async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
+        self.0.handle(cx, request).await
+    }
+}
+
 // -- What the process is asked, and what it answers -------------------------------------------------
 
 struct Args {
@@ -301,7 +328,8 @@ fn main() {
         "mm1" => mm1(&args),
         "phold" => phold(&args),
         "pingpong" => pingpong(&args),
-        other => panic!("no workload is called {other}: mm1, phold, pingpong"),
+        "idle" => idle(&args),
+        other => panic!("no workload is called {other}: mm1, phold, pingpong, idle"),
     };
     println!(
         "{{\"peer\":\"stormglass\",\"workload\":\"{}\",\"n\":{items},\"lps\":{nodes},\"threads\":1,\

@@ -36,43 +36,52 @@ impl<E: Environment> Core<E> {
     }
 }
 
-/// Who asked, and where the answer is awaited.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Caller {
-    /// The node that asked.
-    pub node: NodeId,
+/// Who asked, and where the answer is awaited: nowhere for a one-way message.
+#[derive(Clone, Copy)]
+struct Caller {
+    node: NodeId,
     wait: WaitId,
+}
+
+impl Caller {
+    const NONE: Caller = Caller { node: NodeId(u32::MAX), wait: WaitId::NONE };
 }
 
 /// What a task may do to the world. One per task.
 pub struct Cx<E: Environment> {
     core: Rc<Core<E>>,
-    task: TaskId,
+    slot: u32,
+    node: Cell<NodeId>,
     root: Cell<Root>,
-    caller: Cell<Option<Caller>>,
+    caller: Cell<Caller>,
 }
 
 impl<E: Environment> Cx<E> {
     pub(crate) fn new(core: &Rc<Core<E>>, task: TaskId) -> Cx<E> {
-        let core = core.clone();
-        Cx { core, task, root: Cell::new(Root::NONE), caller: Cell::new(None) }
+        let (core, caller) = (core.clone(), Cell::new(Caller::NONE));
+        let (node, root) = (Cell::new(task.node), Cell::new(Root::NONE));
+        Cx { core, slot: task.slot, node, root, caller }
+    }
+
+    /// Makes this the context of the request in record `index`, for `node`.
+    #[inline]
+    pub(crate) fn accept(&self, node: NodeId, index: u32) -> Reply {
+        let (body, from, wait, root) = self.core.state_mut().accept(index);
+        self.node.set(node);
+        self.root.set(root);
+        self.caller.set(Caller { node: from, wait });
+        body
     }
 
     #[inline]
-    pub(crate) fn serving(
-        core: &Rc<Core<E>>,
-        task: TaskId,
-        root: Root,
-        (node, wait): (NodeId, WaitId),
-    ) -> Cx<E> {
-        let caller = (wait != WaitId::NONE).then_some(Caller { node, wait });
-        Cx { core: core.clone(), task, root: Cell::new(root), caller: Cell::new(caller) }
+    fn task(&self) -> TaskId {
+        TaskId { node: self.node.get(), slot: self.slot }
     }
 
     /// The node that this task belongs to.
     #[inline]
     pub fn me(&self) -> NodeId {
-        self.task.node
+        self.node.get()
     }
 
     /// The simulated time.
@@ -100,13 +109,14 @@ impl<E: Environment> Cx<E> {
 
     /// Who asked for what this task does; `None` for a one-way message or a node's own work.
     pub fn caller(&self) -> Option<NodeId> {
-        self.caller.get().map(|caller| caller.node)
+        let Caller { node, wait } = self.caller.get();
+        (wait != WaitId::NONE).then_some(node)
     }
 
     /// Draws from this node's own random stream.
     #[inline]
     pub fn random<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
-        draw(&mut self.core.state_mut().nodes[self.task.node.index()].rng)
+        draw(&mut self.core.state_mut().streams[self.me().index()])
     }
 
     /// Draws a span from this node's own random stream.
@@ -118,16 +128,20 @@ impl<E: Environment> Cx<E> {
     /// Sends a request; the reply is awaited. Bound it with [`Call::within`].
     #[inline]
     pub fn call(&self, to: NodeId, msg: Msg) -> Call<'_, E> {
+        Call { cx: self, wait: self.ask(to, msg) }
+    }
+
+    #[inline(never)]
+    fn ask(&self, to: NodeId, msg: Msg) -> WaitId {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task);
+        let wait = state.waits.open(self.task());
         let record = self.record(&state, to, msg, wait);
         state.transmit(record, Kind::Request);
-        drop(state);
-        Call { cx: self, wait }
+        wait
     }
 
     /// Sends a message that wants no reply.
-    #[inline]
+    #[inline(never)]
     pub fn send(&self, to: NodeId, msg: Msg) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, to, msg, WaitId::NONE);
@@ -136,7 +150,7 @@ impl<E: Environment> Cx<E> {
 
     /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
     /// is like: for models that bring a transport of their own.
-    #[inline]
+    #[inline(never)]
     pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, to, msg, WaitId::NONE);
@@ -147,25 +161,34 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn kick(&self, msg: Msg) {
         let mut state = self.core.state_mut();
-        let record = self.record(&state, self.task.node, msg, WaitId::NONE);
+        let record = self.record(&state, self.me(), msg, WaitId::NONE);
         state.kick(record);
     }
 
     #[inline]
     fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
-        let (from, root) = (self.task.node, self.root.get());
+        let (from, root) = (self.me(), self.root.get());
         Record { body: Ok(msg), wait, from, to, root, attempt: 0, sent: state.now() }
     }
 
     /// Waits for `span`.
     #[inline]
     pub fn sleep(&self, span: Span) -> Call<'_, E> {
+        Call { cx: self, wait: self.alarm(span) }
+    }
+
+    #[inline(never)]
+    fn alarm(&self, span: Span) -> WaitId {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task);
+        let wait = state.waits.open(self.task());
         let at = state.now() + span;
         state.wake_at(wait, at);
-        drop(state);
-        Call { cx: self, wait }
+        wait
+    }
+
+    #[inline(never)]
+    fn take(&self, wait: WaitId) -> Reply {
+        self.core.state_mut().take(wait)
     }
 
     /// Waits until somebody settles the row that `register` is given: the way in for conditions and
@@ -173,7 +196,7 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn wait(&self, register: impl FnOnce(&mut State<E>, WaitId)) -> Call<'_, E> {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task);
+        let wait = state.waits.open(self.task());
         register(&mut state, wait);
         drop(state);
         Call { cx: self, wait }
@@ -188,15 +211,22 @@ impl<E: Environment> Cx<E> {
     /// Records a fact: the only verb of observation.
     #[inline]
     pub fn note(&self, what: Name, key: u64, value: u64) {
-        self.core.state_mut().note(self.task.node, self.root.get(), what, key, value);
+        self.core.state_mut().note(self.me(), self.root.get(), what, key, value);
     }
 
     /// Answers whoever asked, once.
     #[inline]
     pub(crate) fn reply(&self, body: Reply) {
-        let Some(Caller { node, wait }) = self.caller.take() else { return };
+        let caller = self.caller.replace(Caller::NONE);
+        if caller.wait != WaitId::NONE {
+            self.answer(caller, body);
+        }
+    }
+
+    #[inline(never)]
+    fn answer(&self, Caller { node, wait }: Caller, body: Reply) {
         let mut state = self.core.state_mut();
-        let (from, root) = (self.task.node, self.root.get());
+        let (from, root) = (self.me(), self.root.get());
         let record = Record { body, wait, from, to: node, root, attempt: 0, sent: state.now() };
         state.transmit(record, Kind::Reply);
     }
@@ -206,9 +236,7 @@ impl<E: Environment> Drop for Cx<E> {
     /// A task that ends without an answer has crashed: its connection breaks.
     #[inline]
     fn drop(&mut self) {
-        if self.caller.get().is_some() {
-            self.reply(Err(Fault::Reset));
-        }
+        self.reply(Err(Fault::Reset));
     }
 }
 
@@ -232,17 +260,29 @@ impl<E: Environment> Future for Call<'_, E> {
     type Output = Reply;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Reply> {
-        match self.cx.core.state_mut().waits.take(self.wait) {
-            Some(reply) => Poll::Ready(reply),
-            None => Poll::Pending,
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Reply> {
+        if !self.cx.core.state().waits.is_settled(self.wait) {
+            return Poll::Pending;
         }
+        let wait = std::mem::replace(&mut self.wait, WaitId::NONE);
+        Poll::Ready(self.cx.take(wait))
     }
 }
 
 impl<E: Environment> Drop for Call<'_, E> {
     #[inline]
     fn drop(&mut self) {
-        self.cx.core.state_mut().waits.close(self.wait);
+        // A call that was answered has closed its row.
+        if self.wait != WaitId::NONE {
+            self.forget();
+        }
+    }
+}
+
+impl<E: Environment> Call<'_, E> {
+    #[cold]
+    #[inline(never)]
+    fn forget(&self) {
+        self.cx.core.state_mut().close(self.wait);
     }
 }

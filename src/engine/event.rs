@@ -84,9 +84,8 @@ impl Key {
     }
 }
 
-/// A message under way, one cache line.
+/// A message under way.
 #[derive(Clone, Debug)]
-#[repr(align(64))]
 pub(crate) struct Record {
     /// A request is `Ok`; a reply is either.
     pub body: Reply,
@@ -103,51 +102,84 @@ pub(crate) struct Record {
 
 /// What stands in a record that nobody uses.
 const VACANT: Reply = Err(Fault::Timeout);
+/// The end of the list of free records.
+const NONE: u32 = u32::MAX;
 
-/// Records by index, reused last in first out so that the hot ones stay in cache. They are read
-/// where they lie: moving one costs more than looking at it.
-#[derive(Default)]
+/// A record's place, one cache line.
+#[repr(align(64))]
+struct Place {
+    record: Record,
+    /// Of a free place, the next free one.
+    next: u32,
+}
+
+/// Records by index, reused last in first out so that the hot ones stay in cache. They are written
+/// and read where they lie: moving one costs more than looking at it.
 pub(crate) struct Slab {
-    records: Vec<Record>,
-    free: Vec<u32>,
+    places: Vec<Place>,
+    free: u32,
+    used: usize,
+}
+
+impl Default for Slab {
+    fn default() -> Slab {
+        Slab { places: Vec::new(), free: NONE, used: 0 }
+    }
 }
 
 impl Slab {
     #[inline]
     pub fn put(&mut self, record: Record) -> u32 {
-        if let Some(index) = self.free.pop() {
-            self.records[index as usize] = record;
-            return index;
-        }
-        self.grow(record)
+        let index = self.free;
+        self.used += 1;
+        let Some(place) = self.places.get_mut(index as usize) else { return self.grow(record) };
+        self.free = place.next;
+        place.record = record;
+        index
     }
 
     #[cold]
+    #[inline(never)]
     fn grow(&mut self, record: Record) -> u32 {
-        assert!(self.records.len() < PENDING_MAX, "more than 2^25 messages under way");
-        self.records.push(record);
-        self.records.len() as u32 - 1
+        assert!(self.places.len() < PENDING_MAX, "more than 2^25 messages under way");
+        self.places.push(Place { record, next: NONE });
+        self.places.len() as u32 - 1
     }
 
     #[inline]
     pub fn get(&self, index: u32) -> &Record {
-        &self.records[index as usize]
+        &self.places[index as usize].record
     }
 
     #[inline]
     pub fn get_mut(&mut self, index: u32) -> &mut Record {
-        &mut self.records[index as usize]
+        &mut self.places[index as usize].record
     }
 
     /// Takes what the message says and gives its record back.
     #[inline]
     pub fn take(&mut self, index: u32) -> Reply {
-        self.free.push(index);
-        std::mem::replace(&mut self.records[index as usize].body, VACANT)
+        let place = &mut self.places[index as usize];
+        place.next = self.free;
+        self.free = index;
+        self.used -= 1;
+        std::mem::replace(&mut place.record.body, VACANT)
     }
 
+    /// Throws a message away.
+    #[inline(never)]
+    pub fn discard(&mut self, index: u32) {
+        drop(self.take(index));
+    }
+
+    /// How many are in use.
     pub fn len(&self) -> usize {
-        self.records.len() - self.free.len()
+        self.used
+    }
+
+    /// Heap memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.places.capacity() * size_of::<Place>()
     }
 }
 
@@ -157,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_record_is_one_cache_line() {
-        assert_eq!(size_of::<Record>(), 64);
+        assert_eq!(size_of::<Place>(), 64);
     }
 
     #[test]

@@ -90,6 +90,15 @@ impl Msg {
         }
     }
 
+    /// Both [`Msg::tag`] and [`Msg::key`].
+    #[inline]
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        match self {
+            Msg::Do { verb, key, .. } => (u64::from(verb.value()) << 8, *key),
+            other => (other.tag(), other.key()),
+        }
+    }
+
     /// Size on the wire in bytes: a header of [`Msg::HEADER`] and 32 for each row.
     pub fn bytes(&self) -> u32 {
         match self {

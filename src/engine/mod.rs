@@ -46,8 +46,8 @@ pub use units::{Bandwidth, Bytes, Factor, Rate, Ratio};
 pub use waits::WaitId;
 
 use cx::Core;
-use state::Action;
-pub(crate) use tasks::{Pool, pool};
+use event::Tag;
+pub(crate) use tasks::{Desk, Pool, pool};
 
 /// Why a run stopped.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,8 +67,6 @@ pub struct Sim<E: Environment> {
     pools: Vec<Box<dyn Pool<E>>>,
     kinds: BTreeMap<TypeId, u32>,
     seed: u64,
-    /// Events at the present instant.
-    steps: u64,
 }
 
 impl<E: Environment> Sim<E> {
@@ -78,7 +76,7 @@ impl<E: Environment> Sim<E> {
     /// An empty run.
     pub fn new(seed: u64, env: E) -> Sim<E> {
         let core = Core::new(State::new(env));
-        Sim { core, pools: Vec::new(), kinds: BTreeMap::new(), seed, steps: 0 }
+        Sim { core, pools: Vec::new(), kinds: BTreeMap::new(), seed }
     }
 
     /// The seed of every random stream of this run.
@@ -99,8 +97,10 @@ impl<E: Environment> Sim<E> {
             pools.push(pool());
             pools.len() as u32 - 1
         });
-        let local = self.pools[kind as usize].add(Box::new(spec));
-        self.core.state_mut().add(Rng::new(self.seed, name), kind, local)
+        let pool = &mut self.pools[kind as usize];
+        let local = pool.add(Box::new(spec));
+        let body = pool.body(local);
+        self.core.state_mut().add(Rng::new(self.seed, name), kind, local, body)
     }
 
     /// Looks at, or changes, the state between events.
@@ -124,15 +124,15 @@ impl<E: Environment> Sim<E> {
     }
 
     fn place(&self, node: NodeId) -> (usize, u32) {
-        let state = self.core.state();
-        let resident = &state.nodes[node.index()];
-        (resident.pool as usize, resident.local)
+        let place = self.core.state().places[node.index()];
+        (place.pool as usize, place.local)
     }
 
     /// Starts a node that is down: it is made afresh and its boot task runs.
     pub fn boot(&mut self, node: NodeId) {
         let (pool, local) = self.place(node);
-        self.core.state_mut().nodes[node.index()].status = Status::Up;
+        self.renew(node);
+        self.core.state_mut().places[node.index()].status = Status::Up;
         self.pools[pool].boot(&self.core, node, local);
     }
 
@@ -141,11 +141,20 @@ impl<E: Environment> Sim<E> {
         let (pool, local) = self.place(node);
         self.core.state_mut().abandon(node);
         self.pools[pool].crash(node, local);
+        self.renew(node);
+    }
+
+    /// Makes a node's volatile state afresh; the old one is dropped while nothing is borrowed.
+    fn renew(&mut self, node: NodeId) {
+        let (pool, local) = self.place(node);
+        let body = self.pools[pool].renew(local);
+        let old = std::mem::replace(&mut self.core.state_mut().bodies[node.index()], body);
+        drop(old);
     }
 
     /// Freezes a node: what happens to it waits for [`Sim::resume`].
     pub fn pause(&mut self, node: NodeId) {
-        self.core.state_mut().nodes[node.index()].status = Status::Paused;
+        self.core.state_mut().places[node.index()].status = Status::Paused;
     }
 
     /// Lets a frozen node go on.
@@ -155,57 +164,78 @@ impl<E: Environment> Sim<E> {
 
     /// Runs until `end` (inclusive), or until `events` events were processed in all.
     pub fn run(&mut self, end: Time, events: u64) -> Halt {
-        let mut instant = self.core.state().now();
+        self.core.state_mut().set_limit(events);
         loop {
-            let mut state = self.core.state_mut();
-            if state.counts.events >= events {
-                return Halt::Events;
+            if self.core.state().is_stopped() {
+                return self.halt();
             }
-            let Some(action) = state.next(end) else {
+            if let Went::Nowhere = self.step(end) {
                 if end < Time::MAX {
-                    state.set_now(end);
+                    self.core.state_mut().set_now(end);
                 }
                 return Halt::Done;
-            };
-            let now = state.now();
-            drop(state);
-            self.act(action);
-            if now != instant {
-                (instant, self.steps) = (now, 0);
-            }
-            self.steps += 1;
-            if self.steps > Self::STEPS_MAX {
-                return self.stuck(instant);
             }
         }
     }
 
-    #[inline]
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Nothing => {}
-            Action::Deliver { pool, local, index } => {
-                self.pools[pool as usize].deliver(&self.core, local, index);
+    /// Processes the next event that is due by `end`.
+    #[inline(always)]
+    fn step(&mut self, end: Time) -> Went {
+        let mut state = self.core.state_mut();
+        let Some(key) = state.next(end) else { return Went::Nowhere };
+        match key.tag {
+            Tag::Deliver => {
+                let Some((node, place)) = state.deliver(key.index) else { return Went::On };
+                drop(state);
+                let pool = &mut self.pools[place.pool as usize];
+                pool.deliver(&self.core, place.local, node, key.index);
+                Went::To(node)
             }
-            Action::Poll { pool, task } => self.pools[pool as usize].poll(task.slot),
-            Action::Control(control) => E::control(self, control),
+            Tag::Control => {
+                state.digest.fold(key.at.0, 5, u64::from(key.index));
+                drop(state);
+                E::control(self, key.index);
+                Went::On
+            }
+            _ => {
+                let Due::Poll(task) = state.happen(key) else { return Went::On };
+                let pool = state.places[task.node.index()].pool;
+                drop(state);
+                self.pools[pool as usize].poll(task.slot);
+                Went::To(task.node)
+            }
         }
     }
 
-    /// Time stands still: goes on for a few events to see who keeps it.
     #[cold]
-    fn stuck(&mut self, instant: Time) -> Halt {
+    #[inline(never)]
+    fn halt(&mut self) -> Halt {
+        if !self.core.state().is_stuck() {
+            return Halt::Events;
+        }
+        // Time stands still: goes on for a few events to see who keeps it.
+        let instant = self.core.state().now();
         let mut culprits = Vec::new();
         for _ in 0..1_000 {
-            let Some(action) = self.core.state_mut().next(instant) else { break };
-            let node = match action {
-                Action::Deliver { index, .. } => Some(self.core.state().target(index)),
-                Action::Poll { task, .. } => Some(task.node),
-                Action::Control(_) | Action::Nothing => None,
-            };
-            culprits.extend(node.filter(|node| !culprits.contains(node)));
-            self.act(action);
+            match self.step(instant) {
+                Went::Nowhere => break,
+                Went::To(node) if !culprits.contains(&node) => culprits.push(node),
+                Went::To(_) | Went::On => {}
+            }
         }
         Halt::Stuck(instant, culprits)
     }
 }
+
+/// Where a step of the loop has led.
+enum Went {
+    /// No event is due.
+    Nowhere,
+    /// No task ran.
+    On,
+    /// A task of this node ran.
+    To(NodeId),
+}
+
+#[cfg(test)]
+mod tests;

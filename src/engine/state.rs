@@ -1,8 +1,11 @@
 //! The state of a run that tasks may touch: time, pending events, waits, nodes' streams, counters.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::Sim;
 use super::digest::Digest;
 use super::environment::{Due, Environment, Packet, Verdict};
 use super::event::{Key, Record, SEQUENCE_MAX, Slab, Tag};
@@ -13,7 +16,7 @@ use super::prefetch::prefetch;
 use super::queue::{Hints, Queue};
 use super::rng::Rng;
 use super::time::{Span, Time};
-use super::waits::{Lanes, TaskId, WaitId, Waits};
+use super::waits::{Lanes, Outcome, TaskId, WaitId, Waits};
 
 /// Is a node there to be spoken to?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,14 +29,12 @@ pub enum Status {
     Down,
 }
 
-/// A node as the engine keeps it: its own random stream, and where its tasks live.
-pub(crate) struct Resident {
-    pub rng: Rng,
+/// Where a node's tasks live, and whether it is there. Every delivery looks here, so it is small.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
     pub status: Status,
     pub pool: u32,
     pub local: u32,
-    /// What waits for a paused node to resume.
-    backlog: Vec<Deferred>,
 }
 
 enum Deferred {
@@ -60,24 +61,27 @@ pub struct Counts {
     pub orphans: u64,
 }
 
-/// What to do next, outside of the borrow of the state.
-#[derive(Clone, Copy)]
-pub(crate) enum Action {
-    Nothing,
-    Deliver { pool: u32, local: u32, index: u32 },
-    Poll { pool: u32, task: TaskId },
-    Control(u32),
-}
-
 /// The state of a run that tasks may touch.
 pub struct State<E> {
     now: Time,
+    /// Events that had been processed when this instant began.
+    began: u64,
+    /// Events to process in all before the loop must look what is up: the limit of the run, or so
+    /// many at this instant that it seems to be stuck.
+    stop: u64,
+    limit: u64,
     sequence: u64,
     queue: Queue,
     records: Slab,
     pub(crate) waits: Waits,
     lanes: Lanes,
-    pub(crate) nodes: Vec<Resident>,
+    pub(crate) places: Vec<Place>,
+    /// Each node's own random stream.
+    pub(crate) streams: Vec<Rng>,
+    /// The nodes themselves, for the hints: the pools know their types and use them.
+    pub(crate) bodies: Vec<Rc<dyn Any>>,
+    /// What waits for paused nodes to resume.
+    backlogs: BTreeMap<NodeId, Vec<Deferred>>,
     roots: u32,
     pub(crate) digest: Digest,
     /// What happened how often.
@@ -92,12 +96,18 @@ impl<E: Environment> State<E> {
     pub(crate) fn new(env: E) -> State<E> {
         State {
             now: Time(0),
+            began: 0,
+            stop: 0,
+            limit: 0,
             sequence: 0,
             queue: Queue::default(),
             records: Slab::default(),
             waits: Waits::default(),
             lanes: Lanes::default(),
-            nodes: Vec::new(),
+            places: Vec::new(),
+            streams: Vec::new(),
+            bodies: Vec::new(),
+            backlogs: BTreeMap::new(),
             roots: 0,
             digest: Digest::default(),
             counts: Counts::default(),
@@ -113,19 +123,41 @@ impl<E: Environment> State<E> {
         self.now
     }
 
+    /// Lets time pass to the end of the run, where no event is.
     pub(crate) fn set_now(&mut self, now: Time) {
         self.now = now;
+        self.began = self.counts.events;
     }
 
-    pub(crate) fn add(&mut self, rng: Rng, pool: u32, local: u32) -> NodeId {
+    /// Sets the limit of events in all.
+    pub(crate) fn set_limit(&mut self, events: u64) {
+        self.limit = events;
+        self.stop = events.min(self.began + Sim::<E>::STEPS_MAX + 1);
+    }
+
+    /// Must the loop look what is up?
+    #[inline]
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.counts.events >= self.stop
+    }
+
+    /// Have more events happened at this instant than a run that advances has?
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.counts.events - self.began > Sim::<E>::STEPS_MAX
+    }
+
+    pub(crate) fn add(&mut self, rng: Rng, pool: u32, local: u32, body: Rc<dyn Any>) -> NodeId {
+        self.bodies.push(body);
         let status = Status::Down;
-        self.nodes.push(Resident { rng, status, pool, local, backlog: Vec::new() });
-        NodeId(self.nodes.len() as u32 - 1)
+        self.places.push(Place { status, pool, local });
+        self.streams.push(rng);
+        NodeId(self.places.len() as u32 - 1)
     }
 
     /// Whether a node is there.
+    #[inline]
     pub fn status(&self, node: NodeId) -> Status {
-        self.nodes[node.index()].status
+        self.places[node.index()].status
     }
 
     /// How many events are pending.
@@ -140,7 +172,7 @@ impl<E: Environment> State<E> {
 
     /// Heap memory of the pending events, in bytes.
     pub fn bytes(&self) -> usize {
-        self.queue.bytes() + self.records.len() * size_of::<Record>()
+        self.queue.bytes() + self.records.bytes()
     }
 
     /// A number for a new business operation.
@@ -175,12 +207,39 @@ impl<E: Environment> State<E> {
     /// the task to the engine.
     #[inline]
     pub fn settle(&mut self, id: WaitId, reply: Reply) -> Due {
-        match self.waits.waiting(id) {
-            Some(task) => {
-                self.waits.settle(id, reply);
-                Due::Poll(task)
-            }
-            None => Due::Nothing,
+        let Some(task) = self.waits.waiting(id) else { return Due::Nothing };
+        let outcome = match reply {
+            Err(fault) => Outcome::Failed(fault),
+            Ok(Msg::Done { value }) => Outcome::Done(value),
+            other => self.keep(other),
+        };
+        self.waits.settle(id, outcome);
+        Due::Poll(task)
+    }
+
+    /// Keeps a reply that came in no record until it is taken.
+    #[inline(never)]
+    fn keep(&mut self, body: Reply) -> Outcome {
+        let (wait, root, sent) = (WaitId::NONE, Root::NONE, self.now);
+        let (from, to) = (NodeId(u32::MAX), NodeId(u32::MAX));
+        Outcome::Replied(self.records.put(Record { body, wait, from, to, root, attempt: 0, sent }))
+    }
+
+    /// What a row has come to, which is thereby closed.
+    #[inline]
+    pub(crate) fn take(&mut self, id: WaitId) -> Reply {
+        match self.waits.close(id) {
+            Outcome::Failed(fault) => Err(fault),
+            Outcome::Done(value) => Ok(Msg::Done { value }),
+            Outcome::Replied(index) => self.records.take(index),
+            Outcome::Waiting | Outcome::Free => unreachable!("only what is settled is taken"),
+        }
+    }
+
+    /// Closes a row, whatever has become of it.
+    pub(crate) fn close(&mut self, id: WaitId) {
+        if let Outcome::Replied(index) = self.waits.close(id) {
+            self.records.discard(index);
         }
     }
 
@@ -232,16 +291,22 @@ impl<E: Environment> State<E> {
             Kind::Request => self.counts.requests += 1,
             Kind::Reply => self.counts.replies += 1,
         }
-        self.counts.bytes += u64::from(bytes(&record.body));
+        let packet = packet(&record);
+        self.counts.bytes += u64::from(packet.bytes);
         let index = self.records.put(record);
         self.trace(index, kind, Fate::Sent);
-        self.route(index, kind);
+        match self.env.route(&packet, self.now) {
+            Verdict::Deliver(after) => {
+                self.push(self.now + after, kind.arrival(), index);
+            }
+            verdict => self.divert(verdict, kind, index),
+        }
     }
 
-    #[inline]
-    fn route(&mut self, index: u32, kind: Kind) {
-        let packet = packet(self.records.get(index));
-        match self.env.route(&packet, self.now) {
+    /// What becomes of a message that does not simply arrive.
+    #[inline(never)]
+    fn divert(&mut self, verdict: Verdict, kind: Kind, index: u32) {
+        match verdict {
             Verdict::Deliver(after) => {
                 self.push(self.now + after, kind.arrival(), index);
             }
@@ -265,7 +330,7 @@ impl<E: Environment> State<E> {
     fn lose(&mut self, index: u32, kind: Kind, why: &'static str) {
         self.counts.lost += 1;
         self.trace(index, kind, Fate::Lost(why));
-        self.records.take(index);
+        self.records.discard(index);
     }
 
     /// Tells the sender of a request, in the transport's name, that it did not get through.
@@ -276,7 +341,7 @@ impl<E: Environment> State<E> {
         let now = self.now;
         let record = self.records.get_mut(index);
         if kind == Kind::Reply || record.wait == WaitId::NONE {
-            self.records.take(index);
+            self.records.discard(index);
             return;
         }
         (record.from, record.to) = (record.to, record.from);
@@ -286,96 +351,112 @@ impl<E: Environment> State<E> {
 
     // -- What falls due -------------------------------------------------------------------------
 
-    /// Where a message under way goes.
-    pub(crate) fn target(&self, index: u32) -> NodeId {
-        self.records.get(index).to
+    /// What a message that is being delivered says, who says it, where the answer is awaited, and
+    /// for which operation.
+    #[inline]
+    pub(crate) fn accept(&mut self, index: u32) -> (Reply, NodeId, WaitId, Root) {
+        let Record { from, wait, root, .. } = *self.records.get(index);
+        (self.records.take(index), from, wait, root)
     }
 
-    /// What a message that is being delivered says, who says it and where the answer is awaited.
+    /// Takes the key of the next event that is due by `end`, and lets time pass until then.
     #[inline]
-    pub(crate) fn open(&mut self, index: u32) -> (Reply, NodeId, WaitId, NodeId, Root) {
-        let Record { from, wait, to, root, .. } = *self.records.get(index);
-        (self.records.take(index), from, wait, to, root)
-    }
-
-    /// Takes the next event that is due by `end`; `None` if there is none.
-    #[inline]
-    pub(crate) fn next(&mut self, end: Time) -> Option<Action> {
-        let hints = Ahead { records: &self.records, nodes: &self.nodes };
-        let key = Key::unpack(self.queue.pop_before(end.0, &hints)?);
-        self.now = key.at;
+    pub(crate) fn next(&mut self, end: Time) -> Option<Key> {
+        let key = match self.queue.pop_soon(end.0) {
+            Some(key) => key,
+            None => {
+                let hints = Ahead {
+                    records: &self.records,
+                    streams: &self.streams,
+                    bodies: &self.bodies,
+                    is_wanted: self.records.len() > CACHED,
+                };
+                self.queue.pop_slow(end.0, &hints)?
+            }
+        };
+        let key = Key::unpack(key);
+        if key.at != self.now {
+            self.now = key.at;
+            self.began = self.counts.events;
+            self.stop = self.limit.min(self.began + Sim::<E>::STEPS_MAX + 1);
+        }
         self.counts.events += 1;
-        Some(match key.tag {
-            Tag::Deliver => self.deliver(key.index),
+        Some(key)
+    }
+
+    /// A request has come: where its node's tasks live, if it is there to be spoken to.
+    #[inline]
+    pub(crate) fn deliver(&mut self, index: u32) -> Option<(NodeId, Place)> {
+        let record = self.records.get(index);
+        let node = record.to;
+        let (what, key) = record.body.as_ref().map_or((0, 0), Msg::identity);
+        self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
+        let place = self.places[node.index()];
+        if place.status != Status::Up {
+            self.turn_away(node, place.status, index);
+            return None;
+        }
+        self.trace(index, Kind::Request, Fate::Arrived);
+        if self.records.len() > CACHED {
+            self.streams[node.index()].prefetch();
+        }
+        Some((node, place))
+    }
+
+    /// A request has come to a node that is not up.
+    #[cold]
+    #[inline(never)]
+    fn turn_away(&mut self, node: NodeId, status: Status, index: u32) {
+        if status == Status::Paused {
+            self.defer(node, Deferred::Message(Tag::Deliver, index));
+            return;
+        }
+        let packet = packet(self.records.get(index));
+        match self.env.knock(&packet, self.now) {
+            Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
+            None => self.lose(index, Kind::Request, "node down"),
+        }
+    }
+
+    /// Something that needs no node has come: the task that it wakes, if any.
+    #[inline]
+    pub(crate) fn happen(&mut self, key: Key) -> Due {
+        match key.tag {
             Tag::Reply => self.answer(key.index),
             Tag::Wake => match self.waits.armed(key.index, key.sequence) {
-                Some(id) => self.wake(id),
-                None => Action::Nothing,
+                Some((id, task)) => self.wake(id, task),
+                None => Due::Nothing,
             },
             Tag::Lane => self.deadline(key.index),
             Tag::ResendRequest => self.resend(key.index, Kind::Request),
             Tag::ResendReply => self.resend(key.index, Kind::Reply),
             Tag::Alarm => {
                 self.digest.fold(key.at.0, 4, u64::from(key.index));
-                match E::alarm(self, key.index, key.sequence) {
-                    Due::Poll(task) => self.poll(task),
-                    Due::Nothing => Action::Nothing,
-                }
+                E::alarm(self, key.index, key.sequence)
             }
-            Tag::Control => {
-                self.digest.fold(key.at.0, 5, u64::from(key.index));
-                Action::Control(key.index)
-            }
-        })
-    }
-
-    #[inline]
-    fn poll(&self, task: TaskId) -> Action {
-        Action::Poll { pool: self.nodes[task.node.index()].pool, task }
-    }
-
-    #[cold]
-    fn resend(&mut self, index: u32, kind: Kind) -> Action {
-        self.route(index, kind);
-        Action::Nothing
-    }
-
-    #[inline]
-    fn deliver(&mut self, index: u32) -> Action {
-        let record = self.records.get(index);
-        let (what, key) = match &record.body {
-            Ok(msg) => (msg.tag(), msg.key()),
-            Err(_) => (0, 0),
-        };
-        self.digest.fold(self.now.0, u64::from(record.to.0) << 40 ^ what << 3, key);
-        let node = &mut self.nodes[record.to.index()];
-        match node.status {
-            Status::Up => {
-                let (pool, local) = (node.pool, node.local);
-                self.trace(index, Kind::Request, Fate::Arrived);
-                Action::Deliver { pool, local, index }
-            }
-            Status::Paused => {
-                node.backlog.push(Deferred::Message(Tag::Deliver, index));
-                Action::Nothing
-            }
-            Status::Down => self.knock(index),
+            Tag::Deliver | Tag::Control => Due::Nothing,
         }
     }
 
-    /// A request has come to a node that is down.
     #[cold]
-    fn knock(&mut self, index: u32) -> Action {
+    #[inline(never)]
+    fn resend(&mut self, index: u32, kind: Kind) -> Due {
         let packet = packet(self.records.get(index));
-        match self.env.knock(&packet, self.now) {
-            Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
-            None => self.lose(index, Kind::Request, "node down"),
-        }
-        Action::Nothing
+        let verdict = self.env.route(&packet, self.now);
+        self.divert(verdict, kind, index);
+        Due::Nothing
     }
 
-    #[inline]
-    fn answer(&mut self, index: u32) -> Action {
+    /// What befalls a paused node waits.
+    #[cold]
+    #[inline(never)]
+    fn defer(&mut self, node: NodeId, what: Deferred) -> Due {
+        self.backlogs.entry(node).or_default().push(what);
+        Due::Nothing
+    }
+
+    #[inline(never)]
+    fn answer(&mut self, index: u32) -> Due {
         let record = self.records.get(index);
         let (what, key) = match &record.body {
             Ok(msg) => (msg.tag(), msg.key()),
@@ -383,54 +464,53 @@ impl<E: Environment> State<E> {
         };
         let wait = record.wait;
         self.digest.fold(self.now.0, u64::from(record.to.0) << 40 ^ what << 3 ^ 1, key);
-        let Some(task) = self.waits.waiting(wait) else {
-            self.counts.orphans += 1;
-            self.trace(index, Kind::Reply, Fate::Orphaned);
-            self.records.take(index);
-            return Action::Nothing;
-        };
-        let node = &mut self.nodes[task.node.index()];
-        if node.status == Status::Paused {
-            node.backlog.push(Deferred::Message(Tag::Reply, index));
-            return Action::Nothing;
+        let Some(task) = self.waits.waiting(wait) else { return self.orphan(index) };
+        if self.status(task.node) == Status::Paused {
+            return self.defer(task.node, Deferred::Message(Tag::Reply, index));
         }
         self.trace(index, Kind::Reply, Fate::Arrived);
-        let body = self.records.take(index);
-        self.waits.settle(wait, body);
-        self.poll(task)
+        self.waits.settle(wait, Outcome::Replied(index));
+        Due::Poll(task)
+    }
+
+    /// A reply has come to a caller that had given up.
+    #[cold]
+    #[inline(never)]
+    fn orphan(&mut self, index: u32) -> Due {
+        self.counts.orphans += 1;
+        self.trace(index, Kind::Reply, Fate::Orphaned);
+        self.records.discard(index);
+        Due::Nothing
     }
 
     /// A timer or a deadline of a row that still waits has come.
     #[inline]
-    fn wake(&mut self, id: WaitId) -> Action {
-        let Some(task) = self.waits.waiting(id) else { return Action::Nothing };
+    fn wake(&mut self, id: WaitId, task: TaskId) -> Due {
         self.digest.fold(self.now.0, u64::from(task.node.0) << 40 ^ 2, u64::from(task.slot));
-        let node = &mut self.nodes[task.node.index()];
-        if node.status == Status::Paused {
-            node.backlog.push(Deferred::Timer(id));
-            return Action::Nothing;
+        if self.status(task.node) == Status::Paused {
+            return self.defer(task.node, Deferred::Timer(id));
         }
-        self.waits.settle(id, Err(Fault::Timeout));
-        self.poll(task)
+        self.waits.settle(id, Outcome::Failed(Fault::Timeout));
+        Due::Poll(task)
     }
 
-    #[inline]
-    fn deadline(&mut self, lane: u32) -> Action {
+    #[inline(never)]
+    fn deadline(&mut self, lane: u32) -> Due {
         let (id, next) = self.lanes.due(lane, &self.waits);
         if let Some(due) = next {
             self.push(due, Tag::Lane, lane);
         }
-        if let (Some(tracer), Some(task)) = (&self.tracer, self.waits.waiting(id)) {
+        let Some(task) = self.waits.waiting(id) else { return Due::Nothing };
+        if let Some(tracer) = &self.tracer {
             tracer.borrow_mut().step(self.now, &Step::TimedOut(task.node));
         }
-        self.wake(id)
+        self.wake(id, task)
     }
 
     /// Lets a paused node go on: what has waited happens now, in its order.
     pub(crate) fn resume(&mut self, node: NodeId) {
-        let resident = &mut self.nodes[node.index()];
-        resident.status = Status::Up;
-        for deferred in std::mem::take(&mut resident.backlog) {
+        self.places[node.index()].status = Status::Up;
+        for deferred in self.backlogs.remove(&node).unwrap_or_default() {
             match deferred {
                 Deferred::Message(tag, index) => {
                     self.push(self.now, tag, index);
@@ -443,9 +523,8 @@ impl<E: Environment> State<E> {
 
     /// Forgets what waits for a paused node: it has crashed.
     pub(crate) fn abandon(&mut self, node: NodeId) {
-        let resident = &mut self.nodes[node.index()];
-        resident.status = Status::Down;
-        for deferred in std::mem::take(&mut resident.backlog) {
+        self.places[node.index()].status = Status::Down;
+        for deferred in self.backlogs.remove(&node).unwrap_or_default() {
             match deferred {
                 Deferred::Message(Tag::Reply, index) => self.lose(index, Kind::Reply, "node down"),
                 Deferred::Message(_, index) => self.lose(index, Kind::Request, "node down"),
@@ -523,10 +602,13 @@ fn packet(record: &Record) -> Packet {
     }
 }
 
-/// Fetches the records and the nodes of the next events ahead of time.
+/// Fetches the records, streams and nodes of the next events ahead of time.
 struct Ahead<'a> {
     records: &'a Slab,
-    nodes: &'a [Resident],
+    streams: &'a [Rng],
+    bodies: &'a [Rc<dyn Any>],
+    /// Are there so many that they do not stay in cache by themselves?
+    is_wanted: bool,
 }
 
 /// Fewer records than this stay in cache by themselves.
@@ -537,7 +619,7 @@ impl Ahead<'_> {
     fn record(&self, key: u128) -> Option<&Record> {
         let key = Key::unpack(key);
         let is_record = matches!(key.tag, Tag::Deliver | Tag::Reply);
-        (is_record && self.records.len() > CACHED).then(|| self.records.get(key.index))
+        (self.is_wanted && is_record).then(|| self.records.get(key.index))
     }
 }
 
@@ -552,7 +634,8 @@ impl Hints for Ahead<'_> {
     #[inline]
     fn late(&self, key: u128) {
         if let Some(record) = self.record(key) {
-            prefetch(&self.nodes[record.to.index()]);
+            prefetch(&self.streams[record.to.index()]);
+            prefetch(&*self.bodies[record.to.index()]);
         }
     }
 }

@@ -1,13 +1,18 @@
 //! The executor: the tasks of one kind of node are futures of one type, kept in reusable slots.
 //!
-//! Serving a request allocates nothing once a kind of node has seen its peak concurrency: the future
-//! is written over the last one in its slot. Nodes of a kind share the slots, so that a hundred
-//! thousand idle nodes cost no executor each. There are no wakers: an event names the task to poll.
+//! The future in a slot is a worker that serves one request after another: it takes a request from
+//! the pool's desk, handles it, and is idle until the next. So serving a request allocates nothing
+//! once a kind of node has seen its peak concurrency, and neither builds a future nor drops one.
+//! Nodes of a kind share the slots, so that a hundred thousand idle nodes cost no executor each.
+//! There are no wakers: an event names the task to poll.
 
 use std::any::Any;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::cx::{Core, Cx};
 use super::environment::Environment;
@@ -18,13 +23,17 @@ use super::waits::TaskId;
 pub(crate) trait Pool<E: Environment> {
     /// Takes in a node of this kind; `spec` is what it is made from, again after every restart.
     fn add(&mut self, spec: Box<dyn Any>) -> u32;
-    /// Makes the node afresh and starts its boot task.
+    /// The node itself.
+    fn body(&self, local: u32) -> Rc<dyn Any>;
+    /// Makes the node afresh from its spec.
+    fn renew(&mut self, local: u32) -> Rc<dyn Any>;
+    /// Starts the node's boot task.
     fn boot(&mut self, core: &Rc<Core<E>>, me: NodeId, local: u32);
     /// Starts a task that serves one message.
-    fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, index: u32);
+    fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, me: NodeId, index: u32);
     /// Goes on with a task.
     fn poll(&mut self, slot: u32);
-    /// Drops every task of the node and its volatile state.
+    /// Drops every task of the node.
     fn crash(&mut self, me: NodeId, local: u32);
 }
 
@@ -34,119 +43,168 @@ pub(crate) type Boot = Pin<Box<dyn Future<Output = ()>>>;
 /// Slots from here on are boot tasks, one a node.
 const BOOT: u32 = 1 << 31;
 
-struct Slot<Task> {
-    node: NodeId,
-    task: Pin<Box<Option<Task>>>,
+/// Where a pool leaves a request for the worker that it polls.
+pub(crate) struct Desk<N> {
+    node: Cell<Option<Rc<N>>>,
+    me: Cell<NodeId>,
+    index: Cell<u32>,
+    /// The worker that was polled last has finished its request.
+    idle: Cell<bool>,
 }
 
-struct Member<N> {
-    spec: N,
-    node: Rc<N>,
-    boot: Option<Boot>,
-}
-
-struct Tasks<N, Begin, Serve, Task> {
-    members: Vec<Member<N>>,
-    begin: Begin,
-    serve: Serve,
-    slots: Vec<Slot<Task>>,
-    free: Vec<u32>,
-}
-
-impl<N, Begin, Serve, Task> Tasks<N, Begin, Serve, Task> {
-    #[cold]
-    fn grow(&mut self, node: NodeId) -> u32 {
-        self.slots.push(Slot { node, task: Box::pin(None) });
-        self.slots.len() as u32 - 1
+impl<N> Desk<N> {
+    /// The next request for this worker, and the node that it is for.
+    #[inline]
+    pub async fn next<E: Environment>(&self, cx: &Cx<E>) -> (Rc<N>, Msg) {
+        poll_fn(|_| match self.node.take() {
+            Some(node) => match cx.accept(self.me.get(), self.index.get()) {
+                Ok(request) => Poll::Ready((node, request)),
+                Err(_) => unreachable!("only a reply carries a fault"),
+            },
+            None => {
+                self.idle.set(true);
+                Poll::Pending
+            }
+        })
+        .await
     }
 }
 
-/// A pool for nodes of type `N`: `begin` makes a boot task, `serve` the task for one message.
-pub(crate) fn pool<E, N, Task>(
+/// Whose request a slot is at work on, if any.
+const NOBODY: NodeId = NodeId(u32::MAX);
+
+struct Slot<Worker> {
+    node: NodeId,
+    worker: Option<Pin<Box<Worker>>>,
+}
+
+struct Tasks<N, Begin, Serve, Worker> {
+    desk: Rc<Desk<N>>,
+    nodes: Vec<Rc<N>>,
+    specs: Vec<N>,
+    boots: Vec<Option<Boot>>,
+    begin: Begin,
+    serve: Serve,
+    slots: Vec<Slot<Worker>>,
+    free: Vec<u32>,
+}
+
+/// A pool for nodes of type `N`: `begin` makes a boot task, `serve` a worker.
+pub(crate) fn pool<E, N, Worker>(
     begin: impl Fn(Rc<N>, Cx<E>) -> Boot + 'static,
-    serve: impl Fn(Rc<N>, Cx<E>, Msg) -> Task + 'static,
+    serve: impl Fn(Rc<Desk<N>>, Cx<E>) -> Worker + 'static,
 ) -> Box<dyn Pool<E>>
 where
     E: Environment,
     N: Clone + 'static,
-    Task: Future<Output = ()> + 'static,
+    Worker: Future<Output = Infallible> + 'static,
 {
-    Box::new(Tasks { members: Vec::new(), begin, serve, slots: Vec::new(), free: Vec::new() })
+    let desk = Rc::new(Desk {
+        node: Cell::new(None),
+        me: Cell::new(NOBODY),
+        index: Cell::new(0),
+        idle: Cell::new(false),
+    });
+    let (nodes, specs, boots) = (Vec::new(), Vec::new(), Vec::new());
+    let (slots, free) = (Vec::new(), Vec::new());
+    Box::new(Tasks { desk, nodes, specs, boots, begin, serve, slots, free })
 }
 
-impl<E, N, Begin, Serve, Task> Pool<E> for Tasks<N, Begin, Serve, Task>
+impl<N, Begin, Serve, Worker> Tasks<N, Begin, Serve, Worker> {
+    #[cold]
+    #[inline(never)]
+    fn hire<E: Environment>(&mut self, core: &Rc<Core<E>>, slot: u32)
+    where
+        Serve: Fn(Rc<Desk<N>>, Cx<E>) -> Worker,
+    {
+        let cx = Cx::new(core, TaskId { node: NOBODY, slot });
+        let worker = Some(Box::pin((self.serve)(self.desk.clone(), cx)));
+        match self.slots.get_mut(slot as usize) {
+            Some(place) => place.worker = worker,
+            None => self.slots.push(Slot { node: NOBODY, worker }),
+        }
+    }
+}
+
+impl<E, N, Begin, Serve, Worker> Pool<E> for Tasks<N, Begin, Serve, Worker>
 where
     E: Environment,
     N: Clone + 'static,
     Begin: Fn(Rc<N>, Cx<E>) -> Boot,
-    Serve: Fn(Rc<N>, Cx<E>, Msg) -> Task,
-    Task: Future<Output = ()>,
+    Serve: Fn(Rc<Desk<N>>, Cx<E>) -> Worker,
+    Worker: Future<Output = Infallible>,
 {
     fn add(&mut self, spec: Box<dyn Any>) -> u32 {
         let spec = *spec.downcast::<N>().expect("a pool holds nodes of one type");
-        let node = Rc::new(spec.clone());
-        self.members.push(Member { spec, node, boot: None });
-        self.members.len() as u32 - 1
+        self.nodes.push(Rc::new(spec.clone()));
+        self.specs.push(spec);
+        self.boots.push(None);
+        self.nodes.len() as u32 - 1
+    }
+
+    fn body(&self, local: u32) -> Rc<dyn Any> {
+        self.nodes[local as usize].clone()
+    }
+
+    fn renew(&mut self, local: u32) -> Rc<dyn Any> {
+        let node = Rc::new(self.specs[local as usize].clone());
+        self.nodes[local as usize] = node.clone();
+        node
     }
 
     fn boot(&mut self, core: &Rc<Core<E>>, me: NodeId, local: u32) {
-        let member = &mut self.members[local as usize];
-        member.node = Rc::new(member.spec.clone());
+        let index = local as usize;
         let slot = BOOT | local;
         let cx = Cx::new(core, TaskId { node: me, slot });
-        member.boot = Some((self.begin)(member.node.clone(), cx));
-        self.poll(slot);
+        self.boots[index] = Some((self.begin)(self.nodes[index].clone(), cx));
+        Pool::<E>::poll(self, slot);
     }
 
     #[inline]
-    fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, index: u32) {
-        let (body, from, wait, node, root) = core.state_mut().open(index);
-        let Ok(msg) = body else { return };
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => self.grow(node),
-        };
-        let place = &mut self.slots[slot as usize];
-        place.node = node;
-        let cx = Cx::serving(core, TaskId { node, slot }, root, (from, wait));
-        let member = &self.members[local as usize];
-        place.task.set(Some((self.serve)(member.node.clone(), cx, msg)));
-        let mut context = Context::from_waker(Waker::noop());
-        let running = place.task.as_mut().as_pin_mut();
-        if running.is_some_and(|task| task.poll(&mut context).is_ready()) {
-            place.task.set(None);
-            self.free.push(slot);
+    fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, me: NodeId, index: u32) {
+        self.desk.node.set(Some(self.nodes[local as usize].clone()));
+        self.desk.me.set(me);
+        self.desk.index.set(index);
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        if self.slots.get(slot as usize).is_none_or(|slot| slot.worker.is_none()) {
+            self.hire(core, slot);
         }
+        self.slots[slot as usize].node = me;
+        Pool::<E>::poll(self, slot);
     }
 
     #[inline]
     fn poll(&mut self, slot: u32) {
         let mut context = Context::from_waker(Waker::noop());
         if slot & BOOT != 0 {
-            let boot = &mut self.members[(slot ^ BOOT) as usize].boot;
+            let boot = &mut self.boots[(slot ^ BOOT) as usize];
             if boot.as_mut().is_some_and(|task| task.as_mut().poll(&mut context).is_ready()) {
                 *boot = None;
             }
             return;
         }
-        let task = &mut self.slots[slot as usize].task;
-        let Some(running) = task.as_mut().as_pin_mut() else { return };
-        if running.poll(&mut context).is_ready() {
-            task.set(None);
+        let place = &mut self.slots[slot as usize];
+        // A worker without a request would take itself for one that has just finished.
+        if place.node == NOBODY {
+            return;
+        }
+        if let Some(worker) = &mut place.worker {
+            let _ = worker.as_mut().poll(&mut context);
+        }
+        if self.desk.idle.take() {
+            place.node = NOBODY;
             self.free.push(slot);
         }
     }
 
     /// Its calls leave the wait table and its connections break as its tasks are dropped.
     fn crash(&mut self, me: NodeId, local: u32) {
-        self.members[local as usize].boot = None;
+        self.boots[local as usize] = None;
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if slot.node == me && slot.task.is_some() {
-                slot.task.set(None);
+            if slot.node == me {
+                (slot.node, slot.worker) = (NOBODY, None);
                 self.free.push(index as u32);
             }
         }
-        let member = &mut self.members[local as usize];
-        member.node = Rc::new(member.spec.clone());
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::message::{NodeId, Reply};
+use super::message::{Fault, NodeId};
 use super::time::{Span, Time};
 
 /// A row of the wait table; stale once the row is closed.
@@ -33,41 +33,69 @@ pub struct TaskId {
     pub(crate) slot: u32,
 }
 
-#[derive(Debug)]
-enum State {
+/// What a row has come to. A reply stays in the record in which it came until the task takes it, so
+/// that a row owns nothing and is copied and closed without looking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// Nobody uses the row.
     Free,
     Waiting,
-    Ready(Reply),
+    Failed(Fault),
+    /// Done, with this result.
+    Done(u64),
+    /// The reply lies in this record.
+    Replied(u32),
 }
 
 #[derive(Debug)]
 struct Row {
-    state: State,
+    outcome: Outcome,
     task: TaskId,
-    /// Sequence number of the pending key that will settle this row by time; 0 for none.
+    /// Sequence number of the pending key that will settle this row by time; 0 for none, and always
+    /// 0 unless the row waits.
     armed: u64,
     generation: u32,
+    /// Of a free row: the next one.
+    next: u32,
 }
 
+/// The end of the list of free rows.
+const NONE: u32 = u32::MAX;
+
 /// The wait table.
-#[derive(Default)]
 pub(crate) struct Waits {
     rows: Vec<Row>,
-    free: Vec<u32>,
-    /// Replies that came after their caller had given up.
-    pub orphans: u64,
+    free: u32,
+}
+
+impl Default for Waits {
+    fn default() -> Waits {
+        Waits { rows: Vec::new(), free: NONE }
+    }
 }
 
 impl Waits {
     #[inline]
     pub fn open(&mut self, task: TaskId) -> WaitId {
-        if let Some(slot) = self.free.pop() {
-            let row = &mut self.rows[slot as usize];
-            (row.state, row.task) = (State::Waiting, task);
-            return WaitId { slot, generation: row.generation };
-        }
-        self.rows.push(Row { state: State::Waiting, task, armed: 0, generation: 0 });
-        WaitId { slot: self.rows.len() as u32 - 1, generation: 0 }
+        let slot = self.free;
+        let Some(row) = self.rows.get_mut(slot as usize) else { return self.grow(task) };
+        self.free = row.next;
+        (row.outcome, row.task) = (Outcome::Waiting, task);
+        WaitId { slot, generation: row.generation }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, task: TaskId) -> WaitId {
+        let slot = self.rows.len() as u32;
+        let outcome = Outcome::Waiting;
+        self.rows.push(Row { outcome, task, armed: 0, generation: 0, next: NONE });
+        WaitId { slot, generation: 0 }
+    }
+
+    #[inline]
+    fn row(&mut self, id: WaitId) -> Option<&mut Row> {
+        self.rows.get_mut(id.slot as usize).filter(|row| row.generation == id.generation)
     }
 
     /// Notes which pending key will wake this row; an earlier one is thereby forgotten.
@@ -79,26 +107,24 @@ impl Waits {
 
     /// Forgets the pending key that would wake this row.
     pub fn disarm(&mut self, id: WaitId) {
-        if let Some(row) = self.rows.get_mut(id.slot as usize)
-            && row.generation == id.generation
-        {
+        if let Some(row) = self.row(id) {
             row.armed = 0;
         }
     }
 
-    /// The row that the key with this sequence number was armed for, if it still waits.
+    /// The row that the key with this sequence number was armed for, and its task, if it still waits.
     #[inline]
-    pub fn armed(&self, slot: u32, sequence: u64) -> Option<WaitId> {
+    pub fn armed(&self, slot: u32, sequence: u64) -> Option<(WaitId, TaskId)> {
         let row = &self.rows[slot as usize];
-        (row.armed == sequence && matches!(row.state, State::Waiting))
-            .then_some(WaitId { slot, generation: row.generation })
+        (row.armed == sequence).then_some((WaitId { slot, generation: row.generation }, row.task))
     }
 
     /// The task that waits on this row, if it still does.
     #[inline]
     pub fn waiting(&self, id: WaitId) -> Option<TaskId> {
         let row = self.rows.get(id.slot as usize)?;
-        (row.generation == id.generation && matches!(row.state, State::Waiting)).then_some(row.task)
+        let waits = row.generation == id.generation && row.outcome == Outcome::Waiting;
+        waits.then_some(row.task)
     }
 
     #[inline]
@@ -106,41 +132,35 @@ impl Waits {
         self.waiting(id).is_some()
     }
 
+    /// Is there something to take?
+    #[inline]
+    pub fn is_settled(&self, id: WaitId) -> bool {
+        self.rows.get(id.slot as usize).is_some_and(|row| row.outcome != Outcome::Waiting)
+    }
+
     /// Records the outcome of a row that waits.
     #[inline]
-    pub fn settle(&mut self, id: WaitId, reply: Reply) {
+    pub fn settle(&mut self, id: WaitId, outcome: Outcome) {
         let row = &mut self.rows[id.slot as usize];
-        debug_assert!(row.generation == id.generation && matches!(row.state, State::Waiting));
-        row.state = State::Ready(reply);
+        debug_assert!(row.generation == id.generation && row.outcome == Outcome::Waiting);
+        (row.outcome, row.armed) = (outcome, 0);
     }
 
-    /// The outcome, once; `None` while there is none.
+    /// Closes a row; returns what it has come to.
     #[inline]
-    pub fn take(&mut self, id: WaitId) -> Option<Reply> {
-        let row = &mut self.rows[id.slot as usize];
-        debug_assert_eq!(row.generation, id.generation, "a closed wait was polled");
-        match std::mem::replace(&mut row.state, State::Waiting) {
-            State::Ready(reply) => Some(reply),
-            other => {
-                row.state = other;
-                None
-            }
-        }
-    }
-
-    #[inline]
-    pub fn close(&mut self, id: WaitId) {
+    pub fn close(&mut self, id: WaitId) -> Outcome {
         let row = &mut self.rows[id.slot as usize];
         debug_assert_eq!(row.generation, id.generation, "a wait was closed twice");
+        let outcome = row.outcome;
         row.generation = row.generation.wrapping_add(1);
-        row.armed = 0;
-        row.state = State::Free;
-        self.free.push(id.slot);
+        (row.outcome, row.armed, row.next) = (Outcome::Free, 0, self.free);
+        self.free = id.slot;
+        outcome
     }
 
     /// Every task that waits, in the order of the rows.
     pub fn tasks(&self) -> impl Iterator<Item = TaskId> + '_ {
-        self.rows.iter().filter(|row| matches!(row.state, State::Waiting)).map(|row| row.task)
+        self.rows.iter().filter(|row| row.outcome == Outcome::Waiting).map(|row| row.task)
     }
 }
 
@@ -185,7 +205,6 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::message::{Fault, Msg};
 
     const TASK: TaskId = TaskId { node: NodeId(1), slot: 2 };
 
@@ -205,10 +224,12 @@ mod tests {
     fn a_row_is_settled_once_and_taken_once() {
         let mut waits = Waits::default();
         let id = waits.open(TASK);
-        assert_eq!(waits.take(id), None);
-        waits.settle(id, Ok(Msg::Done { value: 7 }));
+        assert!(!waits.is_settled(id));
+        waits.settle(id, Outcome::Done(7));
         assert!(!waits.is_open(id), "a second reply finds nobody");
-        assert_eq!(waits.take(id), Some(Ok(Msg::Done { value: 7 })));
+        assert!(waits.is_settled(id));
+        assert_eq!(waits.close(id), Outcome::Done(7));
+        assert_ne!(waits.open(TASK), id, "an old id reaches nobody");
     }
 
     #[test]
@@ -218,12 +239,17 @@ mod tests {
         waits.arm(id, 5);
         waits.arm(id, 9);
         assert_eq!(waits.armed(id.slot, 5), None);
-        assert_eq!(waits.armed(id.slot, 9), Some(id));
+        assert_eq!(waits.armed(id.slot, 9), Some((id, TASK)));
         waits.disarm(id);
         assert_eq!(waits.armed(id.slot, 9), None);
         waits.arm(id, 11);
-        waits.settle(id, Err(Fault::Timeout));
+        waits.settle(id, Outcome::Failed(Fault::Timeout));
         assert_eq!(waits.armed(id.slot, 11), None);
+    }
+
+    #[test]
+    fn a_row_is_forty_bytes() {
+        assert_eq!(size_of::<Row>(), 40);
     }
 
     #[test]

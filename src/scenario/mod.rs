@@ -9,6 +9,7 @@ mod load;
 mod mismatch;
 mod mistakes;
 mod names;
+pub mod reference;
 mod set;
 pub mod source;
 pub mod spans;

@@ -103,6 +103,7 @@ fn start(state: &mut State<World>, node: NodeId) {
 
 /// The drive has finished a sync: what it covered is durable, and that is a fact at this instant,
 /// whatever becomes of the node that asked.
+#[inline(never)]
 pub(crate) fn synced(state: &mut State<World>, node: NodeId, alarm: u64) -> Due {
     let now = state.now();
     let drive = &mut state.env.drives[node.index()];

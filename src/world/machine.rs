@@ -6,11 +6,13 @@
 //! left of it.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use serde::Deserialize;
 
-use super::{Cx, JOB, World};
-use crate::engine::{self, Due, Factor, Fault, Msg, NodeId, Span, State, Time, WaitId};
+use super::{JOB, World};
+use crate::engine::{self, Call, Due, Factor, Fault, Msg, NodeId, Span, State, Time, WaitId};
 
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -170,7 +172,17 @@ fn submit(state: &mut State<World>, node: NodeId, wait: WaitId, cost: Span) {
         machine.usage.working += 1;
         let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
         start(state, job);
-    } else if machine.spec.queue_max.is_none_or(|max| machine.usage.waiting < max) {
+    } else {
+        queue_up(state, node, wait, cost);
+    }
+}
+
+/// The same where no worker is free.
+#[inline(never)]
+fn queue_up(state: &mut State<World>, node: NodeId, wait: WaitId, cost: Span) {
+    let machines = &mut state.env.machines;
+    let machine = &mut machines.machines[node.index()];
+    if machine.spec.queue_max.is_none_or(|max| machine.usage.waiting < max) {
         machine.usage.waiting += 1;
         machine.usage.queue_peak = machine.usage.queue_peak.max(machine.usage.waiting);
         let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
@@ -271,8 +283,26 @@ impl engine::Cx<World> {
     /// # Errors
     /// [`Fault::Overloaded`] at once if the queue is full.
     #[inline]
-    pub async fn work(self: &Cx, cost: Span) -> Result<(), Fault> {
+    pub fn work(&self, cost: Span) -> Work<'_> {
+        Work(self.job(cost))
+    }
+
+    #[inline(never)]
+    fn job(&self, cost: Span) -> Call<'_, World> {
         let me = self.me();
-        self.wait(|state, wait| submit(state, me, wait, cost)).await.map(|_| ())
+        self.wait(|state, wait| submit(state, me, wait, cost))
+    }
+}
+
+/// A job under way. Dropping it leaves the job to the machine.
+#[must_use = "it does nothing for you until it is awaited"]
+pub struct Work<'a>(Call<'a, World>);
+
+impl Future for Work<'_> {
+    type Output = Result<(), Fault>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        Pin::new(&mut self.0).poll(cx).map_ok(|_| ())
     }
 }

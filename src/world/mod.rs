@@ -14,7 +14,7 @@ mod node;
 pub use disk::{Disk, DiskSpec, DiskUse, Entry};
 pub(crate) use fault::schedule;
 pub use fault::{FaultSpec, Injection, Targets};
-pub use machine::{Discipline, MachineSpec, MachineUse};
+pub use machine::{Discipline, MachineSpec, MachineUse, Work};
 pub use network::{LinkSpec, NetworkSpec, Transport, ZoneSpec};
 pub use node::{Edge, Node, add};
 

@@ -158,12 +158,15 @@ impl Network {
 
     #[inline]
     pub fn route(&mut self, packet: &Packet, now: Time) -> Verdict {
-        if self.ideal && self.weather.is_calm() {
+        if self.ideal && self.weather.is_calm() || packet.from == packet.to {
             return Verdict::Deliver(Span::ZERO);
         }
-        if packet.from == packet.to {
-            return Verdict::Deliver(Span::ZERO);
-        }
+        self.cross(packet, now)
+    }
+
+    /// The packet takes the link between two nodes.
+    #[inline(never)]
+    fn cross(&mut self, packet: &Packet, now: Time) -> Verdict {
         let index = self.link(packet.from, packet.to);
         let link = &mut self.links[index as usize];
         let mut delay = link.latency.sample(&mut link.rng);

@@ -1,7 +1,9 @@
 //! A node is an async function from a request to a reply.
 
+use std::rc::Rc;
+
 use super::{Cx, DiskSpec, MachineSpec, Sim};
-use crate::engine::{Msg, NodeId, Reply, pool};
+use crate::engine::{Desk, Msg, NodeId, Reply, pool};
 
 /// A node is an async function from a request to a reply.
 ///
@@ -65,10 +67,13 @@ pub fn add<N: Node>(sim: &mut Sim, name: &str, node: N) -> NodeId {
     sim.with(|state| state.env.admit(name, machine, disk));
     sim.add(name, node, || {
         pool(
-            |node: std::rc::Rc<N>, cx: Cx| Box::pin(async move { node.boot(&cx).await }),
-            |node: std::rc::Rc<N>, cx: Cx, msg: Msg| async move {
-                let reply = node.handle(&cx, msg).await;
-                cx.reply(reply);
+            |node: Rc<N>, cx: Cx| Box::pin(async move { node.boot(&cx).await }),
+            |desk: Rc<Desk<N>>, cx: Cx| async move {
+                loop {
+                    let (node, request) = desk.next(&cx).await;
+                    let reply = node.handle(&cx, request).await;
+                    cx.reply(reply);
+                }
             },
         )
     })

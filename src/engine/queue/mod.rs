@@ -158,12 +158,16 @@ impl Queue {
     /// Removes the least key if its time is at most `end`.
     #[inline]
     pub fn pop_before(&mut self, end: u64, hints: &impl Hints) -> Option<u128> {
-        if self.near.is_empty()
-            && let Some(key) = self.front.pop_if(|key| time(*key) <= end)
-        {
-            return Some(key);
+        self.pop_soon(end).or_else(|| self.pop_slow(end, hints))
+    }
+
+    /// The same where it takes but a look: `None` says nothing about what is pending.
+    #[inline]
+    pub fn pop_soon(&mut self, end: u64) -> Option<u128> {
+        if !self.near.is_empty() {
+            return None;
         }
-        self.pop_slow(end, hints)
+        self.front.pop_if(|key| time(*key) <= end)
     }
 
     /// The least key, left where it is. It may be popped without hints: a loop that looks before
@@ -225,8 +229,9 @@ impl Queue {
         }
     }
 
+    /// The same where the next bucket may have to be opened.
     #[inline(never)]
-    fn pop_slow(&mut self, end: u64, hints: &impl Hints) -> Option<u128> {
+    pub fn pop_slow(&mut self, end: u64, hints: &impl Hints) -> Option<u128> {
         let (least, in_near) = self.least(hints)?;
         if time(least) > end {
             return None;

@@ -1,0 +1,156 @@
+//! The command line: what a person types, and what is done about it.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 all held, 1 an
+//! expectation or invariant did not, 2 the input cannot be used, 3 a limit was reached, 130
+//! interrupted.
+
+pub mod args;
+mod check;
+mod files;
+mod progress;
+mod reference;
+mod run;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use args::{Args, Command, Input};
+use stormglass::scenario::diagnose::{self, Problem};
+use stormglass::scenario::source::Source;
+use stormglass::scenario::{Scenario, load};
+
+/// How a command ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// Every expectation and invariant held.
+    Held,
+    /// At least one did not.
+    Failed,
+    /// The input cannot be used.
+    Unusable,
+    /// A stated limit was reached.
+    Limit,
+    /// Interrupted.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Held => 0,
+            Exit::Failed => 1,
+            Exit::Unusable => 2,
+            Exit::Limit => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Does what was asked.
+pub fn perform(args: &Args) -> Exit {
+    let color = |choice: bool| !args.no_color && choice;
+    match &args.command {
+        Command::Run(options) => match read(&options.input, args.no_color) {
+            Ok(input) => run::run(&input, options, color(colored_stdout())),
+            Err(exit) => exit,
+        },
+        Command::Check(options) => match read(&options.input, args.no_color) {
+            Ok(input) => print(&check::check(&input.scenario, &input.variants)),
+            Err(exit) => exit,
+        },
+        Command::Graph(options) => match read(&options.input, args.no_color) {
+            Ok(input) => print(&check::graph(&input.scenario, &input.variants, options.format)),
+            Err(exit) => exit,
+        },
+        Command::List { what } => print(&reference::list(*what)),
+        Command::Explain { name } => match reference::explain(name) {
+            Ok(text) => print(&text),
+            Err(problem) => refuse(&[*problem], None, args.no_color),
+        },
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "stormglass", &mut text);
+            print(&String::from_utf8_lossy(&text))
+        }
+    }
+}
+
+/// A scenario that can be run, and which of its variants are asked for.
+pub struct Ready {
+    scenario: Scenario,
+    /// Names; all if empty.
+    variants: Vec<String>,
+    /// Was anything changed on the command line?
+    is_changed: bool,
+}
+
+fn read(input: &Input, no_color: bool) -> Result<Ready, Exit> {
+    let source =
+        Source::read(&input.scenario).map_err(|problem| refuse(&[problem], None, no_color))?;
+    let mut changed = source.clone();
+    for set in &input.set {
+        changed = match set.split_once('=') {
+            Some((path, value)) => changed.set(path.trim(), value.trim()),
+            None => Err(Problem::new(format!("`--set {set}` has no `=`"))
+                .help("write a path and a value: `--set nodes.orders.machine.workers=4`")),
+        }
+        .map_err(|problem| refuse(&[changed.settled(problem)], Some(&source), no_color))?;
+    }
+    let scenario =
+        load(&changed).map_err(|problems| refuse(&problems, Some(&changed), no_color))?;
+    for name in &input.variant {
+        if !scenario.variants.iter().any(|variant| variant.name == *name) {
+            let known: Vec<&str> =
+                scenario.variants.iter().map(|variant| variant.name.as_str()).collect();
+            let problem = Problem::new(format!("no variant is called `{name}`")).choose(
+                name,
+                &known,
+                "the variants are",
+            );
+            return Err(refuse(&[problem], None, no_color));
+        }
+    }
+    let is_changed = !input.set.is_empty() || !input.variant.is_empty();
+    Ok(Ready { scenario, variants: input.variant.clone(), is_changed })
+}
+
+fn colored_stdout() -> bool {
+    let out = std::io::stdout();
+    anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never
+}
+
+/// Says what is wrong.
+fn refuse(problems: &[Problem], source: Option<&Source>, no_color: bool) -> Exit {
+    let out = std::io::stderr();
+    let color = !no_color && anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never;
+    let text = diagnose::render(problems, source, color);
+    // Nobody is left to hear of it if standard error is gone.
+    let _ = writeln!(out.lock(), "{}", text.trim_end());
+    Exit::Unusable
+}
+
+/// Says something on the side.
+fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints a result. A reader that has seen enough, such as `head`, is no failure.
+fn print(text: &str) -> Exit {
+    let mut out = std::io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Ok(()) => Exit::Held,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Held,
+        Err(error) => {
+            remark(&format!("error: cannot write the result: {error}"));
+            Exit::Unusable
+        }
+    }
+}
+
+/// Is somebody watching the progress?
+fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
