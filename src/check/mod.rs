@@ -10,6 +10,8 @@ mod measures;
 pub mod outcome;
 mod requests;
 mod timeline;
+mod validate;
 
 pub use ledger::{Closing, Ledger};
 pub use measures::{METRICS, Metric, NodeSample, metric};
+pub use validate::validate;

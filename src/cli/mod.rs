@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use args::{Args, Command, Input};
+use stormglass::check::validate;
 use stormglass::scenario::diagnose::{self, Problem};
 use stormglass::scenario::source::Source;
 use stormglass::scenario::{Scenario, load};
@@ -100,6 +101,10 @@ fn read(input: &Input, no_color: bool) -> Result<Ready, Exit> {
     }
     let scenario =
         load(&changed).map_err(|problems| refuse(&problems, Some(&changed), no_color))?;
+    let problems = validate(&scenario, &changed.spans());
+    if !problems.is_empty() {
+        return Err(refuse(&problems, Some(&changed), no_color));
+    }
     for name in &input.variant {
         if !scenario.variants.iter().any(|variant| variant.name == *name) {
             let known: Vec<&str> =

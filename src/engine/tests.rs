@@ -117,9 +117,8 @@ fn expect(log: &Log, expected: &[(u64, &str)]) {
 
 #[test]
 fn a_reply_wakes_its_caller_and_carries_what_was_said() {
-    let (mut sim, log) = pair(1, |me, cx| {
-        Box::pin(async { me.log(cx, &cx.call(SERVER, ask(7, 100)).await) })
-    });
+    let (mut sim, log) =
+        pair(1, |me, cx| Box::pin(async { me.log(cx, &cx.call(SERVER, ask(7, 100)).await) }));
     finish(&mut sim);
     expect(&log, &[(120, "Ok(Done { value: 7 })")]);
     let counts = sim.with(|state| state.counts);
@@ -228,9 +227,8 @@ fn a_crash_forgets_what_a_pause_has_deferred() {
 
 #[test]
 fn a_node_that_is_down_is_refused_or_silent() {
-    let script: Script = |me, cx| {
-        Box::pin(async { me.log(cx, &cx.call(SERVER, ask(7, 0)).within(Span(99)).await) })
-    };
+    let script: Script =
+        |me, cx| Box::pin(async { me.log(cx, &cx.call(SERVER, ask(7, 0)).within(Span(99)).await) });
     for (knock, expected) in [
         (Some((Fault::Unreachable, Span(5))), (15, "Err(Unreachable)")),
         (None, (99, "Err(Timeout)")),

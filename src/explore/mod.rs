@@ -7,4 +7,4 @@ mod trail;
 mod warmup;
 
 pub use run::simulate;
-pub use study::{Plan, Progress, study};
+pub use study::{Plan, Progress, Silent, study};

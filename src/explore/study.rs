@@ -34,6 +34,18 @@ pub trait Progress: Sync {
     fn is_cancelled(&self) -> bool;
 }
 
+/// A study that nobody watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begins(&self, _: u64) {}
+    fn advances(&self) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
 /// Runs a scenario: every chosen variant under every seed. Wall-clock time is left to the caller.
 pub fn study(scenario: &Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.jobs).build();

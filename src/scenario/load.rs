@@ -266,10 +266,45 @@ fn check(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Problem> {
     for (name, fault) in &draft.faults {
         problems.extend(timing(fault, draft, spans, &format!("faults.{name}")));
     }
+    for (name, invariant) in &draft.invariants {
+        problems.extend(rest(invariant, draft, spans, &format!("invariants.{name}")));
+    }
     for (place, variation) in draft.variants.iter().enumerate() {
         problems.extend(variant(draft, variation, spans, place));
     }
+    for (place, expectation) in draft.expect.iter().enumerate() {
+        problems.extend(expected(draft, expectation, spans, &format!("expect.{place}")));
+    }
     problems
+}
+
+/// What must hold in the end needs an end at which the system has come to rest.
+fn rest(invariant: &Invariant, draft: &Draft, spans: &Spans, path: &str) -> Option<Problem> {
+    let in_the_end = match invariant {
+        Invariant::Atomic { .. } | Invariant::Truthful { .. } | Invariant::Settled { .. } => true,
+        Invariant::Once { .. } | Invariant::Conserved { .. } => false,
+    };
+    let title = "this invariant is about a system at rest, and the run has no quiet phase";
+    (in_the_end && draft.run.quiet.is_zero()).then(|| {
+        at(spans, path)
+            .title(title)
+            .label("must hold in the end")
+            .help("give the run some: `run: (load: …, quiet: \"30s\")`")
+    })
+}
+
+fn expected(draft: &Draft, one: &Expectation, spans: &Spans, path: &str) -> Option<Problem> {
+    if one.min.is_none() && one.max.is_none() {
+        let label = "give it a `min`, a `max` or both";
+        return Some(at(spans, path).title("this expects nothing").label(label));
+    }
+    let name = one.variant.as_ref()?;
+    let known: Vec<&str> = draft.variants.iter().map(|variant| variant.name.as_str()).collect();
+    (!known.contains(&name.as_str())).then(|| {
+        at(spans, &format!("{path}.variant"))
+            .title(format!("no variant is called `{name}`"))
+            .choose(name, &known, "the variants are")
+    })
 }
 
 /// What a node says is wrong with its own configuration.
@@ -349,4 +384,92 @@ fn dangling(variant: &Variant, nodes: &[String], spans: &Spans, path: &str) -> V
         );
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::diagnose::render;
+    use crate::scenario::source::MINIMAL_SCENARIO;
+
+    const SHOP: &str = r#"Scenario(
+    title: "A shop",
+    run: (load: "10s", quiet: "5s"),
+    nodes: {
+        "buyers": Client(target: "shop", operation: "buy", load: Poisson(rate: "10/s")),
+        "shop": Service(operations: {"buy": (calls: [(to: "bank", operation: "pay")])}),
+        "bank": Service(operations: {"pay": ()}),
+    },
+    faults: {"bank down": (what: Crash(node: "bank"), at: "2s", for: "1s")},
+    expect: [(metric: "latency.p99", max: "1s")],
+    variants: [
+        (name: "plain"),
+        (name: "calm", without: ["bank down"], set: {"nodes.bank.machine.workers": "2"}),
+        (name: "other bank", nodes: {"shop": Service(operations: {"buy": (calls: [(to: "bank2", operation: "pay")])}), "bank2": Service(operations: {"pay": ()})}, without: ["bank", "bank down"]),
+    ],
+)"#;
+
+    fn read(text: &str) -> Result<Scenario, String> {
+        let source = Source::new("shop.ron", text);
+        load(&source).map_err(|problems| render(&problems, Some(&source), false))
+    }
+
+    /// What is said about the shop with one thing changed.
+    fn complaint(from: &str, to: &str) -> String {
+        assert!(SHOP.contains(from), "{from}");
+        read(&SHOP.replacen(from, to, 1)).expect_err("it should be refused")
+    }
+
+    #[test]
+    fn the_smallest_scenario_that_is_shown_to_people_can_be_read() {
+        let scenario = read(MINIMAL_SCENARIO).unwrap();
+        assert_eq!(scenario.variants.len(), 1);
+        assert_eq!(scenario.name, "shop");
+    }
+
+    #[test]
+    fn a_variant_is_the_base_with_its_changes() {
+        let scenario = read(SHOP).unwrap();
+        assert_eq!(scenario.names, ["bank", "bank2", "buyers", "shop"]);
+        let [plain, calm, other] = &scenario.variants[..] else { panic!("three variants") };
+        let has = |variant: &Variant| variant.nodes.iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(has(plain), [true, false, true, true]);
+        assert_eq!(has(other), [false, true, true, true]);
+        assert_eq!((plain.faults.len(), calm.faults.len(), other.faults.len()), (1, 0, 0));
+        let workers =
+            |variant: &Variant| variant.nodes[0].as_ref().map(|bank| bank.machine().workers);
+        assert_eq!((workers(plain), workers(calm)), (Some(None), Some(Some(2))));
+    }
+
+    #[test]
+    fn what_types_cannot_say_is_refused_where_it_stands() {
+        let cases = [
+            ("load: \"10s\"", "warmup: \"10s\", load: \"10s\"", "leaves nothing to measure"),
+            ("at: \"2s\"", "at: \"11s\"", "would never begin"),
+            ("for: \"1s\"", "for: \"3s\", every: \"2s\"", "must end before it does"),
+            ("max: \"1s\"", "", "expects nothing"),
+            ("max: \"1s\"", "max: \"1s\", variant: \"plian\"", "did you mean `plain`?"),
+            ("name: \"calm\"", "name: \"plain\"", "two variants are called `plain`"),
+            ("[\"bank\", ", "[\"bnak\", ", "did you mean `bank`?"),
+            ("nodes.bank.machine", "nodes.bnak.machine", "bnak"),
+            ("(to: \"bank\"", "(to: \"bnak\"", "did you mean `bank`?"),
+            ("without: [\"bank down\"]", "without: [\"bank\"]", "which calm does not have"),
+            ("name: \"plain\"", "name: \"plain\", breaks: [\"x\"]", "no invariant is called `x`"),
+            ("\"bank\": Service", "\"ba nk\": Service", "no node is called `bank`"),
+        ];
+        for (from, to, says) in cases {
+            let complaint = complaint(from, to);
+            assert!(complaint.contains(says), "{from} -> {to}:\n{complaint}");
+            assert!(complaint.contains("shop.ron:") || complaint.contains(".set"), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn an_invariant_about_a_system_at_rest_wants_a_quiet_phase() {
+        let settled = "invariants: {\"i\": Settled(node: \"shop\")}, expect:";
+        let text = SHOP.replace("expect:", settled);
+        assert!(read(&text).is_ok());
+        let complaint = read(&text.replace(", quiet: \"5s\"", "")).unwrap_err();
+        assert!(complaint.contains("no quiet phase"), "{complaint}");
+    }
 }

@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(histogram.min(), Some(1_000_001));
         assert_eq!(histogram.max(), Some(6_000_006));
         assert_eq!(histogram.quantile(1.0), Some(6_000_006));
-        assert_eq!(histogram.quantile(0.0), Some(1_000_447.clamp(1_000_001, 1_000_447)));
+        assert!((1_000_001..=1_001_001).contains(&histogram.quantile(0.0).unwrap()));
     }
 
     #[test]

@@ -47,7 +47,12 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ("Instant", &["src/cli/"], "use simulated time: cx.now()"),
     ("std::thread", &[], "run whole simulations side by side, in src/explore/"),
     ("rayon", &["src/explore/"], "run whole simulations side by side, in src/explore/"),
-    ("std::env", &["src/cli/", "benches/"], "a run is a function of build, scenario and seed"),
+    // The loader's tests need a folder of their own.
+    (
+        "std::env",
+        &["src/cli/", "src/scenario/source/", "benches/"],
+        "a run depends on no such thing",
+    ),
     ("std::fs", &["src/cli/", "src/scenario/source/", "tests/", "benches/"], "take a Source"),
     ("println!", &["benches/"], "record a fact; only src/cli/ prints, through `print`"),
     ("eprintln!", &["benches/"], "record a fact; only src/cli/ prints, through `remark`"),
@@ -55,7 +60,7 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
 
 /// The paths that follow `crate::` in a line: `report::number` of `use crate::report::number;`.
 fn uses(line: &str) -> impl Iterator<Item = &str> {
-    let starts = ["crate::", "stormglass::"].into_iter().flat_map(|prefix| {
+    let starts = ["crate::", "stormglass::"].into_iter().flat_map(move |prefix| {
         line.match_indices(prefix).map(move |(at, _)| &line[at + prefix.len()..])
     });
     starts.map(|rest| {
@@ -114,7 +119,8 @@ fn lines_and_files_have_a_length_that_can_be_read() {
     for file in of_kind("rs") {
         for (place, line) in file.text.lines().enumerate() {
             let columns = line.chars().count();
-            if columns > COLUMNS_MAX {
+            // A raw text is printed as it stands; to break it would change it.
+            if columns > COLUMNS_MAX && !line.trim_start().starts_with("r#\"") {
                 let rule = format!("{columns} columns, at most {COLUMNS_MAX}");
                 breaches.push(breach(&file.path, place + 1, rule, "wrap it; rustfmt cannot"));
             }
@@ -156,10 +162,10 @@ fn banned_words_are_replaced() {
                 breaches.push(breach(&file.path, line, format!("`{word}`"), remedy));
             }
             for (word, places, remedy) in CONFINED.iter().filter(|rule| has_word(code, rule.0)) {
-                let is_at = |place: &&str| {
-                    file.path == **place || place.ends_with('/') && file.path.starts_with(**place)
+                let is_at = |place: &str| {
+                    file.path == *place || place.ends_with('/') && file.path.starts_with(place)
                 };
-                if !places.iter().any(|place| is_at(&place)) {
+                if !places.iter().any(|place| is_at(place)) {
                     let rule = format!("`{word}` belongs to {places:?}");
                     breaches.push(breach(&file.path, line, rule, remedy));
                 }

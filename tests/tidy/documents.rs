@@ -88,6 +88,36 @@ fn a_path_that_a_document_names_exists() {
     none(breaches);
 }
 
+#[test]
+fn a_function_that_a_document_names_exists() {
+    let sources: String = of_kind("rs").into_iter().map(|file| file.text).collect();
+    let (mut breaches, mut seen) = (Vec::new(), 0);
+    for file in of_kind("md").iter().filter(|file| !file.path.contains('/')) {
+        for (line, text, _) in marked(&file.text).filter(|(_, _, is_code)| !is_code) {
+            for span in text.split('`').skip(1).step_by(2) {
+                // A method of ours: `Type::function`, with nothing around it.
+                let Some((owner, name)) = span.split_once("::") else { continue };
+                let is_word = |word: &str| word.chars().all(|c| c.is_alphanumeric() || c == '_');
+                let is_method = owner.starts_with(char::is_uppercase)
+                    && name.starts_with(char::is_lowercase)
+                    && is_word(owner)
+                    && is_word(name);
+                if !is_method || owner == "Waker" {
+                    continue;
+                }
+                seen += 1;
+                let declared = [format!("fn {name}("), format!("fn {name}<")];
+                if !declared.iter().any(|head| sources.contains(head)) {
+                    let rule = format!("`{span}` does not exist");
+                    breaches.push(breach(&file.path, line, rule, "say what it is called now"));
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "ARCHITECTURE.md names more functions than these {seen}");
+    none(breaches);
+}
+
 /// The blocks of code of a document, each with its language and the number of its first line.
 fn blocks(text: &str) -> Vec<(String, usize, String)> {
     let mut blocks: Vec<(String, usize, String)> = Vec::new();

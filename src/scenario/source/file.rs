@@ -17,11 +17,12 @@ pub const BYTES_MAX: usize = 4 << 20;
 
 /// What is shown to someone whose file says nothing yet.
 pub const MINIMAL_SCENARIO: &str = r#"Scenario(
+    title: "One server",
+    run: (load: "10s"),
     nodes: {
-        "users":  Users(target: "orders", count: 10, think: "10ms"),
-        "orders": Service(cost: "5ms"),
+        "users":  Client(target: "server", operation: "serve", load: Poisson(rate: "80/s")),
+        "server": Service(operations: {"serve": (cost: Exponential(mean: "10ms"))}),
     },
-    run: "10s",
 )"#;
 
 impl Source {
