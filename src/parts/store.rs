@@ -25,7 +25,7 @@ pub struct Store {
     /// Work for each request. Default: `"200us"`.
     #[serde(default = "Store::cost")]
     cost: Dist,
-    /// The disk that its log is on.
+    /// The disk that its log is on. Default: as [`DiskSpec`] has it.
     #[serde(default)]
     disk: DiskSpec,
     /// Does a commit wait for the disk before it is answered? Without, a crash loses acknowledged

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::{File, LAYERS, breach, has_word, none, of_kind, root, tree};
+use super::{LAYERS, breach, has_word, none, of_kind, root, tree};
 
 /// Uses of an upper layer that are meant: file, what it uses, why.
 const UPWARD: &[(&str, &str, &str)] = &[
     ("src/stats/estimate.rs", "report::number", "an estimate prints as every figure does"),
     ("src/stats/proportion.rs", "report::number", "a proportion prints as every figure does"),
-    ("src/explore/judge.rs", "report::number", "a judgement is a sentence with figures in it"),
 ];
 
 const COLUMNS_MAX: usize = 100;

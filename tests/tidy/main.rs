@@ -14,24 +14,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up: a module uses those before it in this list, never those after it.
-pub const LAYERS: &[&str] = &[
-    "engine", "stats", "world", "parts", "patterns", "scenario", "check", "explore", "report",
+const LAYERS: &[&str] = &[
+    "stats", "engine", "world", "parts", "patterns", "scenario", "check", "report", "explore",
     "cli", "main",
 ];
 
-pub struct File {
+struct File {
     /// Relative to the project, with slashes.
-    pub path: String,
-    pub text: String,
+    path: String,
+    text: String,
 }
 
 impl File {
-    pub fn is(&self, extension: &str) -> bool {
+    fn is(&self, extension: &str) -> bool {
         Path::new(&self.path).extension().is_some_and(|own| own == extension)
     }
 
     /// Its lines with their numbers, comments taken off, those of this file's tables left out.
-    pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let is_rules = self.path == "tests/tidy/code.rs";
         let lines = self.text.lines().enumerate().map(|(place, line)| (place + 1, line));
         lines.map(|(number, line)| (number, uncommented(line))).filter(move |_| !is_rules)
@@ -39,21 +39,21 @@ impl File {
 }
 
 /// A line up to its comment: the first `//` that stands in no text.
-pub fn uncommented(line: &str) -> &str {
+fn uncommented(line: &str) -> &str {
     let is_outside = |at: &usize| {
         let before = line[..*at].replace("'\"'", "").replace("\\\"", "");
-        before.matches('"').count() % 2 == 0
+        before.matches('"').count().is_multiple_of(2)
     };
     let comment = line.match_indices("//").map(|(at, _)| at).find(is_outside);
     comment.map_or(line, |at| &line[..at])
 }
 
-pub fn root() -> PathBuf {
+fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every text of the project, in the order of paths. What is built or hidden is left out.
-pub fn tree() -> Vec<File> {
+fn tree() -> Vec<File> {
     let (mut files, mut folders) = (Vec::new(), vec![root()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder of the project can be read") {
@@ -78,25 +78,25 @@ pub fn tree() -> Vec<File> {
     files
 }
 
-pub fn of_kind(extension: &str) -> Vec<File> {
+fn of_kind(extension: &str) -> Vec<File> {
     tree().into_iter().filter(|file| file.is(extension)).collect()
 }
 
-pub fn read(path: &str) -> String {
+fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-pub fn breach(path: &str, line: usize, rule: impl AsRef<str>, remedy: impl AsRef<str>) -> String {
+fn breach(path: &str, line: usize, rule: impl AsRef<str>, remedy: impl AsRef<str>) -> String {
     format!("{path}:{line}: {}: {}", rule.as_ref(), remedy.as_ref())
 }
 
 #[track_caller]
-pub fn none(breaches: Vec<String>) {
+fn none(breaches: Vec<String>) {
     assert!(breaches.is_empty(), "{} to mend\n{}\n", breaches.len(), breaches.join("\n"));
 }
 
 /// Does `word` stand in `line` for itself, not as a part of a longer name?
-pub fn has_word(line: &str, word: &str) -> bool {
+fn has_word(line: &str, word: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back().is_some_and(is_name);

@@ -1,0 +1,111 @@
+//! Why an invariant did not hold, told as a story: what happened to one operation, step by step.
+
+use crate::check::outcome::{Chain, ChainStep, Study, VariantStudy, Violation};
+use crate::engine::Span;
+use crate::report::document::{Block, Line, Tone};
+
+/// So many steps are told in full.
+const STEPS_MAX: usize = 24;
+/// Of a longer chain: so many at each end, and so many around each bad step.
+const ENDS: usize = 5;
+const AROUND: usize = 1;
+/// So many bad steps are told; a storm of retries is the same step again and again.
+const BAD_MAX: usize = 20;
+
+/// A line of a story.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Told {
+    /// When; empty for a gap.
+    pub at: String,
+    /// Where; empty for a gap.
+    pub node: String,
+    pub what: String,
+    pub is_bad: bool,
+    pub is_gap: bool,
+}
+
+/// The section.
+pub(super) fn section(study: &Study) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for variant in &study.variants {
+        for chain in &variant.chains {
+            blocks.extend(story(variant, chain));
+        }
+    }
+    if !blocks.is_empty() {
+        let note = "the first violation of each, with everything that led to it";
+        blocks.insert(0, Block::heading("How it went wrong", note));
+    }
+    blocks
+}
+
+fn story(variant: &VariantStudy, chain: &Chain) -> Vec<Block> {
+    let operation = match chain.violation.root {
+        0 => String::new(),
+        root => format!(", operation {root}"),
+    };
+    let title = format!("{}: “{}” (seed {}{operation})", variant.name, chain.invariant, chain.seed);
+    let mut blocks = vec![Block::Subheading(title)];
+    if !chain.steps.is_empty() {
+        blocks.push(Block::Story(told(&chain.steps)));
+    }
+    let Violation { at, what, .. } = &chain.violation;
+    blocks.push(Block::Paragraph(Line::of(Tone::Bad, "✗ ").then(format!("At {at}: {what}"))));
+    blocks
+}
+
+/// The steps that are told, with a line for each gap.
+pub(super) fn told(steps: &[ChainStep]) -> Vec<Told> {
+    let decimals = decimals(steps);
+    let mut lines = Vec::new();
+    let mut index = 0;
+    let keep = kept(steps);
+    while index < steps.len() {
+        let gap = keep[index..].iter().take_while(|&&is_kept| !is_kept).count();
+        // A line that says that one step was left out is no shorter than the step.
+        if gap > 1 {
+            let bad = steps[index..index + gap].iter().filter(|step| step.is_bad).count();
+            let of_them = if bad > 0 { format!(", {bad} of them bad") } else { String::new() };
+            let what = format!("{gap} steps left out{of_them}");
+            let (at, node) = (String::new(), String::new());
+            lines.push(Told { at, node, what, is_bad: false, is_gap: true });
+            index += gap;
+            continue;
+        }
+        let ChainStep { at, node, what, is_bad } = &steps[index];
+        lines.push(Told {
+            at: format!("{:.decimals$} s", at.as_seconds()),
+            node: node.clone(),
+            what: what.clone(),
+            is_bad: *is_bad,
+            is_gap: false,
+        });
+        index += 1;
+    }
+    lines
+}
+
+/// Which steps are told: all of a short chain; the ends and the bad steps of a long one.
+fn kept(steps: &[ChainStep]) -> Vec<bool> {
+    let count = steps.len();
+    if count <= STEPS_MAX {
+        return vec![true; count];
+    }
+    let mut keep: Vec<bool> = (0..count).map(|i| i < ENDS || i + ENDS >= count).collect();
+    let bad: Vec<usize> = (0..count).filter(|&index| steps[index].is_bad).collect();
+    for (rank, &index) in bad.iter().enumerate() {
+        // Of very many, those at the beginning and at the end tell the story.
+        if rank < BAD_MAX / 2 || rank + BAD_MAX / 2 >= bad.len() {
+            let around = index.saturating_sub(AROUND)..(index + AROUND + 1).min(count);
+            keep[around].iter_mut().for_each(|step| *step = true);
+        }
+    }
+    keep
+}
+
+/// Milliseconds, unless steps follow each other faster.
+fn decimals(steps: &[ChainStep]) -> usize {
+    let follows_fast =
+        |pair: &[ChainStep]| pair[0].at < pair[1].at && pair[1].at - pair[0].at < Span::MILLISECOND;
+    if steps.windows(2).any(follows_fast) { 6 } else { 3 }
+}

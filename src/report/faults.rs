@@ -1,0 +1,142 @@
+//! The faults over the goodput of each variant on one axis of time, and how fast each recovered.
+
+use crate::check::outcome::{Episode, Outcome, Study, VariantStudy};
+use crate::engine::{Span, Time};
+use crate::report::Medium;
+use crate::report::chart::{Curve, Interval, Lane, Timeline};
+use crate::report::document::Block;
+use crate::report::table::{Align, Cell, Table, Tone};
+
+/// The width of a figure in a file.
+const FILE_WIDTH: usize = 92;
+/// The most lanes of faults in a figure; the table has them all.
+const LANES_MAX: usize = 8;
+
+/// The section.
+pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let names = known(study);
+    let first = study.variants.iter().find_map(|variant| variant.runs.first());
+    let Some(first) = first.filter(|run| !run.windows.is_empty()) else { return blocks };
+    let heading = if names.is_empty() { "Goodput over time" } else { "Faults and recovery" };
+    let note = format!("goodput per second, seed {}", first.seed);
+    blocks.push(Block::heading(heading, note));
+    let width = match medium {
+        Medium::Terminal(width) => width,
+        Medium::File => FILE_WIDTH,
+    };
+    let chart = chart(study, first);
+    if chart.from < chart.to {
+        blocks.push(Block::Figure(chart.render(width)));
+    }
+    if !names.is_empty() {
+        blocks.push(Block::Table(table(study, &names)));
+    }
+    blocks
+}
+
+/// Every fault, in the order of first mention.
+fn known(study: &Study) -> Vec<&str> {
+    let mut known: Vec<&str> = Vec::new();
+    let runs = study.variants.iter().flat_map(|variant| &variant.runs);
+    for episode in runs.flat_map(|run| &run.episodes) {
+        if !known.contains(&episode.name.as_str()) {
+            known.push(&episode.name);
+        }
+    }
+    known
+}
+
+fn chart(study: &Study, first: &Outcome) -> Timeline {
+    let mut lanes: Vec<Lane> = Vec::new();
+    for episode in &first.episodes {
+        let interval = Interval {
+            from: episode.begins.0,
+            to: (episode.ends <= first.end).then_some(episode.ends.0),
+            label: String::new(),
+        };
+        let known = lanes.iter().position(|lane| lane.label == episode.name);
+        if let Some(index) = known {
+            lanes[index].intervals.push(interval);
+        } else if lanes.len() < LANES_MAX {
+            lanes.push(Lane { label: episode.name.clone(), intervals: vec![interval] });
+        }
+    }
+    let of_seed = |variant: &VariantStudy| {
+        let run = variant.runs.iter().find(|run| run.seed == first.seed)?;
+        let seconds = run.window.as_seconds();
+        let rate = |good: u64| if seconds > 0.0 { good as f64 / seconds } else { f64::NAN };
+        Some(Curve {
+            label: variant.name.clone(),
+            window: run.window.0,
+            values: run.windows.iter().map(|window| rate(window.good)).collect(),
+        })
+    };
+    let curves = study.variants.iter().filter_map(of_seed).filter(|curve| curve.window > 0);
+    Timeline { from: 0, to: study.end.0, lanes, curves: curves.collect() }
+}
+
+fn table(study: &Study, names: &[&str]) -> Table {
+    let mut table = Table::new("")
+        .column("fault", Align::Left)
+        .column("felt after", Align::Left)
+        .column("recovered after", Align::Left);
+    for name in names {
+        let all: Vec<&Episode> =
+            study.variants.iter().flat_map(|variant| episodes(variant, name)).collect();
+        table.group(format!("{name}: {}", when(&all)));
+        for variant in &study.variants {
+            let episodes = episodes(variant, name);
+            let felt: Vec<Option<Span>> = episodes.iter().map(|e| e.felt_after).collect();
+            let recovered: Vec<Option<Span>> = episodes.iter().map(|e| e.recovered_after).collect();
+            table.row([
+                Cell::new(&variant.name),
+                mean(&felt, "not felt", "not").tone(Tone::Plain),
+                mean(&recovered, "never within the run", "never"),
+            ]);
+        }
+    }
+    table
+}
+
+fn episodes<'a>(variant: &'a VariantStudy, name: &str) -> Vec<&'a Episode> {
+    let all = variant.runs.iter().flat_map(|run| &run.episodes);
+    all.filter(|episode| episode.name == name).collect()
+}
+
+/// What the fault is, and when: exactly if it is always the same, in the mean otherwise.
+fn when(episodes: &[&Episode]) -> String {
+    let Some(first) = episodes.first() else { return String::new() };
+    let is_fixed =
+        episodes.iter().all(|other| (other.begins, other.ends) == (first.begins, first.ends));
+    if is_fixed {
+        let lasts = if first.ends == Time::MAX {
+            "for good".to_string()
+        } else {
+            format!("for {}", first.ends - first.begins)
+        };
+        return format!("{}, at {} {lasts}", first.what, first.begins);
+    }
+    let lasts = episodes.iter().map(|episode| (episode.ends - episode.begins).as_seconds());
+    let mean = lasts.sum::<f64>() / episodes.len() as f64;
+    let mean = Span::from_seconds_f64(mean);
+    format!("{}, {} times, {mean} on average", first.what, episodes.len())
+}
+
+/// The mean of those that are known, and how many are not.
+fn mean(spans: &[Option<Span>], none: &str, some: &str) -> Cell {
+    let known: Vec<f64> = spans.iter().flatten().map(|span| span.as_seconds()).collect();
+    if spans.is_empty() {
+        return Cell::none();
+    }
+    if known.is_empty() {
+        return Cell::new(none).tone(Tone::Bad);
+    }
+    let mean = Span::from_seconds_f64(known.iter().sum::<f64>() / known.len() as f64);
+    let cell = Cell::new(mean.to_string());
+    let missing = spans.len() - known.len();
+    if missing == 0 {
+        return cell;
+    }
+    cell.note(format!("{some} in {missing} of {} runs", spans.len()))
+}
