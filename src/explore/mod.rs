@@ -6,5 +6,5 @@ mod study;
 mod trail;
 mod warmup;
 
-pub use run::simulate;
+pub use run::{simulate, traced};
 pub use study::{Plan, Progress, Silent, study};

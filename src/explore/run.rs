@@ -37,7 +37,18 @@ pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(T
     latencies
 }
 
-/// The same run, every step shown to a tracer.
+/// The same run, every step shown to `tracer` as it happens: messages, deadlines and facts.
+pub fn traced(
+    scenario: &Scenario,
+    variant: &Variant,
+    seed: u64,
+    tracer: Rc<RefCell<dyn Tracer>>,
+) -> Outcome {
+    let from = Time(0) + scenario.phases.warmup.unwrap_or_default();
+    run(scenario, variant, seed, from, Some(tracer))
+}
+
+/// A run, with or without somebody who watches.
 pub(crate) fn run(
     scenario: &Scenario,
     variant: &Variant,
