@@ -129,7 +129,7 @@ impl Ledger {
         let timeline = &self.timeline;
         let uses = nodes.iter().enumerate().filter_map(|(place, sample)| {
             let crashes = timeline.crashes(variant, place);
-            sample.as_ref().map(|sample| sample.finish(crashes, end))
+            sample.as_ref().map(|sample| sample.finish(crashes))
         });
         Outcome {
             seed,
@@ -184,11 +184,6 @@ impl Partial {
             }
             _ => {}
         }
-    }
-
-    /// Operations that are applied in part now.
-    pub fn open(&self) -> u64 {
-        self.since.iter().flatten().count() as u64
     }
 }
 

@@ -48,8 +48,9 @@ const WRONG: (Axis, Quantity, Better) = (Axis::Consistency, Quantity::Count, Bet
 const EACH: (Axis, Quantity, Better) = (Axis::Cost, Quantity::Count, Better::Lower);
 const SIZE: (Axis, Quantity, Better) = (Axis::Complexity, Quantity::Count, Better::Lower);
 
-/// Every metric, in the order of reports. Those about requests count the requests that clients began
-/// after the warm-up; latency counts from the intended start of those that succeeded.
+/// Every metric, in the order of reports. Latency, throughput and the shares of failures are about the
+/// requests that clients began after the warm-up, latency counting from their intended start; what
+/// is given for each request is what the whole run took, over all of its requests.
 pub const METRICS: &[Metric] = &[
     metric_of("latency.p50", "p50", LATENCY, "Half of the successful requests took at most this."),
     metric_of("latency.p90", "p90", LATENCY, "Nine of ten successful requests took at most this."),
@@ -116,6 +117,12 @@ pub const METRICS: &[Metric] = &[
         "recovered after",
         OUTAGE,
         "Mean time from a fault's end until 95 % of the share served before was served again.",
+    ),
+    metric_of(
+        "availability.breakers",
+        "breakers opened",
+        (Axis::Availability, Quantity::Count, Better::Neither),
+        "How often a circuit breaker opened.",
     ),
     metric_of(
         "consistency.violations",
@@ -261,6 +268,8 @@ pub struct NodeSample {
     pub workers: Option<u32>,
     /// At the beginning of the measured phase, and when that was.
     pub before: (Time, MachineUse),
+    /// At the end of the load, and when that was.
+    pub until: (Time, MachineUse),
     /// At the end of each window.
     pub windows: Vec<(Time, MachineUse)>,
     /// At the end.
@@ -270,10 +279,14 @@ pub struct NodeSample {
 }
 
 impl NodeSample {
-    /// The node's use over the measured phase.
-    pub fn finish(&self, crashes: u64, end: Time) -> NodeUse {
-        let span = ((end - self.before.0).0.max(1)) as f64;
-        let working = (self.after.busy - self.before.1.busy) as f64 / span;
+    /// The node's use: rates over the measured load, counts over the whole run.
+    pub fn finish(&self, crashes: u64) -> NodeUse {
+        let (before, until) = (&self.before, &self.until);
+        let span = ((until.0 - before.0).0.max(1)) as f64;
+        let mean = |pick: fn(&MachineUse) -> u64| {
+            pick(&until.1).saturating_sub(pick(&before.1)) as f64 / span
+        };
+        let working = mean(|usage| usage.busy);
         let mut last = (Time(0), MachineUse::default());
         let mut load = Vec::with_capacity(self.windows.len());
         for &(at, usage) in &self.windows {
@@ -286,7 +299,7 @@ impl NodeSample {
             kind: self.kind.to_owned(),
             utilisation: self.workers.map(|workers| working / f64::from(workers)),
             working_mean: working,
-            queue_mean: (self.after.queued - self.before.1.queued) as f64 / span,
+            queue_mean: mean(|usage| usage.queued),
             queue_peak: self.after.queue_peak,
             jobs: self.after.jobs,
             refused: self.after.refused,
@@ -381,11 +394,7 @@ struct Facets {
 
 impl Facets {
     fn of(material: &Material<'_>) -> Facets {
-        let Material { scenario, variant, requests, end, .. } = *material;
-        let mut failed = [0; Fault::ALL.len()];
-        for flow in requests.flows() {
-            failed.iter_mut().zip(flow.failed).for_each(|(sum, count)| *sum += count);
-        }
+        let Material { scenario, variant, requests, .. } = *material;
         let is_server = |place: usize| {
             variant.nodes[place].as_ref().is_some_and(|spec| !matches!(spec, Spec::Client(_)))
         };
@@ -395,11 +404,9 @@ impl Facets {
             measured: requests.measured(),
             seconds: load.as_seconds(),
             requests: requests.flows().iter().map(|flow| flow.started).sum::<u64>() as f64,
-            failed,
+            failed: requests.measured_failures(),
             topology: Topology::of(scenario, variant),
-            servers: servers
-                .filter_map(|(_, sample)| Some(sample.as_ref()?.finish(0, end)))
-                .collect(),
+            servers: servers.filter_map(|(_, sample)| Some(sample.as_ref()?.finish(0))).collect(),
         }
     }
 
@@ -418,7 +425,7 @@ impl Facets {
 
     fn service(&self, id: &str, material: &Material<'_>) -> Option<f64> {
         let (begun, succeeded, ended) = self.measured;
-        let share = |count: u64| self.each(count as f64);
+        let share = |count: u64| (begun > 0).then(|| count as f64 / begun as f64);
         let other = |fault: &Fault| !matches!(fault, Fault::Refused | Fault::Timeout);
         let mean = |pick: fn(&Episode) -> Option<Span>| {
             let known: Vec<f64> =
@@ -438,6 +445,7 @@ impl Facets {
             "availability.longest_outage" => {
                 Some(material.requests.longest_outage(material.scenario.phases.quiet_from()))
             }
+            "availability.breakers" => Some(material.breaker_openings as f64),
             "availability.felt" => mean(|episode| episode.felt_after),
             "availability.recovered" => mean(|episode| episode.recovered_after),
             _ => None,

@@ -1,7 +1,8 @@
 //! Readers of the facts: what was measured, and whether what must hold did hold.
 //!
-//! A checker reads facts, never a node's fields: it sees what a node did, not what it thinks. Every
-//! invariant is checked at the events that could break it, in the very run that measures latency.
+//! A checker reads facts, never a node's fields: it sees what a node did, not what it thinks. What
+//! must always hold is checked at every event that could break it, what must hold in the end when
+//! the system has come to rest, all in the very run that measures latency.
 
 mod effects;
 mod invariants;

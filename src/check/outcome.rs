@@ -127,8 +127,8 @@ pub struct Episode {
     pub ends: Time,
     /// From its beginning to the first request that failed; `None` if none did while it lasted.
     pub felt_after: Option<Span>,
-    /// From its end until goodput was back at 95 % of its level before the fault; `None` if it did
-    /// not come back before the load ended.
+    /// From its end until the share of requests served was back at 95 % of its level before the
+    /// fault; `None` if it did not come back before the load ended.
     pub recovered_after: Option<Span>,
 }
 
@@ -149,7 +149,7 @@ pub struct Window {
     pub latency_max: u64,
 }
 
-/// How a node was used in the measured phase.
+/// How a node was used: shares and means over the measured load, counts over the whole run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct NodeUse {
     /// Its name.

@@ -33,6 +33,8 @@ pub(crate) struct Requests {
     windows: Vec<Window>,
     /// Latency of each measured success, in the order of their ends, for the warm-up.
     latencies: Vec<(Time, f64)>,
+    /// Failures of the measured phase, by reason.
+    measured_failed: [u64; Fault::ALL.len()],
     astray: Option<Violation>,
 }
 
@@ -58,6 +60,7 @@ impl Requests {
             width: window(end),
             windows: vec![Window::default(); WINDOWS],
             latencies: Vec::new(),
+            measured_failed: [0; Fault::ALL.len()],
             astray: None,
         }
     }
@@ -116,6 +119,7 @@ impl Requests {
             }
             Standing::Failed(fault) => {
                 flow.failed[fault as usize] += 1;
+                self.measured_failed[fault as usize] += u64::from(measured);
                 let window = self.window(fact.at);
                 window.failed += 1;
                 window.technical += u64::from(fault != Fault::Refused);
@@ -127,11 +131,6 @@ impl Requests {
     fn stray(&mut self, fact: &Fact, what: &str) {
         let (at, root) = (fact.at, fact.root.0);
         self.astray.get_or_insert(Violation { at, root, what: what.to_owned() });
-    }
-
-    /// How the request of this operation stands.
-    pub fn get(&self, root: Root) -> Option<&Request> {
-        self.requests.get((root.0 as usize).wrapping_sub(1))
     }
 
     /// Every request with its root.
@@ -148,6 +147,11 @@ impl Requests {
             counts.2 += u64::from(request.standing != Standing::Open);
         }
         counts
+    }
+
+    /// Failures of requests that began in the measured phase, in the order of [`Fault::ALL`].
+    pub fn measured_failures(&self) -> [u64; Fault::ALL.len()] {
+        self.measured_failed
     }
 
     /// From here on requests are measured.

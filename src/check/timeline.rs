@@ -4,7 +4,7 @@ use super::outcome::{Episode, Window};
 use super::requests::{Requests, Standing};
 use crate::engine::{Fact, Fault, Span, Time};
 use crate::scenario::{Scenario, Variant};
-use crate::world::{FaultSpec, Injection, Targets, facts};
+use crate::world::{FaultSpec, Injection, Targets};
 
 /// A system is well if it serves this share of what it served before.
 const WELL: f64 = 0.95;

@@ -119,23 +119,29 @@ fn advance(
             kind: spec.kind(),
             workers: spec.machine().workers,
             before: Default::default(),
+            until: Default::default(),
             windows: Vec::new(),
             after: Default::default(),
             disk: Default::default(),
         });
     }
-    let end = scenario.phases.end();
+    let (quiet, end) = (scenario.phases.quiet_from(), scenario.phases.end());
     let (mut next, mut halt) = (Time(0) + width, Halt::Done);
     while halt == Halt::Done {
-        let stop = if from < next && sim.with(|state| state.now()) < from { from } else { next };
-        halt = sim.run(stop.min(end), scenario.events_max);
+        let now = sim.with(|state| state.now());
+        let looks = [from, quiet, next, end].into_iter().filter(|at| *at > now);
+        let stop = looks.min().unwrap_or(end);
+        halt = sim.run(stop, scenario.events_max);
         let now = sim.with(|state| state.now());
         for (place, sample) in samples.iter_mut().enumerate() {
             let Some(sample) = sample else { continue };
             let node = NodeId(place as u32);
             let usage = sim.with(|state| state.env.machine_use(node, now));
-            if now == from {
+            if now <= from {
                 sample.before = (now, usage);
+            }
+            if now <= quiet {
+                sample.until = (now, usage);
             }
             if stop == next || now == end {
                 sample.windows.push((now, usage));

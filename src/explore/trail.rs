@@ -10,7 +10,7 @@ use super::run;
 use crate::check::outcome::{Chain, ChainStep, Violation};
 use crate::engine::{Change, Fact, Fate, Hop, Lexicon, Msg, NodeId, Root, Step, Time, Tracer};
 use crate::parts::{client_facts, policy_facts};
-use crate::patterns::saga;
+use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
 
@@ -23,14 +23,9 @@ pub(crate) fn chain(
     violation: &Violation,
 ) -> Chain {
     let mut lexicon = scenario.lexicon.clone();
-    let known = [
-        &facts::NAMES[..],
-        &client_facts::NAMES,
-        &policy_facts::NAMES,
-        &saga::facts::NAMES,
-        &["service.records"],
-    ];
-    for name in known.into_iter().flatten() {
+    let of_nodes = CATALOGUE.iter().map(|kind| kind.facts);
+    let known = of_nodes.chain([&facts::NAMES[..], &policy_facts::NAMES, &["service.records"]]);
+    for name in known.flatten() {
         // A scenario's name with the same hash was there first and stays.
         let _ = lexicon.intern(name);
     }

@@ -169,6 +169,9 @@ impl Node for Client {
         if self.value.0 > self.value.1 {
             return Some("`value` is given as (first, last), and last is not less".to_owned());
         }
+        if self.value.1 == u64::MAX {
+            return Some(format!("`value` must stay below {}", u64::MAX));
+        }
         if matches!(self.load, Load::Closed { users: 0, .. }) {
             return Some("a closed loop needs at least one user".to_owned());
         }

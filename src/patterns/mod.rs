@@ -6,7 +6,7 @@ pub mod saga;
 use serde::Deserialize;
 
 use crate::engine::NodeId;
-use crate::parts::{Client, Service, Store};
+use crate::parts::{Client, Service, Store, client_facts};
 use crate::world::{DiskSpec, Edge, MachineSpec, Node, Sim, add};
 use saga::Saga;
 
@@ -18,12 +18,14 @@ pub struct Kind {
     pub is_pattern: bool,
     /// The source file that describes it: its documentation is the reference.
     pub source: &'static str,
+    /// The names of the facts that it records.
+    pub facts: &'static [&'static str],
 }
 
 /// Declares what must know every kind of node: the scenario syntax, what the topology and the
 /// loader ask of any node, and the list that the command line prints.
 macro_rules! nodes {
-    ($($Node:ident($is_pattern:literal, $source:literal),)*) => {
+    ($($Node:ident($is_pattern:literal, $source:literal, $facts:expr),)*) => {
         /// A node as a scenario spells it: `Service(operations: {…})`.
         #[derive(Clone, Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -69,14 +71,15 @@ macro_rules! nodes {
                 name: stringify!($Node),
                 is_pattern: $is_pattern,
                 source: include_str!($source),
+                facts: $facts,
             },)*
         ];
     };
 }
 
 nodes! {
-    Client(false, "../parts/client.rs"),
-    Service(false, "../parts/service.rs"),
-    Store(false, "../parts/store.rs"),
-    Saga(true, "saga/mod.rs"),
+    Client(false, "../parts/client.rs", &client_facts::NAMES),
+    Service(false, "../parts/service.rs", &[]),
+    Store(false, "../parts/store.rs", &[]),
+    Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

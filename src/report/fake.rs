@@ -89,6 +89,7 @@ pub fn study(variants: usize, seeds: u64) -> Study {
     let variants: Vec<VariantStudy> =
         DESIGNS.iter().take(variants).map(|design| variant(design, &seeds)).collect();
     Study {
+        currency: Some("USD".to_owned()),
         name: "saga_failure".into(),
         path: "scenarios/saga_failure.ron".into(),
         title: "An order platform loses its inventory service".into(),

@@ -260,6 +260,7 @@ fn check(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Problem> {
             problems.push(at(spans, &path).title(title).label("letters, digits, `-` and `_` only"));
         }
     }
+    problems.extend(zones(&draft.network, nodes, spans));
     for (name, spec) in &draft.nodes {
         problems.extend(own(spec, spans, &format!("nodes.{name}")));
     }
@@ -274,6 +275,24 @@ fn check(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Problem> {
     }
     for (place, expectation) in draft.expect.iter().enumerate() {
         problems.extend(expected(draft, expectation, spans, &format!("expect.{place}")));
+    }
+    problems
+}
+
+/// A node is in one zone at most.
+fn zones(network: &NetworkSpec, nodes: &[String], spans: &Spans) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (place, zone) in network.zones.iter().enumerate() {
+        for id in &zone.nodes {
+            let first = network.zones[..place].iter().find(|other| other.nodes.contains(id));
+            let path = format!("network.zones.{place}.nodes");
+            problems.extend(first.map(|first| {
+                let (node, one, other) = (&nodes[id.index()], &first.name, &zone.name);
+                at(spans, &path)
+                    .title(format!("`{node}` is in two zones, `{one}` and `{other}`"))
+                    .label("in this one too")
+            }));
+        }
     }
     problems
 }

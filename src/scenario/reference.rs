@@ -60,45 +60,22 @@ impl Entry {
     }
 }
 
-/// A type, what it is about, how scenarios call it, and the file that declares it.
-struct Origin(&'static str, Topic, &'static str, &'static str);
-
-const ORIGINS: &[Origin] = &[
-    Origin("Draft", Topic::Part, "Scenario", include_str!("load.rs")),
-    Origin("Phases", Topic::Part, "Phases", include_str!("mod.rs")),
-    Origin("Variation", Topic::Part, "Variation", include_str!("load.rs")),
-    Origin("Expectation", Topic::Part, "Expectation", include_str!("mod.rs")),
-    Origin("AccountRef", Topic::Part, "AccountRef", include_str!("mod.rs")),
-    Origin("Prices", Topic::Part, "Prices", include_str!("mod.rs")),
-    Origin("Load", Topic::Part, "Load", include_str!("../parts/client.rs")),
-    Origin("Operation", Topic::Part, "Operation", include_str!("../parts/service.rs")),
-    Origin("CallSpec", Topic::Part, "CallSpec", include_str!("../parts/service.rs")),
-    Origin("Mode", Topic::Part, "Mode", include_str!("../parts/service.rs")),
-    Origin("Transfer", Topic::Part, "Transfer", include_str!("../parts/service.rs")),
-    Origin("Account", Topic::Part, "Account", include_str!("../parts/store.rs")),
-    Origin("Policy", Topic::Part, "Policy", include_str!("../parts/policy.rs")),
-    Origin("Backoff", Topic::Part, "Backoff", include_str!("../parts/policy.rs")),
-    Origin("Jitter", Topic::Part, "Jitter", include_str!("../parts/policy.rs")),
-    Origin("Breaker", Topic::Part, "Breaker", include_str!("../parts/policy.rs")),
-    Origin("Step", Topic::Part, "Step", include_str!("../patterns/saga/mod.rs")),
-    Origin("Persistence", Topic::Part, "Persistence", include_str!("../patterns/saga/mod.rs")),
-    Origin("Recovery", Topic::Part, "Recovery", include_str!("../patterns/saga/mod.rs")),
-    Origin("MachineSpec", Topic::Part, "MachineSpec", include_str!("../world/machine.rs")),
-    Origin("Discipline", Topic::Part, "Discipline", include_str!("../world/machine.rs")),
-    Origin("DiskSpec", Topic::Part, "DiskSpec", include_str!("../world/disk.rs")),
-    Origin("NetworkSpec", Topic::Part, "NetworkSpec", include_str!("../world/network.rs")),
-    Origin("ZoneSpec", Topic::Part, "ZoneSpec", include_str!("../world/network.rs")),
-    Origin("LinkSpec", Topic::Part, "LinkSpec", include_str!("../world/network.rs")),
-    Origin("Transport", Topic::Part, "Transport", include_str!("../world/network.rs")),
-    Origin("FaultSpec", Topic::Part, "FaultSpec", include_str!("../world/fault.rs")),
-    Origin("Targets", Topic::Part, "Targets", include_str!("../world/fault.rs")),
+/// A file that declares parts of scenarios, besides those of the nodes.
+const FILES: &[&str] = &[
+    include_str!("load.rs"),
+    include_str!("mod.rs"),
+    include_str!("../parts/policy.rs"),
+    include_str!("../world/machine.rs"),
+    include_str!("../world/disk.rs"),
+    include_str!("../world/network.rs"),
+    include_str!("../world/fault.rs"),
 ];
 
-/// Enums whose every variant is an entry of its own.
-const FAMILIES: &[Origin] = &[
-    Origin("Injection", Topic::Fault, "fault", include_str!("../world/fault.rs")),
-    Origin("Invariant", Topic::Invariant, "invariant", include_str!("mod.rs")),
-    Origin("Shape", Topic::Distribution, "distribution", include_str!("../engine/dist/shape.rs")),
+/// Enums whose every variant is an entry of its own: the type, the topic, the file.
+const FAMILIES: &[(&str, Topic, &str)] = &[
+    ("Injection", Topic::Fault, include_str!("../world/fault.rs")),
+    ("Invariant", Topic::Invariant, include_str!("mod.rs")),
+    ("Shape", Topic::Distribution, include_str!("../engine/dist/shape.rs")),
 ];
 
 /// Everything that a scenario can say, by topic and then in the order of the source.
@@ -111,11 +88,18 @@ pub fn entries() -> Vec<Entry> {
             entries.push(entry);
         }
     }
-    for Origin(type_name, topic, _, source) in FAMILIES {
+    for (type_name, topic, source) in FAMILIES {
         entries.extend(read(source, type_name, *topic, "").into_iter().flat_map(|all| all.choices));
     }
-    for Origin(type_name, topic, name, source) in ORIGINS {
-        entries.extend(read(source, type_name, *topic, name));
+    for source in CATALOGUE.iter().map(|kind| kind.source).chain(FILES.iter().copied()) {
+        for type_name in declared(source) {
+            let is_known = CATALOGUE.iter().any(|kind| kind.name == type_name)
+                || FAMILIES.iter().any(|family| family.0 == type_name);
+            if !is_known {
+                let name = if type_name == "Draft" { "Scenario" } else { type_name };
+                entries.extend(read(source, type_name, Topic::Part, name));
+            }
+        }
     }
     for entry in &mut entries {
         let known =
@@ -124,6 +108,29 @@ pub fn entries() -> Vec<Entry> {
     }
     entries.sort_by_key(|entry| entry.topic);
     entries
+}
+
+/// The types of a file that are read from scenarios.
+fn declared(source: &str) -> Vec<&str> {
+    let mut types = Vec::new();
+    let mut is_read = false;
+    for line in source.lines().take_while(|line| *line != "#[cfg(test)]") {
+        if line.starts_with("#[derive(") {
+            is_read = line.contains("Deserialize");
+        } else if line.starts_with("#[serde(transparent") {
+            is_read = false;
+        }
+        let head = line.trim_start_matches("pub ");
+        let named = head.strip_prefix("struct ").or_else(|| head.strip_prefix("enum "));
+        if let Some(name) = named.and_then(|rest| rest.strip_suffix(" {")) {
+            // What is read first, for its names only, is no part of the language.
+            if is_read && !matches!(name, "Outline" | "Sketch") {
+                types.push(name);
+            }
+            is_read = false;
+        }
+    }
+    types
 }
 
 /// The documentation of a source file as a whole, without its heading.
@@ -471,7 +478,9 @@ mod tests {
             entry.choices.iter().for_each(look);
         }
         let entries = entries();
-        assert!(entries.len() > ORIGINS.len() + CATALOGUE.len());
+        for name in ["Scenario", "Policy", "Step", "Operation", "LinkSpec", "FaultSpec"] {
+            assert!(entries.iter().any(|entry| entry.name == name), "{name} is missing");
+        }
         entries.iter().for_each(look);
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Drive {
     target: Option<usize>,
     waiting: VecDeque<(usize, WaitId)>,
     pub usage: DiskUse,
-    /// Counts crashes, so that a sync begun before one is told from one begun after.
+    /// Which alarm ends the sync on its way; those of syncs that a crash has cut off are stale.
     alarm: u64,
 }
 

@@ -1,9 +1,9 @@
 //! The network: how long a packet travels, and whether it arrives at all.
 //!
 //! Every ordered pair of nodes that speak has a link with a random stream of its own, made when it
-//! is first used. A stream delivers in order, and a loss shows as the delay of a retransmission, as
-//! with TCP; datagrams are simply lost. While a partition lasts, a stream keeps trying, doubling
-//! its timeout, until it gives up and the connection breaks.
+//! is first used. A stream delivers in order, and a loss shows as the delay of a retransmission that
+//! everything behind it waits for, as with TCP; datagrams are simply lost. While a partition lasts,
+//! a stream keeps trying, doubling its timeout, until it gives up and the connection breaks.
 
 use serde::Deserialize;
 
@@ -103,6 +103,10 @@ struct Link {
     rng: Rng,
     /// A stream delivers nothing before this.
     last_arrival: Time,
+    /// A stream that has lost a packet sends nothing before this: what follows waits behind it.
+    stalled_until: Time,
+    /// How often in a row it has timed out.
+    timeouts: u32,
 }
 
 /// The network of a run.
@@ -169,6 +173,10 @@ impl Network {
     fn cross(&mut self, packet: &Packet, now: Time) -> Verdict {
         let index = self.link(packet.from, packet.to);
         let link = &mut self.links[index as usize];
+        let is_stream = link.transport == Transport::Stream;
+        if is_stream && now < link.stalled_until {
+            return Verdict::Resend(link.stalled_until - now);
+        }
         let mut delay = link.latency.sample(&mut link.rng);
         let mut lost = link.rng.chance(link.loss);
         if !self.weather.is_calm() {
@@ -177,33 +185,32 @@ impl Network {
             }
             match self.weather.judge(packet.from, packet.to) {
                 Some((added, drop)) => (delay, lost) = (delay + added, lost | drop),
-                None => return self.blocked(index, packet, now),
+                None if is_stream => lost = true,
+                None => return Verdict::Drop("partitioned"),
             }
         }
-        if link.transport == Transport::Datagram {
+        if !is_stream {
             return if lost { Verdict::Drop("lost") } else { Verdict::Deliver(delay) };
         }
         if lost {
-            return self.again(packet, now);
+            return self.again(index, packet, now);
         }
+        link.timeouts = 0;
         let arrival = (now + delay).max(link.last_arrival);
         link.last_arrival = arrival;
         Verdict::Deliver(arrival - now)
     }
 
-    fn blocked(&self, link: u32, packet: &Packet, now: Time) -> Verdict {
-        match self.links[link as usize].transport {
-            Transport::Datagram => Verdict::Drop("partitioned"),
-            Transport::Stream => self.again(packet, now),
-        }
-    }
-
-    /// A stream tries again after its timeout, or gives up.
-    fn again(&self, packet: &Packet, now: Time) -> Verdict {
-        let timeout = self.spec.retransmit * (1 << packet.attempt.min(20));
-        let spent = now + timeout - packet.sent;
-        if spent > self.spec.give_up {
-            return Verdict::Refuse(Fault::Reset, timeout);
+    /// A stream has lost a packet: it stalls, and tries again after its timeout or gives up.
+    fn again(&mut self, index: u32, packet: &Packet, now: Time) -> Verdict {
+        let link = &mut self.links[index as usize];
+        let timeout = self.spec.retransmit * (1 << link.timeouts.min(20));
+        link.timeouts += 1;
+        link.stalled_until = now + timeout;
+        if link.stalled_until - packet.sent > self.spec.give_up {
+            // A new connection starts afresh.
+            (link.timeouts, link.stalled_until) = (0, now);
+            return Verdict::Refuse(Fault::Reset, Span::ZERO);
         }
         Verdict::Resend(timeout)
     }
@@ -250,6 +257,8 @@ impl Network {
             transport: transport.unwrap_or(spec.transport),
             rng: Rng::from_hash(self.seed, stream ^ name_hash("link")),
             last_arrival: Time(0),
+            stalled_until: Time(0),
+            timeouts: 0,
         });
         let index = self.links.len() as u32 - 1;
         self.outgoing[from.index()].insert(place, (to, index));

@@ -82,6 +82,6 @@ mod tests {
             sagas.learn(END, key, end as u64, first);
             assert_eq!(sagas.get(key).and_then(|saga| saga.end), Some(end));
         }
-        assert_eq!(sagas.unfinished(), []);
+        assert!(sagas.unfinished().is_empty());
     }
 }
