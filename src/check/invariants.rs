@@ -199,16 +199,21 @@ impl Checker {
     }
 
     pub fn finding(&self) -> Finding {
+        let accounts = self.labels.join(", ");
         let says = match self.kind {
-            Kind::Atomic => "an operation is applied to all of its parts or to none, in the end",
-            Kind::Once => "an operation is applied to each of its parts at most once",
-            Kind::Conserved { .. } => "nothing appears and nothing vanishes",
-            Kind::Truthful => "what clients are told is so",
-            Kind::Settled { .. } => "every saga comes to an end",
+            Kind::Atomic => {
+                format!("in the end an operation has given to all of {accounts}, or to none")
+            }
+            Kind::Once => format!("an operation gives to each of {accounts} at most once"),
+            Kind::Conserved { .. } => format!("the sum over {accounts} never changes"),
+            Kind::Truthful => {
+                format!("what clients are told of an operation is so for {accounts}")
+            }
+            Kind::Settled { .. } => "every saga comes to an end".to_owned(),
         };
         Finding {
             invariant: self.name.clone(),
-            says: says.to_owned(),
+            says,
             checked: self.checked,
             violations: self.violations,
             first: self.first.clone(),

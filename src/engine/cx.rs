@@ -50,8 +50,7 @@ impl Caller {
 /// What a task may do to the world. One per task.
 pub struct Cx<E: Environment> {
     core: Rc<Core<E>>,
-    slot: u32,
-    node: Cell<NodeId>,
+    task: Cell<TaskId>,
     root: Cell<Root>,
     caller: Cell<Caller>,
 }
@@ -59,29 +58,28 @@ pub struct Cx<E: Environment> {
 impl<E: Environment> Cx<E> {
     pub(crate) fn new(core: &Rc<Core<E>>, task: TaskId) -> Cx<E> {
         let (core, caller) = (core.clone(), Cell::new(Caller::NONE));
-        let (node, root) = (Cell::new(task.node), Cell::new(Root::NONE));
-        Cx { core, slot: task.slot, node, root, caller }
+        Cx { core, task: Cell::new(task), root: Cell::new(Root::NONE), caller }
     }
 
     /// Makes this the context of the request in record `index`, for `node`.
     #[inline]
-    pub(crate) fn accept(&self, node: NodeId, index: u32) -> Reply {
-        let (body, from, wait, root) = self.core.state_mut().accept(index);
-        self.node.set(node);
+    pub(crate) fn accept(&self, node: NodeId, index: u32) {
+        let (from, wait, root) = self.core.state().sender(index);
+        self.task.set(TaskId::new(node, self.task.get().slot()));
         self.root.set(root);
         self.caller.set(Caller { node: from, wait });
-        body
     }
 
+    /// What the request in record `index` says.
     #[inline]
-    fn task(&self) -> TaskId {
-        TaskId { node: self.node.get(), slot: self.slot }
+    pub(crate) fn open(&self, index: u32) -> Msg {
+        self.core.state_mut().open(index)
     }
 
     /// The node that this task belongs to.
     #[inline]
     pub fn me(&self) -> NodeId {
-        self.node.get()
+        self.task.get().node()
     }
 
     /// The simulated time.
@@ -131,30 +129,33 @@ impl<E: Environment> Cx<E> {
         Call { cx: self, wait: self.ask(to, msg) }
     }
 
-    #[inline(never)]
+    #[inline]
     fn ask(&self, to: NodeId, msg: Msg) -> WaitId {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task());
+        let wait = state.waits.open(self.task.get());
         let record = self.record(&state, to, msg, wait);
-        state.transmit(record, Kind::Request);
+        let index = state.write(record);
+        state.transmit(index, Kind::Request);
         wait
     }
 
     /// Sends a message that wants no reply.
-    #[inline(never)]
+    #[inline]
     pub fn send(&self, to: NodeId, msg: Msg) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, to, msg, WaitId::NONE);
-        state.transmit(record, Kind::Request);
+        let index = state.write(record);
+        state.transmit(index, Kind::Request);
     }
 
     /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
     /// is like: for models that bring a transport of their own.
-    #[inline(never)]
+    #[inline]
     pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, to, msg, WaitId::NONE);
-        state.post(record, delay);
+        let index = state.write(record);
+        state.post(index, delay);
     }
 
     /// Starts a new task on this very node, without crossing the network: the only way to fork.
@@ -162,13 +163,14 @@ impl<E: Environment> Cx<E> {
     pub fn kick(&self, msg: Msg) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, self.me(), msg, WaitId::NONE);
-        state.kick(record);
+        let index = state.write(record);
+        state.kick(index);
     }
 
-    #[inline]
+    #[inline(always)]
     fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
         let (from, root) = (self.me(), self.root.get());
-        Record { body: Ok(msg), wait, from, to, root, attempt: 0, sent: state.now() }
+        Record { msg, fault: None, wait, from, to, root, attempt: 0, sent: state.now() }
     }
 
     /// Waits for `span`.
@@ -180,7 +182,7 @@ impl<E: Environment> Cx<E> {
     #[inline(never)]
     fn alarm(&self, span: Span) -> WaitId {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task());
+        let wait = state.waits.open(self.task.get());
         let at = state.now() + span;
         state.wake_at(wait, at);
         wait
@@ -196,7 +198,7 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn wait(&self, register: impl FnOnce(&mut State<E>, WaitId)) -> Call<'_, E> {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task());
+        let wait = state.waits.open(self.task.get());
         register(&mut state, wait);
         drop(state);
         Call { cx: self, wait }
@@ -227,8 +229,14 @@ impl<E: Environment> Cx<E> {
     fn answer(&self, Caller { node, wait }: Caller, body: Reply) {
         let mut state = self.core.state_mut();
         let (from, root) = (self.me(), self.root.get());
-        let record = Record { body, wait, from, to: node, root, attempt: 0, sent: state.now() };
-        state.transmit(record, Kind::Reply);
+        let (msg, fault) = match body {
+            Ok(msg) => (msg, None),
+            Err(fault) => (Record::SILENCE, Some(fault)),
+        };
+        let sent = state.now();
+        let record = Record { msg, fault, wait, from, to: node, root, attempt: 0, sent };
+        let index = state.write(record);
+        state.transmit(index, Kind::Reply);
     }
 }
 

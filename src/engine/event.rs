@@ -3,7 +3,7 @@
 //! A key is `time | sequence | tag | index`, so comparing keys compares (time, order of insertion),
 //! and what the event is about rides along for free: a timer needs no record at all.
 
-use super::message::{Fault, NodeId, Reply, Root};
+use super::message::{Fault, Msg, NodeId, Reply, Root};
 use super::time::Time;
 use super::waits::WaitId;
 
@@ -87,31 +87,37 @@ impl Key {
 /// A message under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// A request is `Ok`; a reply is either.
-    pub body: Reply,
+    /// What is said, unless there is a fault. They are kept apart, because a request is then copied
+    /// as a whole: taking it out of a `Reply` copies it in pieces, on which the next copy stalls.
+    pub msg: Msg,
+    /// Of a reply: why there is none.
+    pub fault: Option<Fault>,
     /// Request: where the answer is awaited, if anywhere. Reply: the wait that it settles.
     pub wait: WaitId,
     pub from: NodeId,
     pub to: NodeId,
     pub root: Root,
-    /// How often the transport has sent it again.
+    /// How often the transport has sent it again; of a free record, the next free one.
     pub attempt: u32,
     /// When it was first sent.
     pub sent: Time,
 }
 
-/// What stands in a record that nobody uses.
-const VACANT: Reply = Err(Fault::Timeout);
+impl Record {
+    /// What stands in a record that says nothing, or that nobody uses.
+    pub const SILENCE: Msg = Msg::Done { value: 0 };
+
+    /// What is said: a request is `Ok`, a reply is either.
+    pub fn body(&self) -> Reply {
+        self.fault.map_or_else(|| Ok(self.msg.clone()), Err)
+    }
+}
 /// The end of the list of free records.
 const NONE: u32 = u32::MAX;
 
 /// A record's place, one cache line.
 #[repr(align(64))]
-struct Place {
-    record: Record,
-    /// Of a free place, the next free one.
-    next: u32,
-}
+struct Place(Record);
 
 /// Records by index, reused last in first out so that the hot ones stay in cache. They are written
 /// and read where they lie: moving one costs more than looking at it.
@@ -133,8 +139,8 @@ impl Slab {
         let index = self.free;
         self.used += 1;
         let Some(place) = self.places.get_mut(index as usize) else { return self.grow(record) };
-        self.free = place.next;
-        place.record = record;
+        self.free = place.0.attempt;
+        place.0 = record;
         index
     }
 
@@ -142,28 +148,28 @@ impl Slab {
     #[inline(never)]
     fn grow(&mut self, record: Record) -> u32 {
         assert!(self.places.len() < PENDING_MAX, "more than 2^25 messages under way");
-        self.places.push(Place { record, next: NONE });
+        self.places.push(Place(record));
         self.places.len() as u32 - 1
     }
 
     #[inline]
     pub fn get(&self, index: u32) -> &Record {
-        &self.places[index as usize].record
+        &self.places[index as usize].0
     }
 
     #[inline]
     pub fn get_mut(&mut self, index: u32) -> &mut Record {
-        &mut self.places[index as usize].record
+        &mut self.places[index as usize].0
     }
 
     /// Takes what the message says and gives its record back.
     #[inline]
-    pub fn take(&mut self, index: u32) -> Reply {
-        let place = &mut self.places[index as usize];
-        place.next = self.free;
+    pub fn take(&mut self, index: u32) -> Msg {
+        let record = &mut self.places[index as usize].0;
+        record.attempt = self.free;
         self.free = index;
         self.used -= 1;
-        std::mem::replace(&mut place.record.body, VACANT)
+        std::mem::replace(&mut record.msg, Record::SILENCE)
     }
 
     /// Throws a message away.

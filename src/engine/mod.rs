@@ -5,6 +5,7 @@
 //! anything. What a task does goes through its [`Cx`]; what surrounds the nodes is an
 //! [`Environment`].
 
+mod ahead;
 mod condition;
 mod cx;
 mod digest;
@@ -47,6 +48,7 @@ pub use waits::WaitId;
 
 use cx::Core;
 use event::Tag;
+use state::Kind;
 pub(crate) use tasks::{Desk, Pool, pool};
 
 /// Why a run stopped.
@@ -99,7 +101,7 @@ impl<E: Environment> Sim<E> {
         });
         let pool = &mut self.pools[kind as usize];
         let local = pool.add(Box::new(spec));
-        let body = pool.body(local);
+        let body = pool.make(local);
         self.core.state_mut().add(Rng::new(self.seed, name), kind, local, body)
     }
 
@@ -124,7 +126,7 @@ impl<E: Environment> Sim<E> {
     }
 
     fn place(&self, node: NodeId) -> (usize, u32) {
-        let place = self.core.state().places[node.index()];
+        let place = &self.core.state().places[node.index()];
         (place.pool as usize, place.local)
     }
 
@@ -144,11 +146,13 @@ impl<E: Environment> Sim<E> {
         self.renew(node);
     }
 
-    /// Makes a node's volatile state afresh; the old one is dropped while nothing is borrowed.
+    /// Makes a node afresh; the old one is dropped while nothing is borrowed.
     fn renew(&mut self, node: NodeId) {
         let (pool, local) = self.place(node);
-        let body = self.pools[pool].renew(local);
-        let old = std::mem::replace(&mut self.core.state_mut().bodies[node.index()], body);
+        let body = self.pools[pool].make(local);
+        let mut state = self.core.state_mut();
+        let old = std::mem::replace(&mut state.places[node.index()].body, body);
+        drop(state);
         drop(old);
     }
 
@@ -183,28 +187,31 @@ impl<E: Environment> Sim<E> {
     fn step(&mut self, end: Time) -> Went {
         let mut state = self.core.state_mut();
         let Some(key) = state.next(end) else { return Went::Nowhere };
-        match key.tag {
+        let due = match key.tag {
             Tag::Deliver => {
-                let Some((node, place)) = state.deliver(key.index) else { return Went::On };
+                let Some((node, pool, local)) = state.deliver(key.index) else { return Went::On };
                 drop(state);
-                let pool = &mut self.pools[place.pool as usize];
-                pool.deliver(&self.core, place.local, node, key.index);
-                Went::To(node)
+                self.pools[pool as usize].deliver(&self.core, local, node, key.index);
+                return Went::To(node);
             }
             Tag::Control => {
                 state.digest.fold(key.at.0, 5, u64::from(key.index));
                 drop(state);
                 E::control(self, key.index);
-                Went::On
+                return Went::On;
             }
-            _ => {
-                let Due::Poll(task) = state.happen(key) else { return Went::On };
-                let pool = state.places[task.node.index()].pool;
-                drop(state);
-                self.pools[pool as usize].poll(task.slot);
-                Went::To(task.node)
-            }
-        }
+            Tag::Wake => state.expire(key.index, key.sequence),
+            Tag::Alarm => state.ring(key.index, key.sequence),
+            Tag::Reply => state.answer(key.index),
+            Tag::Lane => state.deadline(key.index),
+            Tag::ResendRequest => state.resend(key.index, Kind::Request),
+            Tag::ResendReply => state.resend(key.index, Kind::Reply),
+        };
+        let Due::Poll(task) = due else { return Went::On };
+        let pool = state.places[task.node().index()].pool;
+        drop(state);
+        self.pools[pool as usize].poll(task.slot());
+        Went::To(task.node())
     }
 
     #[cold]

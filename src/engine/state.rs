@@ -1,5 +1,7 @@
 //! The state of a run that tasks may touch: time, pending events, waits, nodes' streams, counters.
 
+mod due;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,11 +14,10 @@ use super::event::{Key, Record, SEQUENCE_MAX, Slab, Tag};
 use super::fact::{Fact, Fate, Hop, Observer, Step, Tracer};
 use super::message::{Fault, Msg, NodeId, Reply, Root};
 use super::name::Name;
-use super::prefetch::prefetch;
-use super::queue::{Hints, Queue};
+use super::queue::Queue;
 use super::rng::Rng;
 use super::time::{Span, Time};
-use super::waits::{Lanes, Outcome, TaskId, WaitId, Waits};
+use super::waits::{Lanes, Outcome, WaitId, Waits};
 
 /// Is a node there to be spoken to?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,12 +30,16 @@ pub enum Status {
     Down,
 }
 
-/// Where a node's tasks live, and whether it is there. Every delivery looks here, so it is small.
-#[derive(Clone, Copy)]
+/// A node, where its tasks live, and whether it is there. Every delivery looks here, so it is small
+/// and lies within one cache line.
+#[derive(Clone)]
+#[repr(align(32))]
 pub(crate) struct Place {
-    pub status: Status,
+    /// The node itself, for the hints; its pool has it too and knows the type.
+    pub body: Rc<dyn Any>,
     pub pool: u32,
     pub local: u32,
+    pub status: Status,
 }
 
 enum Deferred {
@@ -78,8 +83,6 @@ pub struct State<E> {
     pub(crate) places: Vec<Place>,
     /// Each node's own random stream.
     pub(crate) streams: Vec<Rng>,
-    /// The nodes themselves, for the hints: the pools know their types and use them.
-    pub(crate) bodies: Vec<Rc<dyn Any>>,
     /// What waits for paused nodes to resume.
     backlogs: BTreeMap<NodeId, Vec<Deferred>>,
     roots: u32,
@@ -106,7 +109,6 @@ impl<E: Environment> State<E> {
             lanes: Lanes::default(),
             places: Vec::new(),
             streams: Vec::new(),
-            bodies: Vec::new(),
             backlogs: BTreeMap::new(),
             roots: 0,
             digest: Digest::default(),
@@ -147,9 +149,8 @@ impl<E: Environment> State<E> {
     }
 
     pub(crate) fn add(&mut self, rng: Rng, pool: u32, local: u32, body: Rc<dyn Any>) -> NodeId {
-        self.bodies.push(body);
         let status = Status::Down;
-        self.places.push(Place { status, pool, local });
+        self.places.push(Place { body, pool, local, status });
         self.streams.push(rng);
         NodeId(self.places.len() as u32 - 1)
     }
@@ -209,9 +210,9 @@ impl<E: Environment> State<E> {
     pub fn settle(&mut self, id: WaitId, reply: Reply) -> Due {
         let Some(task) = self.waits.waiting(id) else { return Due::Nothing };
         let outcome = match reply {
-            Err(fault) => Outcome::Failed(fault),
+            Err(fault) => Outcome::Failed(fault as u64),
             Ok(Msg::Done { value }) => Outcome::Done(value),
-            other => self.keep(other),
+            Ok(other) => self.keep(other),
         };
         self.waits.settle(id, outcome);
         Due::Poll(task)
@@ -219,27 +220,36 @@ impl<E: Environment> State<E> {
 
     /// Keeps a reply that came in no record until it is taken.
     #[inline(never)]
-    fn keep(&mut self, body: Reply) -> Outcome {
+    fn keep(&mut self, msg: Msg) -> Outcome {
         let (wait, root, sent) = (WaitId::NONE, Root::NONE, self.now);
         let (from, to) = (NodeId(u32::MAX), NodeId(u32::MAX));
-        Outcome::Replied(self.records.put(Record { body, wait, from, to, root, attempt: 0, sent }))
+        let record = Record { msg, fault: None, wait, from, to, root, attempt: 0, sent };
+        Outcome::Replied(self.records.put(record).into())
     }
 
     /// What a row has come to, which is thereby closed.
     #[inline]
     pub(crate) fn take(&mut self, id: WaitId) -> Reply {
         match self.waits.close(id) {
-            Outcome::Failed(fault) => Err(fault),
+            Outcome::Failed(fault) => Err(Fault::ALL[fault as usize]),
             Outcome::Done(value) => Ok(Msg::Done { value }),
-            Outcome::Replied(index) => self.records.take(index),
+            Outcome::Replied(index) => self.reply(index as u32),
             Outcome::Waiting | Outcome::Free => unreachable!("only what is settled is taken"),
         }
+    }
+
+    /// What a reply says; its record is free again.
+    #[inline]
+    fn reply(&mut self, index: u32) -> Reply {
+        let fault = self.records.get(index).fault;
+        let msg = self.records.take(index);
+        fault.map_or(Ok(msg), Err)
     }
 
     /// Closes a row, whatever has become of it.
     pub(crate) fn close(&mut self, id: WaitId) {
         if let Outcome::Replied(index) = self.waits.close(id) {
-            self.records.discard(index);
+            self.records.discard(index as u32);
         }
     }
 
@@ -267,33 +277,37 @@ impl<E: Environment> State<E> {
         }
     }
 
+    /// Writes down a message. It is written in place, field by field, where the sender is compiled:
+    /// building it first and copying it then would stall on its own stores.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, record: Record) -> u32 {
+        self.records.put(record)
+    }
+
     /// Puts a message on its way with a delay that the sender chose: the network is not asked.
-    #[inline]
-    pub(crate) fn post(&mut self, record: Record, delay: Span) {
+    #[inline(never)]
+    pub(crate) fn post(&mut self, index: u32, delay: Span) {
         self.counts.requests += 1;
-        self.counts.bytes += u64::from(bytes(&record.body));
-        let index = self.records.put(record);
+        self.counts.bytes += u64::from(self.records.get(index).msg.bytes());
         self.trace(index, Kind::Request, Fate::Sent);
         self.push(self.now + delay, Tag::Deliver, index);
     }
 
     /// A message of a node to itself, which crosses no network.
-    #[inline]
-    pub(crate) fn kick(&mut self, record: Record) {
-        let index = self.records.put(record);
+    #[inline(never)]
+    pub(crate) fn kick(&mut self, index: u32) {
         self.push(self.now, Tag::Deliver, index);
     }
 
     /// Hands a message to the network.
-    #[inline]
-    pub(crate) fn transmit(&mut self, record: Record, kind: Kind) {
+    #[inline(never)]
+    pub(crate) fn transmit(&mut self, index: u32, kind: Kind) {
         match kind {
             Kind::Request => self.counts.requests += 1,
             Kind::Reply => self.counts.replies += 1,
         }
-        let packet = packet(&record);
+        let packet = packet(self.records.get(index));
         self.counts.bytes += u64::from(packet.bytes);
-        let index = self.records.put(record);
         self.trace(index, kind, Fate::Sent);
         match self.env.route(&packet, self.now) {
             Verdict::Deliver(after) => {
@@ -345,192 +359,8 @@ impl<E: Environment> State<E> {
             return;
         }
         (record.from, record.to) = (record.to, record.from);
-        (record.body, record.sent) = (Err(fault), now);
+        (record.msg, record.fault, record.sent) = (Record::SILENCE, Some(fault), now);
         self.push(now + after, Tag::Reply, index);
-    }
-
-    // -- What falls due -------------------------------------------------------------------------
-
-    /// What a message that is being delivered says, who says it, where the answer is awaited, and
-    /// for which operation.
-    #[inline]
-    pub(crate) fn accept(&mut self, index: u32) -> (Reply, NodeId, WaitId, Root) {
-        let Record { from, wait, root, .. } = *self.records.get(index);
-        (self.records.take(index), from, wait, root)
-    }
-
-    /// Takes the key of the next event that is due by `end`, and lets time pass until then.
-    #[inline]
-    pub(crate) fn next(&mut self, end: Time) -> Option<Key> {
-        let key = match self.queue.pop_soon(end.0) {
-            Some(key) => key,
-            None => {
-                let hints = Ahead {
-                    records: &self.records,
-                    streams: &self.streams,
-                    bodies: &self.bodies,
-                    is_wanted: self.records.len() > CACHED,
-                };
-                self.queue.pop_slow(end.0, &hints)?
-            }
-        };
-        let key = Key::unpack(key);
-        if key.at != self.now {
-            self.now = key.at;
-            self.began = self.counts.events;
-            self.stop = self.limit.min(self.began + Sim::<E>::STEPS_MAX + 1);
-        }
-        self.counts.events += 1;
-        Some(key)
-    }
-
-    /// A request has come: where its node's tasks live, if it is there to be spoken to.
-    #[inline]
-    pub(crate) fn deliver(&mut self, index: u32) -> Option<(NodeId, Place)> {
-        let record = self.records.get(index);
-        let node = record.to;
-        let (what, key) = record.body.as_ref().map_or((0, 0), Msg::identity);
-        self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
-        let place = self.places[node.index()];
-        if place.status != Status::Up {
-            self.turn_away(node, place.status, index);
-            return None;
-        }
-        self.trace(index, Kind::Request, Fate::Arrived);
-        if self.records.len() > CACHED {
-            self.streams[node.index()].prefetch();
-        }
-        Some((node, place))
-    }
-
-    /// A request has come to a node that is not up.
-    #[cold]
-    #[inline(never)]
-    fn turn_away(&mut self, node: NodeId, status: Status, index: u32) {
-        if status == Status::Paused {
-            self.defer(node, Deferred::Message(Tag::Deliver, index));
-            return;
-        }
-        let packet = packet(self.records.get(index));
-        match self.env.knock(&packet, self.now) {
-            Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
-            None => self.lose(index, Kind::Request, "node down"),
-        }
-    }
-
-    /// Something that needs no node has come: the task that it wakes, if any.
-    #[inline]
-    pub(crate) fn happen(&mut self, key: Key) -> Due {
-        match key.tag {
-            Tag::Reply => self.answer(key.index),
-            Tag::Wake => match self.waits.armed(key.index, key.sequence) {
-                Some((id, task)) => self.wake(id, task),
-                None => Due::Nothing,
-            },
-            Tag::Lane => self.deadline(key.index),
-            Tag::ResendRequest => self.resend(key.index, Kind::Request),
-            Tag::ResendReply => self.resend(key.index, Kind::Reply),
-            Tag::Alarm => {
-                self.digest.fold(key.at.0, 4, u64::from(key.index));
-                E::alarm(self, key.index, key.sequence)
-            }
-            Tag::Deliver | Tag::Control => Due::Nothing,
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn resend(&mut self, index: u32, kind: Kind) -> Due {
-        let packet = packet(self.records.get(index));
-        let verdict = self.env.route(&packet, self.now);
-        self.divert(verdict, kind, index);
-        Due::Nothing
-    }
-
-    /// What befalls a paused node waits.
-    #[cold]
-    #[inline(never)]
-    fn defer(&mut self, node: NodeId, what: Deferred) -> Due {
-        self.backlogs.entry(node).or_default().push(what);
-        Due::Nothing
-    }
-
-    #[inline(never)]
-    fn answer(&mut self, index: u32) -> Due {
-        let record = self.records.get(index);
-        let (what, key) = match &record.body {
-            Ok(msg) => (msg.tag(), msg.key()),
-            Err(fault) => (0x80 + *fault as u64, 0),
-        };
-        let wait = record.wait;
-        self.digest.fold(self.now.0, u64::from(record.to.0) << 40 ^ what << 3 ^ 1, key);
-        let Some(task) = self.waits.waiting(wait) else { return self.orphan(index) };
-        if self.status(task.node) == Status::Paused {
-            return self.defer(task.node, Deferred::Message(Tag::Reply, index));
-        }
-        self.trace(index, Kind::Reply, Fate::Arrived);
-        self.waits.settle(wait, Outcome::Replied(index));
-        Due::Poll(task)
-    }
-
-    /// A reply has come to a caller that had given up.
-    #[cold]
-    #[inline(never)]
-    fn orphan(&mut self, index: u32) -> Due {
-        self.counts.orphans += 1;
-        self.trace(index, Kind::Reply, Fate::Orphaned);
-        self.records.discard(index);
-        Due::Nothing
-    }
-
-    /// A timer or a deadline of a row that still waits has come.
-    #[inline]
-    fn wake(&mut self, id: WaitId, task: TaskId) -> Due {
-        self.digest.fold(self.now.0, u64::from(task.node.0) << 40 ^ 2, u64::from(task.slot));
-        if self.status(task.node) == Status::Paused {
-            return self.defer(task.node, Deferred::Timer(id));
-        }
-        self.waits.settle(id, Outcome::Failed(Fault::Timeout));
-        Due::Poll(task)
-    }
-
-    #[inline(never)]
-    fn deadline(&mut self, lane: u32) -> Due {
-        let (id, next) = self.lanes.due(lane, &self.waits);
-        if let Some(due) = next {
-            self.push(due, Tag::Lane, lane);
-        }
-        let Some(task) = self.waits.waiting(id) else { return Due::Nothing };
-        if let Some(tracer) = &self.tracer {
-            tracer.borrow_mut().step(self.now, &Step::TimedOut(task.node));
-        }
-        self.wake(id, task)
-    }
-
-    /// Lets a paused node go on: what has waited happens now, in its order.
-    pub(crate) fn resume(&mut self, node: NodeId) {
-        self.places[node.index()].status = Status::Up;
-        for deferred in self.backlogs.remove(&node).unwrap_or_default() {
-            match deferred {
-                Deferred::Message(tag, index) => {
-                    self.push(self.now, tag, index);
-                }
-                Deferred::Timer(id) if self.waits.is_open(id) => self.wake_at(id, self.now),
-                Deferred::Timer(_) => {}
-            }
-        }
-    }
-
-    /// Forgets what waits for a paused node: it has crashed.
-    pub(crate) fn abandon(&mut self, node: NodeId) {
-        self.places[node.index()].status = Status::Down;
-        for deferred in self.backlogs.remove(&node).unwrap_or_default() {
-            match deferred {
-                Deferred::Message(Tag::Reply, index) => self.lose(index, Kind::Reply, "node down"),
-                Deferred::Message(_, index) => self.lose(index, Kind::Request, "node down"),
-                Deferred::Timer(_) => {}
-            }
-        }
     }
 
     // -- Facts and traces -----------------------------------------------------------------------
@@ -561,7 +391,7 @@ fn show(tracer: &RefCell<dyn Tracer>, now: Time, record: &Record, kind: Kind, fa
         from: record.from,
         to: record.to,
         root: record.root,
-        body: &record.body,
+        body: &record.body(),
         is_reply: kind == Kind::Reply,
         sent: record.sent,
     };
@@ -587,55 +417,12 @@ impl Kind {
 }
 
 #[inline]
-fn bytes(body: &Reply) -> u32 {
-    body.as_ref().map_or(Msg::HEADER, Msg::bytes)
-}
-
-#[inline]
 fn packet(record: &Record) -> Packet {
     Packet {
         from: record.from,
         to: record.to,
-        bytes: bytes(&record.body),
+        bytes: record.msg.bytes(),
         attempt: record.attempt,
         sent: record.sent,
-    }
-}
-
-/// Fetches the records, streams and nodes of the next events ahead of time.
-struct Ahead<'a> {
-    records: &'a Slab,
-    streams: &'a [Rng],
-    bodies: &'a [Rc<dyn Any>],
-    /// Are there so many that they do not stay in cache by themselves?
-    is_wanted: bool,
-}
-
-/// Fewer records than this stay in cache by themselves.
-const CACHED: usize = 1 << 12;
-
-impl Ahead<'_> {
-    #[inline]
-    fn record(&self, key: u128) -> Option<&Record> {
-        let key = Key::unpack(key);
-        let is_record = matches!(key.tag, Tag::Deliver | Tag::Reply);
-        (self.is_wanted && is_record).then(|| self.records.get(key.index))
-    }
-}
-
-impl Hints for Ahead<'_> {
-    #[inline]
-    fn early(&self, key: u128) {
-        if let Some(record) = self.record(key) {
-            prefetch(record);
-        }
-    }
-
-    #[inline]
-    fn late(&self, key: u128) {
-        if let Some(record) = self.record(key) {
-            prefetch(&self.streams[record.to.index()]);
-            prefetch(&*self.bodies[record.to.index()]);
-        }
     }
 }

@@ -23,11 +23,9 @@ use super::waits::TaskId;
 pub(crate) trait Pool<E: Environment> {
     /// Takes in a node of this kind; `spec` is what it is made from, again after every restart.
     fn add(&mut self, spec: Box<dyn Any>) -> u32;
-    /// The node itself.
-    fn body(&self, local: u32) -> Rc<dyn Any>;
-    /// Makes the node afresh from its spec.
-    fn renew(&mut self, local: u32) -> Rc<dyn Any>;
-    /// Starts the node's boot task.
+    /// Makes a node afresh from its spec, in the place of the one before.
+    fn make(&mut self, local: u32) -> Rc<dyn Any>;
+    /// Starts a node's boot task.
     fn boot(&mut self, core: &Rc<Core<E>>, me: NodeId, local: u32);
     /// Starts a task that serves one message.
     fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, me: NodeId, index: u32);
@@ -53,20 +51,27 @@ pub(crate) struct Desk<N> {
 }
 
 impl<N> Desk<N> {
-    /// The next request for this worker, and the node that it is for.
+    /// Waits for the next request for this worker: the node that it is for. [`Desk::request`] is what
+    /// it says.
     #[inline]
-    pub async fn next<E: Environment>(&self, cx: &Cx<E>) -> (Rc<N>, Msg) {
+    pub async fn next<E: Environment>(&self, cx: &Cx<E>) -> Rc<N> {
         poll_fn(|_| match self.node.take() {
-            Some(node) => match cx.accept(self.me.get(), self.index.get()) {
-                Ok(request) => Poll::Ready((node, request)),
-                Err(_) => unreachable!("only a reply carries a fault"),
-            },
+            Some(node) => {
+                cx.accept(self.me.get(), self.index.get());
+                Poll::Ready(node)
+            }
             None => {
                 self.idle.set(true);
                 Poll::Pending
             }
         })
         .await
+    }
+
+    /// What the request says that was accepted last. Not inlined, so that it is copied as a whole.
+    #[inline(never)]
+    pub fn request<E: Environment>(&self, cx: &Cx<E>) -> Msg {
+        cx.open(self.index.get())
     }
 }
 
@@ -117,7 +122,7 @@ impl<N, Begin, Serve, Worker> Tasks<N, Begin, Serve, Worker> {
     where
         Serve: Fn(Rc<Desk<N>>, Cx<E>) -> Worker,
     {
-        let cx = Cx::new(core, TaskId { node: NOBODY, slot });
+        let cx = Cx::new(core, TaskId::new(NOBODY, slot));
         let worker = Some(Box::pin((self.serve)(self.desk.clone(), cx)));
         match self.slots.get_mut(slot as usize) {
             Some(place) => place.worker = worker,
@@ -139,24 +144,20 @@ where
         self.nodes.push(Rc::new(spec.clone()));
         self.specs.push(spec);
         self.boots.push(None);
-        self.nodes.len() as u32 - 1
+        self.specs.len() as u32 - 1
     }
 
-    fn body(&self, local: u32) -> Rc<dyn Any> {
-        self.nodes[local as usize].clone()
-    }
-
-    fn renew(&mut self, local: u32) -> Rc<dyn Any> {
+    fn make(&mut self, local: u32) -> Rc<dyn Any> {
         let node = Rc::new(self.specs[local as usize].clone());
         self.nodes[local as usize] = node.clone();
         node
     }
 
     fn boot(&mut self, core: &Rc<Core<E>>, me: NodeId, local: u32) {
-        let index = local as usize;
         let slot = BOOT | local;
-        let cx = Cx::new(core, TaskId { node: me, slot });
-        self.boots[index] = Some((self.begin)(self.nodes[index].clone(), cx));
+        let cx = Cx::new(core, TaskId::new(me, slot));
+        let node = self.nodes[local as usize].clone();
+        self.boots[local as usize] = Some((self.begin)(node, cx));
         Pool::<E>::poll(self, slot);
     }
 

@@ -11,26 +11,51 @@ use super::message::{Fault, NodeId};
 use super::time::{Span, Time};
 
 /// A row of the wait table; stale once the row is closed.
+///
+/// The row's place and its generation share one word, here as in [`TaskId`] and [`Outcome`]: a value
+/// of two halves is written in two steps and soon read in one, and the processor stalls on that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WaitId {
-    slot: u32,
-    generation: u32,
-}
+pub struct WaitId(u64);
 
 impl WaitId {
     /// Nobody waits.
-    pub const NONE: WaitId = WaitId { slot: u32::MAX, generation: u32::MAX };
+    pub const NONE: WaitId = WaitId(u64::MAX);
 
+    #[inline]
+    fn new(slot: u32, generation: u32) -> WaitId {
+        WaitId(u64::from(generation) << 32 | u64::from(slot))
+    }
+
+    #[inline]
     pub(crate) fn slot(self) -> u32 {
-        self.slot
+        self.0 as u32
+    }
+
+    #[inline]
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
     }
 }
 
 /// A task of a node: a future in a slot of the node's pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TaskId {
-    pub(crate) node: NodeId,
-    pub(crate) slot: u32,
+pub struct TaskId(u64);
+
+impl TaskId {
+    #[inline]
+    pub(crate) const fn new(node: NodeId, slot: u32) -> TaskId {
+        TaskId((slot as u64) << 32 | node.0 as u64)
+    }
+
+    #[inline]
+    pub(crate) fn node(self) -> NodeId {
+        NodeId(self.0 as u32)
+    }
+
+    #[inline]
+    pub(crate) fn slot(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
 }
 
 /// What a row has come to. A reply stays in the record in which it came until the task takes it, so
@@ -40,11 +65,16 @@ pub(crate) enum Outcome {
     /// Nobody uses the row.
     Free,
     Waiting,
-    Failed(Fault),
+    /// The fault with this number in [`Fault::ALL`].
+    Failed(u64),
     /// Done, with this result.
     Done(u64),
     /// The reply lies in this record.
-    Replied(u32),
+    Replied(u64),
+}
+
+impl Outcome {
+    pub const TIMEOUT: Outcome = Outcome::Failed(Fault::Timeout as u64);
 }
 
 #[derive(Debug)]
@@ -81,7 +111,7 @@ impl Waits {
         let Some(row) = self.rows.get_mut(slot as usize) else { return self.grow(task) };
         self.free = row.next;
         (row.outcome, row.task) = (Outcome::Waiting, task);
-        WaitId { slot, generation: row.generation }
+        WaitId::new(slot, row.generation)
     }
 
     #[cold]
@@ -90,19 +120,19 @@ impl Waits {
         let slot = self.rows.len() as u32;
         let outcome = Outcome::Waiting;
         self.rows.push(Row { outcome, task, armed: 0, generation: 0, next: NONE });
-        WaitId { slot, generation: 0 }
+        WaitId::new(slot, 0)
     }
 
     #[inline]
     fn row(&mut self, id: WaitId) -> Option<&mut Row> {
-        self.rows.get_mut(id.slot as usize).filter(|row| row.generation == id.generation)
+        self.rows.get_mut(id.slot() as usize).filter(|row| row.generation == id.generation())
     }
 
     /// Notes which pending key will wake this row; an earlier one is thereby forgotten.
     #[inline]
     pub fn arm(&mut self, id: WaitId, sequence: u64) {
         debug_assert!(self.is_open(id));
-        self.rows[id.slot as usize].armed = sequence;
+        self.rows[id.slot() as usize].armed = sequence;
     }
 
     /// Forgets the pending key that would wake this row.
@@ -116,14 +146,14 @@ impl Waits {
     #[inline]
     pub fn armed(&self, slot: u32, sequence: u64) -> Option<(WaitId, TaskId)> {
         let row = &self.rows[slot as usize];
-        (row.armed == sequence).then_some((WaitId { slot, generation: row.generation }, row.task))
+        (row.armed == sequence).then_some((WaitId::new(slot, row.generation), row.task))
     }
 
     /// The task that waits on this row, if it still does.
     #[inline]
     pub fn waiting(&self, id: WaitId) -> Option<TaskId> {
-        let row = self.rows.get(id.slot as usize)?;
-        let waits = row.generation == id.generation && row.outcome == Outcome::Waiting;
+        let row = self.rows.get(id.slot() as usize)?;
+        let waits = row.generation == id.generation() && row.outcome == Outcome::Waiting;
         waits.then_some(row.task)
     }
 
@@ -135,26 +165,26 @@ impl Waits {
     /// Is there something to take?
     #[inline]
     pub fn is_settled(&self, id: WaitId) -> bool {
-        self.rows.get(id.slot as usize).is_some_and(|row| row.outcome != Outcome::Waiting)
+        self.rows.get(id.slot() as usize).is_some_and(|row| row.outcome != Outcome::Waiting)
     }
 
     /// Records the outcome of a row that waits.
     #[inline]
     pub fn settle(&mut self, id: WaitId, outcome: Outcome) {
-        let row = &mut self.rows[id.slot as usize];
-        debug_assert!(row.generation == id.generation && row.outcome == Outcome::Waiting);
+        let row = &mut self.rows[id.slot() as usize];
+        debug_assert!(row.generation == id.generation() && row.outcome == Outcome::Waiting);
         (row.outcome, row.armed) = (outcome, 0);
     }
 
     /// Closes a row; returns what it has come to.
     #[inline]
     pub fn close(&mut self, id: WaitId) -> Outcome {
-        let row = &mut self.rows[id.slot as usize];
-        debug_assert_eq!(row.generation, id.generation, "a wait was closed twice");
+        let row = &mut self.rows[id.slot() as usize];
+        debug_assert_eq!(row.generation, id.generation(), "a wait was closed twice");
         let outcome = row.outcome;
         row.generation = row.generation.wrapping_add(1);
         (row.outcome, row.armed, row.next) = (Outcome::Free, 0, self.free);
-        self.free = id.slot;
+        self.free = id.slot();
         outcome
     }
 
@@ -206,7 +236,7 @@ impl Lanes {
 mod tests {
     use super::*;
 
-    const TASK: TaskId = TaskId { node: NodeId(1), slot: 2 };
+    const TASK: TaskId = TaskId::new(NodeId(1), 2);
 
     #[test]
     fn a_closed_row_is_reused_and_its_old_id_reaches_nobody() {
@@ -214,7 +244,7 @@ mod tests {
         let old = waits.open(TASK);
         waits.close(old);
         let new = waits.open(TASK);
-        assert_eq!(old.slot, new.slot);
+        assert_eq!(old.slot(), new.slot());
         assert_eq!(waits.waiting(old), None);
         assert_eq!(waits.waiting(new), Some(TASK));
         assert_eq!(waits.waiting(WaitId::NONE), None);
@@ -238,13 +268,13 @@ mod tests {
         let id = waits.open(TASK);
         waits.arm(id, 5);
         waits.arm(id, 9);
-        assert_eq!(waits.armed(id.slot, 5), None);
-        assert_eq!(waits.armed(id.slot, 9), Some((id, TASK)));
+        assert_eq!(waits.armed(id.slot(), 5), None);
+        assert_eq!(waits.armed(id.slot(), 9), Some((id, TASK)));
         waits.disarm(id);
-        assert_eq!(waits.armed(id.slot, 9), None);
+        assert_eq!(waits.armed(id.slot(), 9), None);
         waits.arm(id, 11);
-        waits.settle(id, Outcome::Failed(Fault::Timeout));
-        assert_eq!(waits.armed(id.slot, 11), None);
+        waits.settle(id, Outcome::TIMEOUT);
+        assert_eq!(waits.armed(id.slot(), 11), None);
     }
 
     #[test]

@@ -173,9 +173,14 @@ impl Trail {
                 format!("the client is told: {}", fault.label())
             }
             policy_facts::RETRIED => format!("try {} failed, tries again", fact.value),
-            saga::facts::STEP_DONE | saga::facts::STEP_UNDONE | saga::facts::TURNED_BACK => {
-                format!("{name} {}", fact.value)
-            }
+            saga::facts::BEGAN => "begins a saga".to_owned(),
+            saga::facts::STEP_DONE => format!("step {} is done", fact.value + 1),
+            saga::facts::STEP_UNDONE => format!("step {} is undone", fact.value + 1),
+            saga::facts::TURNED_BACK => format!("turns back at step {}", fact.value + 1),
+            saga::facts::COMPLETED => "the saga is complete".to_owned(),
+            saga::facts::COMPENSATED => "the saga is undone".to_owned(),
+            saga::facts::PARKED => "the saga is parked for repair by hand".to_owned(),
+            saga::facts::RECOVERED => "finds the saga unfinished in its log".to_owned(),
             _ if name.contains('.') => name.to_owned(),
             _ => format!("durable: {name} {:+}", fact.value as i64),
         };

@@ -28,8 +28,9 @@ pub(super) struct Told {
 pub(super) fn section(study: &Study) -> Vec<Block> {
     let mut blocks = Vec::new();
     for variant in &study.variants {
-        for chain in &variant.chains {
-            blocks.extend(story(variant, chain));
+        // What breaks two invariants is one story.
+        for chains in variant.chains.chunk_by(|a, b| (a.seed, &a.steps) == (b.seed, &b.steps)) {
+            blocks.extend(story(variant, chains));
         }
     }
     if !blocks.is_empty() {
@@ -39,18 +40,23 @@ pub(super) fn section(study: &Study) -> Vec<Block> {
     blocks
 }
 
-fn story(variant: &VariantStudy, chain: &Chain) -> Vec<Block> {
-    let operation = match chain.violation.root {
+fn story(variant: &VariantStudy, chains: &[Chain]) -> Vec<Block> {
+    let Some(first) = chains.first() else { return Vec::new() };
+    let names: Vec<String> = chains.iter().map(|chain| format!("“{}”", chain.invariant)).collect();
+    let operation = match first.violation.root {
         0 => String::new(),
         root => format!(", operation {root}"),
     };
-    let title = format!("{}: “{}” (seed {}{operation})", variant.name, chain.invariant, chain.seed);
+    let names = names.join(" and ");
+    let title = format!("{}: {names} (seed {}{operation})", variant.name, first.seed);
     let mut blocks = vec![Block::Subheading(title)];
-    if !chain.steps.is_empty() {
-        blocks.push(Block::Story(told(&chain.steps)));
+    if !first.steps.is_empty() {
+        blocks.push(Block::Story(told(&first.steps)));
     }
-    let Violation { at, what, .. } = &chain.violation;
-    blocks.push(Block::Paragraph(Line::of(Tone::Bad, "✗ ").then(format!("At {at}: {what}"))));
+    let ends = chains.iter().map(|Chain { violation: Violation { at, what, .. }, .. }| {
+        Line::of(Tone::Bad, "✗ ").then(format!("At {at}: {what}"))
+    });
+    blocks.push(Block::Items(ends.collect()));
     blocks
 }
 

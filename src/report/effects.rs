@@ -4,12 +4,11 @@
 //! that milliseconds and messages can be put in one order; a share near one is judged by what is
 //! missing from it, since 99.9 % instead of 99 % is a tenth of the failures.
 
-use std::cmp::Ordering;
-
 use crate::check::outcome::{Axis, Quantity, Study};
 use crate::report::document::{Block, Line, Tone};
+use crate::report::number;
 use crate::report::tradeoff::{Change, Row, Tradeoff, Versus};
-use crate::report::units::{Scale, one};
+use crate::report::units::Scale;
 
 /// The most effects told of one kind.
 const EFFECTS_MAX: usize = 6;
@@ -84,7 +83,7 @@ fn effects<'a>(
             told.then_some(effect)
         })
         .collect();
-    found.sort_by(|a, b| b.size.partial_cmp(&a.size).unwrap_or(Ordering::Equal));
+    found.sort_by(|a, b| b.size.total_cmp(&a.size));
     found
 }
 
@@ -154,9 +153,9 @@ fn change(effect: &Effect) -> String {
         }
         _ => {
             // Percentages near an end deserve decimals of their own; other figures share them.
-            let scale = Scale::of(quantity, effect.row.figures.iter().flatten());
+            let scale = Scale::of(effect.row);
             let text = |value| match quantity {
-                Quantity::Share => one(quantity, value),
+                Quantity::Share => number::percent(value),
                 _ => scale.text(value),
             };
             format!("{} → {}", text(first), text(second))
@@ -170,7 +169,7 @@ fn detail(effect: &Effect) -> String {
     if by_values(effect) && half_width.is_none() {
         return String::new();
     }
-    let scale = Scale::of_one(effect.row.quantity, difference, half_width);
+    let scale = Scale::of_one(effect.row, difference, half_width);
     let sign = if difference > 0.0 { "+" } else { "" };
     let mut text = format!("{sign}{} {}", scale.number(difference), scale.plus_minus(half_width));
     text.truncate(text.trim_end().len());

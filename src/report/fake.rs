@@ -89,7 +89,6 @@ pub fn study(variants: usize, seeds: u64) -> Study {
     let variants: Vec<VariantStudy> =
         DESIGNS.iter().take(variants).map(|design| variant(design, &seeds)).collect();
     Study {
-        currency: Some("USD".to_owned()),
         name: "saga_failure".into(),
         path: "scenarios/saga_failure.ron".into(),
         title: "An order platform loses its inventory service".into(),
@@ -98,6 +97,7 @@ pub fn study(variants: usize, seeds: u64) -> Study {
                 orders whole, and what does that cost?"
             .into(),
         judgements: judgements(&variants),
+        currency: Some("EUR".into()),
         seeds,
         warmup: Span::from_seconds(5),
         quiet: Time(Span::from_seconds(QUIET).0),
@@ -189,6 +189,7 @@ fn run(design: &Design, seed: u64) -> Outcome {
             twice += u64::from(noise.below(10_000) < design.twice);
             if (is_out && fate < design.lost) || fate < 4 {
                 windows[second as usize].failed += 1;
+                windows[second as usize].technical += 1;
                 flow.failed[if fate.is_multiple_of(3) { 2 } else { 0 }] += 1;
                 continue;
             }

@@ -1,10 +1,10 @@
 //! The faults over the goodput of each variant on one axis of time, and how fast each recovered.
 
-use crate::check::outcome::{Episode, Outcome, Study, VariantStudy};
+use crate::check::outcome::{Episode, Outcome, Study, VariantStudy, Window};
 use crate::engine::{Span, Time};
 use crate::report::Medium;
 use crate::report::chart::{Curve, Interval, Lane, Timeline};
-use crate::report::document::Block;
+use crate::report::document::{Block, Line, Tone as LineTone};
 use crate::report::table::{Align, Cell, Table, Tone};
 
 /// The width of a figure in a file.
@@ -26,10 +26,13 @@ pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
         Medium::File => FILE_WIDTH,
     };
     let chart = chart(study, first);
+    // A run in which nothing happened has no chart.
     if chart.from < chart.to {
         blocks.push(Block::Figure(chart.render(width)));
     }
     if !names.is_empty() {
+        let faults = names.iter().map(|name| describe(study, name));
+        blocks.push(Block::Items(faults.collect()));
         blocks.push(Block::Table(table(study, &names)));
     }
     blocks
@@ -73,25 +76,34 @@ fn chart(study: &Study, first: &Outcome) -> Timeline {
         })
     };
     let curves = study.variants.iter().filter_map(of_seed).filter(|curve| curve.window > 0);
-    Timeline { from: 0, to: study.end.0, lanes, curves: curves.collect() }
+    Timeline { from: 0, to: active_until(study, first), lanes, curves: curves.collect() }
+}
+
+/// When the first run has come to rest: what follows would only take room from what happened.
+fn active_until(study: &Study, first: &Outcome) -> u64 {
+    let is_active = |window: &Window| window.offered + window.good + window.failed > 0;
+    let windows = first.windows.iter().rposition(is_active).map_or(0, |last| last as u64 + 2);
+    let of_load = windows.saturating_mul(first.window.0);
+    let ends = first.episodes.iter().filter(|episode| episode.ends <= first.end);
+    ends.map(|episode| episode.ends.0).fold(of_load, u64::max).min(study.end.0)
 }
 
 fn table(study: &Study, names: &[&str]) -> Table {
     let mut table = Table::new("")
-        .column("fault", Align::Left)
+        .column("", Align::Left)
         .column("felt after", Align::Left)
         .column("recovered after", Align::Left);
     for name in names {
-        let all: Vec<&Episode> =
-            study.variants.iter().flat_map(|variant| episodes(variant, name)).collect();
-        table.group(format!("{name}: {}", when(&all)));
+        if names.len() > 1 {
+            table.group(name);
+        }
         for variant in &study.variants {
             let episodes = episodes(variant, name);
             let felt: Vec<Option<Span>> = episodes.iter().map(|e| e.felt_after).collect();
             let recovered: Vec<Option<Span>> = episodes.iter().map(|e| e.recovered_after).collect();
             table.row([
                 Cell::new(&variant.name),
-                mean(&felt, "not felt", "not").tone(Tone::Plain),
+                mean(&felt, "not felt", "not felt").tone(Tone::Plain),
                 mean(&recovered, "never within the run", "never"),
             ]);
         }
@@ -102,6 +114,12 @@ fn table(study: &Study, names: &[&str]) -> Table {
 fn episodes<'a>(variant: &'a VariantStudy, name: &str) -> Vec<&'a Episode> {
     let all = variant.runs.iter().flat_map(|run| &run.episodes);
     all.filter(|episode| episode.name == name).collect()
+}
+
+fn describe(study: &Study, name: &str) -> Line {
+    let all: Vec<&Episode> =
+        study.variants.iter().flat_map(|variant| episodes(variant, name)).collect();
+    Line::of(LineTone::Strong, name).then(format!(": {}", when(&all)))
 }
 
 /// What the fault is, and when: exactly if it is always the same, in the mean otherwise.
@@ -138,5 +156,5 @@ fn mean(spans: &[Option<Span>], none: &str, some: &str) -> Cell {
     if missing == 0 {
         return cell;
     }
-    cell.note(format!("{some} in {missing} of {} runs", spans.len()))
+    cell.note(format!("({some} in {missing} of {} runs)", spans.len()))
 }

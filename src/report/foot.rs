@@ -6,8 +6,8 @@ use crate::report::document::Block;
 use crate::report::table::{Align, Cell, Table};
 use crate::report::{Medium, number};
 
-/// The digest of a variant: that of its only run, or those of all its runs and their seeds folded in
-/// the order of the seeds.
+/// The digest of a variant: that of its only run, or those of all its runs and their seeds folded
+/// in the order of the seeds.
 pub(super) fn digest(variant: &VariantStudy) -> u64 {
     if let [run] = &variant.runs[..] {
         return run.digest;
@@ -62,7 +62,8 @@ fn wall(study: &Study) -> String {
         return format!("{} events.", number::integer(events));
     }
     format!(
-        "{} events in {} s of wall-clock time: {} million events/s, {} simulated seconds per second.",
+        "{} events in {} s of wall-clock time: {} million events/s, {} simulated seconds \
+         per second.",
         number::integer(events),
         number::human(study.wall, 3),
         number::human(events as f64 / study.wall / 1e6, 3),

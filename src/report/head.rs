@@ -60,8 +60,10 @@ pub(super) fn section(study: &Study) -> Vec<Block> {
     if !lines.is_empty() {
         blocks.push(Block::Items(lines));
     }
-    if !study.about.is_empty() {
-        blocks.push(Block::Paragraph(Line::plain(&study.about)));
+    // A scenario breaks its lines as its author's editor does.
+    let about: Vec<&str> = study.about.split_whitespace().collect();
+    if !about.is_empty() {
+        blocks.push(Block::Paragraph(Line::plain(about.join(" "))));
     }
     blocks.push(Block::Paragraph(Line::of(Tone::Dim, setting(study))));
     blocks
@@ -122,23 +124,28 @@ fn failed(study: &Study) -> Vec<Line> {
 }
 
 fn invariants(study: &Study) -> Vec<Line> {
-    let has_any =
-        study.variants.iter().flat_map(|variant| &variant.runs).any(|run| !run.findings.is_empty());
-    if !has_any {
+    let mut runs = study.variants.iter().flat_map(|variant| &variant.runs);
+    if runs.all(|run| run.findings.is_empty()) {
         return Vec::new();
     }
     let mut lines = Vec::new();
     let mut keeping = 0;
     for variant in &study.variants {
         let broken = broken(variant);
-        keeping += usize::from(broken.is_empty());
-        lines.extend(broken.iter().map(|broken| sentence(variant, broken)));
+        keeping += usize::from(broken.is_empty() && is_tested(variant));
+        let (meant, failed): (Vec<_>, Vec<_>) = broken.iter().partition(|broken| broken.is_meant);
+        lines.extend(failed.into_iter().map(|broken| sentence(variant, broken)));
+        match meant[..] {
+            [] => {}
+            [broken] => lines.push(sentence(variant, broken)),
+            _ => lines.push(demonstration(variant, &meant)),
+        }
     }
     let of = study.variants.len();
     let summary = match keeping {
         _ if of == 1 && keeping == 1 => "every invariant was kept".to_string(),
         all if all == of => format!("all {of} variants keep every invariant"),
-        0 => "no variant keeps every invariant".to_string(),
+        0 => "no variant is shown to keep every invariant".to_string(),
         _ => format!(
             "{keeping} of {of} variants keep{} every invariant",
             if keeping == 1 { "s" } else { "" }
@@ -169,6 +176,30 @@ fn sentence(variant: &VariantStudy, broken: &Broken) -> Line {
         .and(Tone::Strong, format!("“{}”", broken.invariant))
         .then(extent);
     if broken.is_meant { line.and(Tone::Dim, ", as it is here to show") } else { line }
+}
+
+/// What a variant is there to show, if that is more than one thing.
+fn demonstration(variant: &VariantStudy, meant: &[&Broken]) -> Line {
+    let runs = variant.runs.len();
+    let mut line = Line::of(Tone::Warn, "• ").and(Tone::Strong, &variant.name).then(": breaks ");
+    for (index, broken) in meant.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let extent = match runs {
+            1 => format!("{} times", number::integer(broken.violations)),
+            _ => format!("in {} of {runs} runs", broken.runs),
+        };
+        line = line
+            .then(comma)
+            .and(Tone::Strong, format!("“{}”", broken.invariant))
+            .then(format!(" {extent}"));
+    }
+    line.and(Tone::Dim, ", as it is here to show")
+}
+
+/// Was any invariant put to the test? A variant that was not run keeps nothing.
+fn is_tested(variant: &VariantStudy) -> bool {
+    let mut findings = variant.runs.iter().flat_map(|run| &run.findings);
+    findings.any(|finding| finding.checked > 0)
 }
 
 /// Invariants that no run of a variant ever checked: green, but empty.

@@ -11,14 +11,16 @@
 //! | `deterministic` | everything that is a function of the build, the scenario and the seeds |
 //! | `wall_clock` | `seconds` and `events_per_second`: what differs between machines |
 //!
-//! `deterministic` holds `seeds`, `warmup_ns`, `quiet_ns`, `end_ns`, `interrupted`, `held`, and
+//! `deterministic` holds `seeds`, `warmup_ns`, `quiet_ns`, `end_ns`,
+//! `currency` (of the scenario's price list, or null), `interrupted`, `held`, and
 //!
 //! - `judgements`: `variant`, `says`, `held`, `found`, `reproduce`;
 //! - `measures`: for each `id` with its `label`, `axis`, `quantity` and `better`, an entry of
 //!   `variants` for each variant in order: `value` with the ends `low` and `high` of its 95 %
 //!   interval, `half_width`, the number `n` of runs that have a value, `values` run by run, and
 //!   `versus` the first variant: `difference`, `low`, `high`, `ratio`, `pairs`, `p_value` (Holm),
-//!   `significant` and `verdict` (`"better"`, `"worse"` or null). A variant without any value is null;
+//!   `significant` and `verdict` (`"better"`, `"worse"` or null). A variant without any value is
+//!   null;
 //! - `variants`: `name`, `about`, `breaks`, `digest`, `events`, `requests`, `latency` (all runs of
 //!   each flow together), `invariants` (all runs together), `chains`, and `runs` one by one.
 //!
@@ -68,6 +70,7 @@ struct Deterministic<'a> {
     warmup_ns: u64,
     quiet_ns: u64,
     end_ns: u64,
+    currency: Option<&'a str>,
     interrupted: bool,
     held: bool,
     judgements: Vec<Judged<'a>>,
@@ -148,6 +151,7 @@ impl Report<'_> {
                 warmup_ns: study.warmup.0,
                 quiet_ns: study.quiet.0,
                 end_ns: study.end.0,
+                currency: study.currency.as_deref(),
                 interrupted: study.interrupted,
                 held: study.held(),
                 judgements: judgements.collect(),

@@ -72,10 +72,15 @@ fn table(study: &Study, accounts: &[Account], variants: &[usize]) -> Table {
     for &variant in variants {
         table = table.column(&study.variants[variant].name, Align::Right);
     }
+    let counts = accounts.iter().flat_map(|account| {
+        let counts = account.failed.into_iter().chain([account.succeeded, account.in_flight]);
+        counts.map(|count| percentage(count, account.started).chars().count())
+    });
+    let width = counts.max().unwrap_or(0);
     let mut line = |name: &str, count: &dyn Fn(&Account) -> u64| {
         let cells = variants.iter().map(|&variant| {
             let account = &accounts[variant];
-            share(count(account), account.started)
+            share(count(account), account.started, width)
         });
         table.row(std::iter::once(Cell::new(name)).chain(cells));
     };
@@ -95,13 +100,19 @@ fn table(study: &Study, accounts: &[Account], variants: &[usize]) -> Table {
     table
 }
 
-fn share(count: u64, started: u64) -> Cell {
+fn share(count: u64, started: u64, width: usize) -> Cell {
     if count == 0 {
         return Cell::new("0").tone(Tone::Dim);
     }
+    let share = percentage(count, started);
     let text = Cell::new(number::integer(count));
-    if count == started {
-        return text;
+    if share.is_empty() { text } else { text.note(format!("{share:>width$}")) }
+}
+
+/// The share of the requests; nothing for none and for all of them.
+fn percentage(count: u64, started: u64) -> String {
+    if count == 0 || count == started {
+        return String::new();
     }
-    text.note(format!("{:>6}", number::percent(count as f64 / started as f64)))
+    number::percent(count as f64 / started as f64)
 }

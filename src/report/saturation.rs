@@ -45,6 +45,7 @@ pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
     let mut table = Table::new("")
         .column("", Align::Left)
         .column("busy", Align::Decimal)
+        .column("at work", Align::Decimal)
         .column("queue mean", Align::Decimal)
         .column("peak", Align::Right)
         .column("refused", Align::Right);
@@ -85,7 +86,12 @@ fn load<'a>(variant: &'a VariantStudy, node: &'a NodeUse) -> Load<'a> {
     };
     Load {
         node,
-        utilisation: mean(all.iter().filter_map(|node| node.utilisation).collect()),
+        utilisation: mean(
+            all.iter()
+                .filter_map(|node| node.utilisation)
+                .filter(|share| share.is_finite())
+                .collect(),
+        ),
         working: mean(all.iter().map(|node| node.working_mean).collect()).unwrap_or(0.0),
         queue_mean: mean(all.iter().map(|node| node.queue_mean).collect()).unwrap_or(0.0),
         queue_peak: all.iter().map(|node| node.queue_peak).max().unwrap_or(0),
@@ -99,7 +105,8 @@ fn cells(load: &Load) -> Vec<Cell> {
             let cell = Cell::new(format!("{}%", number::fixed(share * 100.0, 1)));
             if share > BUSY { cell.tone(Tone::Bad) } else { cell }
         }
-        None => Cell::new(format!("{} at work", number::fixed(load.working, 1))).tone(Tone::Dim),
+        // Workers without limit are never all busy.
+        None => Cell::none(),
     };
     let refused = match load.refused {
         0 => Cell::new("0").tone(Tone::Dim),
@@ -108,6 +115,7 @@ fn cells(load: &Load) -> Vec<Cell> {
     vec![
         Cell::new(&load.node.name),
         busy,
+        Cell::new(number::fixed(load.working, 2)),
         Cell::new(number::fixed(load.queue_mean, 2)),
         Cell::new(number::integer(u64::from(load.queue_peak))),
         refused,
@@ -116,7 +124,8 @@ fn cells(load: &Load) -> Vec<Cell> {
 
 /// The load over the first run, from zero to all workers, or to the most that were ever at work.
 fn curve(node: &NodeUse) -> String {
-    let scale = [0.0, if node.utilisation.is_some() { 1.0 } else { 0.0 }];
+    let top = if node.utilisation.is_some() { 1.0 } else { f64::MIN_POSITIVE };
+    let scale = [0.0, top];
     let values = [&scale[..], &resampled(&node.load)].concat();
     sparkline(&values).chars().skip(scale.len()).collect()
 }

@@ -124,11 +124,11 @@ fn many_clean_runs_say_how_rare_a_violation_must_be() {
     for finding in &mut run.findings {
         (finding.violations, finding.first, finding.checked) = (0, None, 7);
     }
-    study.variants[0].runs = vec![run; 1000];
-    study.seeds = (1..=1000).collect();
+    study.variants[0].runs = vec![run; 300];
+    study.seeds = (1..=300).collect();
     let report = plain(&study, 100);
     let invariants = section(&report, "INVARIANTS");
-    let proof = "held in all of 1,000 runs is broken by at most 0.3";
+    let proof = "held in all of 300 runs is broken by at most 1.0";
     assert!(invariants.contains(proof), "{invariants}");
 }
 
@@ -141,9 +141,11 @@ fn what_was_never_exercised_is_not_called_kept() {
         }
     }
     let report = plain(&study, 100);
-    assert!(!report.contains('✓') || !section(&report, "INVARIANTS").contains('✓'), "{report}");
-    assert!(!report.contains("invariant was kept"), "{report}");
-    assert!(section(&report, "INVARIANTS").contains("! not exercised"));
+    let invariants = section(&report, "INVARIANTS");
+    assert_eq!(invariants.matches("! not exercised").count(), 3, "{invariants}");
+    // The only sign of that kind is in the heading, which explains it.
+    assert_eq!(invariants.matches('✓').count(), 1, "{invariants}");
+    assert!(report.contains("no variant is shown to keep every invariant"), "{report}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) struct Row {
     pub axis: Axis,
     pub quantity: Quantity,
     pub better: Better,
+    /// The symbol of money, empty if the scenario names none.
+    pub currency: String,
     /// One for each variant; none if the variant has no value.
     pub figures: Vec<Option<Figure>>,
     /// Every run of every variant has the same value.
@@ -159,6 +161,7 @@ fn row(study: &Study, measure: &Measure) -> Row {
         axis: measure.axis,
         quantity: measure.quantity,
         better: measure.better,
+        currency: study.currency.clone().unwrap_or_default(),
         is_same: first.is_some_and(|first| all_equal(first, values)),
         figures,
     }
@@ -321,6 +324,6 @@ impl Draw {
         word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^= word >> 31;
         // The high half of the product: its bias is bound / 2^64, far below what a resample sees.
-        (u128::from(word) * u128::from(bound) >> 64) as u64
+        ((u128::from(word) * u128::from(bound)) >> 64) as u64
     }
 }

@@ -74,7 +74,7 @@ fn table(study: &Study, rows: &[&Row], variants: &[usize]) -> Table {
             axis = Some(row.axis);
         }
         // The scale is that of all variants, also where a table shows some of them.
-        let scale = Scale::of(row.quantity, row.figures.iter().flatten());
+        let scale = Scale::of(row);
         let name = std::iter::once(Cell::new(name(row, scale.unit)));
         let cells = variants.iter().zip(&widths);
         table.row(name.chain(cells.map(|(&variant, &width)| cell(row, variant, scale, width))));
@@ -93,7 +93,7 @@ fn name(row: &Row, unit: &str) -> String {
 
 fn note_width(rows: &[&Row], variant: usize) -> usize {
     let width = |row: &&Row| {
-        let scale = Scale::of(row.quantity, row.figures.iter().flatten());
+        let scale = Scale::of(row);
         let figure = row.figures[variant].as_ref();
         figure.map_or(0, |figure| scale.plus_minus(figure.half_width()).chars().count())
     };
@@ -140,7 +140,7 @@ fn remarks(study: &Study, folded: &[&Row]) -> Vec<Block> {
 }
 
 fn same(row: &&Row) -> String {
-    let scale = Scale::of(row.quantity, row.figures.iter().flatten());
+    let scale = Scale::of(row);
     let value = row.figures.iter().flatten().next().map_or(0.0, |figure| figure.value);
     let part = row.part().map_or(String::new(), |part| format!(" of {part}"));
     format!("{}{part} {}", row.label, scale.text(value))

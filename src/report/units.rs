@@ -3,35 +3,41 @@
 
 use crate::check::outcome::Quantity;
 use crate::report::number;
-use crate::report::tradeoff::Figure;
+use crate::report::tradeoff::Row;
 use crate::stats::Estimate;
 
 /// How the figures of one row are written.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Scale {
+pub(super) struct Scale<'a> {
     factor: f64,
-    /// The symbol, empty for counts and money.
-    pub unit: &'static str,
+    /// The symbol, empty for counts.
+    pub unit: &'a str,
     decimals: usize,
 }
 
-impl Scale {
-    /// The scale that suits all of these figures.
-    pub fn of<'a>(quantity: Quantity, figures: impl Iterator<Item = &'a Figure> + Clone) -> Scale {
-        let largest = figures.clone().map(|figure| figure.value.abs()).fold(0.0, f64::max);
-        let (factor, unit) = unit(quantity, largest);
-        let wanted = figures.map(|figure| decimals(quantity, figure, factor)).max().unwrap_or(0);
-        // More than five digits are not read; a large figure beside a small one sets the limit.
-        let digits = number::decimals_for(largest * factor, 5);
-        let cap = if quantity == Quantity::Money { digits.min(2) } else { digits };
-        Scale { factor, unit, decimals: if largest == 0.0 { 0 } else { wanted.min(cap) } }
+impl Scale<'_> {
+    /// The scale that suits all figures of a row.
+    pub fn of(row: &Row) -> Scale<'_> {
+        let figures = row.figures.iter().flatten();
+        Scale::from(row, figures.map(|figure| (figure.value, figure.half_width())))
     }
 
-    /// The scale for one value on its own.
-    pub fn of_one(quantity: Quantity, value: f64, half_width: Option<f64>) -> Scale {
-        let interval = half_width.map(|half| (value - half, value + half));
-        let figure = Figure { value, interval, values: Vec::new(), versus: None };
-        Scale::of(quantity, std::iter::once(&figure))
+    /// The scale for one value of a row, or a difference, on its own.
+    pub fn of_one(row: &Row, value: f64, half_width: Option<f64>) -> Scale<'_> {
+        Scale::from(row, std::iter::once((value, half_width)))
+    }
+
+    fn from(row: &Row, figures: impl Iterator<Item = (f64, Option<f64>)> + Clone) -> Scale<'_> {
+        let largest = figures.clone().map(|(value, _)| value.abs()).fold(0.0, f64::max);
+        let (factor, unit) = unit(row, largest);
+        let scaled = figures.map(|(value, half)| (value * factor, half.map(|half| half * factor)));
+        let wanted = scaled.map(|(value, half)| decimals(row.quantity, value, half)).max();
+        // More than five digits are not read; a large figure beside a small one sets the limit.
+        let digits = number::decimals_for(largest * factor, 5);
+        let is_money = row.quantity == Quantity::Money && largest >= 1.0;
+        let cap = if is_money { digits.min(2) } else { digits };
+        let decimals = if largest == 0.0 { 0 } else { wanted.unwrap_or(0).min(cap) };
+        Scale { factor, unit, decimals }
     }
 
     /// The value without its unit. Exactly nothing is `0`.
@@ -69,13 +75,8 @@ impl Scale {
     }
 }
 
-/// One value with its unit.
-pub(super) fn one(quantity: Quantity, value: f64) -> String {
-    Scale::of_one(quantity, value, None).text(value)
-}
-
-fn unit(quantity: Quantity, largest: f64) -> (f64, &'static str) {
-    match quantity {
+fn unit(row: &Row, largest: f64) -> (f64, &str) {
+    match row.quantity {
         Quantity::Time => {
             // The cast saturates, and what is longer than 584 years is written in hours as well.
             let unit = number::unit_for((largest * 1e9) as u64);
@@ -89,18 +90,18 @@ fn unit(quantity: Quantity, largest: f64) -> (f64, &'static str) {
             _ if largest >= 1e4 => (1e-3, "kB"),
             _ => (1.0, "B"),
         },
-        Quantity::Count | Quantity::Money => (1.0, ""),
+        Quantity::Count => (1.0, ""),
+        Quantity::Money => (1.0, &row.currency),
     }
 }
 
 /// The decimals that one figure deserves.
-fn decimals(quantity: Quantity, figure: &Figure, factor: f64) -> usize {
-    let value = figure.value * factor;
-    match figure.half_width().map(|half| half * factor) {
+fn decimals(quantity: Quantity, value: f64, half_width: Option<f64>) -> usize {
+    match half_width {
         Some(half) if half > 0.0 => {
             Estimate { mean: value, half_width: Some(half), n: 2 }.decimals()
         }
-        _ if quantity == Quantity::Money => 2,
+        _ if quantity == Quantity::Money && value.abs() >= 1.0 => 2,
         // Near 100 % it is the distance that counts: 99.987 % must not turn into 100 %.
         _ if quantity == Quantity::Share && value > 90.0 && value < 100.0 => {
             number::decimals_for(100.0 - value, 2).clamp(1, 4)

@@ -155,19 +155,16 @@ impl Queue {
         self.pop_slow(u64::MAX, hints)
     }
 
-    /// Removes the least key if its time is at most `end`.
+    /// Removes the least key if its time is at most `end`. The hints are made only if a bucket may
+    /// have to be opened, which one pop in eight does.
     #[inline]
-    pub fn pop_before(&mut self, end: u64, hints: &impl Hints) -> Option<u128> {
-        self.pop_soon(end).or_else(|| self.pop_slow(end, hints))
-    }
-
-    /// The same where it takes but a look: `None` says nothing about what is pending.
-    #[inline]
-    pub fn pop_soon(&mut self, end: u64) -> Option<u128> {
-        if !self.near.is_empty() {
-            return None;
+    pub fn pop_before<H: Hints>(&mut self, end: u64, hints: impl FnOnce() -> H) -> Option<u128> {
+        if self.near.is_empty()
+            && let Some(key) = self.front.pop_if(|key| time(*key) <= end)
+        {
+            return Some(key);
         }
-        self.front.pop_if(|key| time(*key) <= end)
+        self.pop_slow(end, &hints())
     }
 
     /// The least key, left where it is. It may be popped without hints: a loop that looks before
@@ -229,9 +226,8 @@ impl Queue {
         }
     }
 
-    /// The same where the next bucket may have to be opened.
     #[inline(never)]
-    pub fn pop_slow(&mut self, end: u64, hints: &impl Hints) -> Option<u128> {
+    fn pop_slow(&mut self, end: u64, hints: &impl Hints) -> Option<u128> {
         let (least, in_near) = self.least(hints)?;
         if time(least) > end {
             return None;

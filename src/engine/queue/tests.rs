@@ -47,7 +47,7 @@ impl Checked {
         let want = self.model.first().copied().filter(|&key| time(key) <= end);
         let got = match end {
             u64::MAX => self.queue.pop(&()),
-            _ => self.queue.pop_before(end, &()),
+            _ => self.queue.pop_before(end, || ()),
         };
         assert_eq!(got, want);
         if let Some(key) = want {
@@ -189,14 +189,14 @@ fn a_key_after_the_end_stays_and_earlier_ones_may_still_come() {
     for time in 100..200 {
         queue.push(time << 64);
     }
-    assert_eq!(queue.pop_before(99, &()), None);
+    assert_eq!(queue.pop_before(99, || ()), None);
     assert_eq!(queue.len(), 100);
     queue.push(50 << 64);
     assert_eq!(queue.peek(), Some(50 << 64));
-    assert_eq!(queue.pop_before(49, &()), None);
-    assert_eq!(queue.pop_before(50, &()), Some(50 << 64));
-    assert_eq!(queue.pop_before(100, &()), Some(100 << 64));
-    assert_eq!(queue.pop_before(100, &()), None);
+    assert_eq!(queue.pop_before(49, || ()), None);
+    assert_eq!(queue.pop_before(50, || ()), Some(50 << 64));
+    assert_eq!(queue.pop_before(100, || ()), Some(100 << 64));
+    assert_eq!(queue.pop_before(100, || ()), None);
     assert_eq!(queue.len(), 99);
 }
 

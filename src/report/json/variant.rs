@@ -170,6 +170,7 @@ struct Windows {
     offered: Vec<u64>,
     good: Vec<u64>,
     failed: Vec<u64>,
+    technical: Vec<u64>,
     latency_mean_ns: Vec<f64>,
     latency_max_ns: Vec<u64>,
 }
@@ -314,6 +315,7 @@ fn windows(run: &Outcome) -> Windows {
         offered: run.windows.iter().map(|window| window.offered).collect(),
         good: run.windows.iter().map(|window| window.good).collect(),
         failed: run.windows.iter().map(|window| window.failed).collect(),
+        technical: run.windows.iter().map(|window| window.technical).collect(),
         latency_mean_ns: run.windows.iter().map(|window| window.latency_mean).collect(),
         latency_max_ns: run.windows.iter().map(|window| window.latency_max).collect(),
     }
