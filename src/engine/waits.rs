@@ -187,11 +187,6 @@ impl Waits {
         self.free = id.slot();
         outcome
     }
-
-    /// Every task that waits, in the order of the rows.
-    pub fn tasks(&self) -> impl Iterator<Item = TaskId> + '_ {
-        self.rows.iter().filter(|row| row.outcome == Outcome::Waiting).map(|row| row.task)
-    }
 }
 
 struct Lane {

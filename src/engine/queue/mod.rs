@@ -122,6 +122,7 @@ impl Queue {
     }
 
     /// Whether no key is pending.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -146,6 +147,7 @@ impl Queue {
 
     /// Removes the least key.
     #[inline]
+    #[cfg(test)]
     pub fn pop(&mut self, hints: &impl Hints) -> Option<u128> {
         if self.near.is_empty()
             && let Some(key) = self.front.pop()
@@ -169,6 +171,7 @@ impl Queue {
 
     /// The least key, left where it is. It may be popped without hints: a loop that looks before
     /// every pop should use `pop_before`.
+    #[cfg(test)]
     pub fn peek(&mut self) -> Option<u128> {
         self.least(&()).map(|(key, _)| key)
     }

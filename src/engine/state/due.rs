@@ -1,0 +1,194 @@
+//! What falls due: one event leads to at most one poll of one task.
+//!
+//! The common cases are small and compiled into the loop; what is rare stands apart, so that its
+//! registers and its stack are not the common case's burden.
+
+use super::{Deferred, Kind, Place, State, Status, packet};
+use crate::engine::Sim;
+use crate::engine::ahead::{Ahead, CACHED};
+use crate::engine::environment::{Due, Environment};
+use crate::engine::event::{Key, Record, Tag};
+use crate::engine::fact::{Fate, Step};
+use crate::engine::message::{Msg, NodeId, Root};
+use crate::engine::time::Time;
+use crate::engine::waits::{Outcome, TaskId, WaitId};
+
+impl<E: Environment> State<E> {
+    /// Who sent a message that is being delivered, where the answer is awaited, and for which
+    /// operation.
+    #[inline]
+    pub(crate) fn sender(&self, index: u32) -> (NodeId, WaitId, Root) {
+        let Record { from, wait, root, .. } = *self.records.get(index);
+        (from, wait, root)
+    }
+
+    /// What a request says; its record is free again.
+    #[inline]
+    pub(crate) fn open(&mut self, index: u32) -> Msg {
+        self.records.take(index)
+    }
+
+    /// Takes the key of the next event that is due by `end`, and lets time pass until then.
+    #[inline]
+    pub(crate) fn next(&mut self, end: Time) -> Option<Key> {
+        let hints = || Ahead {
+            records: &self.records,
+            streams: &self.streams,
+            places: &self.places,
+            is_wanted: self.records.len() > CACHED,
+        };
+        let key = Key::unpack(self.queue.pop_before(end.0, hints)?);
+        if key.at != self.now {
+            self.now = key.at;
+            self.began = self.counts.events;
+            self.stop = self.limit.min(self.began + Sim::<E>::STEPS_MAX + 1);
+        }
+        self.counts.events += 1;
+        Some(key)
+    }
+
+    /// A request has come: its node, its pool and its place in it, if it is there to be spoken to.
+    #[inline]
+    pub(crate) fn deliver(&mut self, index: u32) -> Option<(NodeId, u32, u32)> {
+        let record = self.records.get(index);
+        let node = record.to;
+        let (what, key) = record.msg.identity();
+        self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
+        let Place { status, pool, local, .. } = self.places[node.index()];
+        if status != Status::Up {
+            self.turn_away(node, status, index);
+            return None;
+        }
+        self.trace(index, Kind::Request, Fate::Arrived);
+        if self.records.len() > CACHED {
+            self.streams[node.index()].prefetch();
+        }
+        Some((node, pool, local))
+    }
+
+    /// A request has come to a node that is not up.
+    #[cold]
+    #[inline(never)]
+    fn turn_away(&mut self, node: NodeId, status: Status, index: u32) {
+        if status == Status::Paused {
+            self.defer(node, Deferred::Message(Tag::Deliver, index));
+            return;
+        }
+        let packet = packet(self.records.get(index));
+        match self.env.knock(&packet, self.now) {
+            Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
+            None => self.lose(index, Kind::Request, "node down"),
+        }
+    }
+
+    /// The timer of a row has come: the task that it wakes, unless it was forgotten.
+    #[inline]
+    pub(crate) fn expire(&mut self, row: u32, sequence: u64) -> Due {
+        match self.waits.armed(row, sequence) {
+            Some((id, task)) => self.wake(id, task),
+            None => Due::Nothing,
+        }
+    }
+
+    /// An alarm of the environment has come.
+    #[inline(never)]
+    pub(crate) fn ring(&mut self, alarm: u32, sequence: u64) -> Due {
+        self.digest.fold(self.now.0, 4, u64::from(alarm));
+        E::alarm(self, alarm, sequence)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn resend(&mut self, index: u32, kind: Kind) -> Due {
+        let packet = packet(self.records.get(index));
+        let verdict = self.env.route(&packet, self.now);
+        self.divert(verdict, kind, index);
+        Due::Nothing
+    }
+
+    /// What befalls a paused node waits.
+    #[cold]
+    #[inline(never)]
+    fn defer(&mut self, node: NodeId, what: Deferred) -> Due {
+        self.backlogs.entry(node).or_default().push(what);
+        Due::Nothing
+    }
+
+    #[inline(never)]
+    pub(crate) fn answer(&mut self, index: u32) -> Due {
+        let record = self.records.get(index);
+        let (what, key) = match record.fault {
+            None => record.msg.identity(),
+            Some(fault) => (0x80 + fault as u64, 0),
+        };
+        let wait = record.wait;
+        self.digest.fold(self.now.0, u64::from(record.to.0) << 40 ^ what << 3 ^ 1, key);
+        let Some(task) = self.waits.waiting(wait) else { return self.orphan(index) };
+        if self.status(task.node()) == Status::Paused {
+            return self.defer(task.node(), Deferred::Message(Tag::Reply, index));
+        }
+        self.trace(index, Kind::Reply, Fate::Arrived);
+        self.waits.settle(wait, Outcome::Replied(index.into()));
+        Due::Poll(task)
+    }
+
+    /// A reply has come to a caller that had given up.
+    #[cold]
+    #[inline(never)]
+    fn orphan(&mut self, index: u32) -> Due {
+        self.counts.orphans += 1;
+        self.trace(index, Kind::Reply, Fate::Orphaned);
+        self.records.discard(index);
+        Due::Nothing
+    }
+
+    /// A timer or a deadline of a row that still waits has come.
+    #[inline]
+    fn wake(&mut self, id: WaitId, task: TaskId) -> Due {
+        self.digest.fold(self.now.0, u64::from(task.node().0) << 40 ^ 2, u64::from(task.slot()));
+        if self.status(task.node()) == Status::Paused {
+            return self.defer(task.node(), Deferred::Timer(id));
+        }
+        self.waits.settle(id, Outcome::TIMEOUT);
+        Due::Poll(task)
+    }
+
+    #[inline(never)]
+    pub(crate) fn deadline(&mut self, lane: u32) -> Due {
+        let (id, next) = self.lanes.due(lane, &self.waits);
+        if let Some(due) = next {
+            self.push(due, Tag::Lane, lane);
+        }
+        let Some(task) = self.waits.waiting(id) else { return Due::Nothing };
+        if let Some(tracer) = &self.tracer {
+            tracer.borrow_mut().step(self.now, &Step::TimedOut(task.node()));
+        }
+        self.wake(id, task)
+    }
+
+    /// Lets a paused node go on: what has waited happens now, in its order.
+    pub(crate) fn resume(&mut self, node: NodeId) {
+        self.places[node.index()].status = Status::Up;
+        for deferred in self.backlogs.remove(&node).unwrap_or_default() {
+            match deferred {
+                Deferred::Message(tag, index) => {
+                    self.push(self.now, tag, index);
+                }
+                Deferred::Timer(id) if self.waits.is_open(id) => self.wake_at(id, self.now),
+                Deferred::Timer(_) => {}
+            }
+        }
+    }
+
+    /// Forgets what waits for a paused node: it has crashed.
+    pub(crate) fn abandon(&mut self, node: NodeId) {
+        self.places[node.index()].status = Status::Down;
+        for deferred in self.backlogs.remove(&node).unwrap_or_default() {
+            match deferred {
+                Deferred::Message(Tag::Reply, index) => self.lose(index, Kind::Reply, "node down"),
+                Deferred::Message(_, index) => self.lose(index, Kind::Request, "node down"),
+                Deferred::Timer(_) => {}
+            }
+        }
+    }
+}
