@@ -1,4 +1,5 @@
 //! `run`: simulate, report, and say by the exit code whether all held.
+#![expect(clippy::disallowed_types, reason = "how long a study took is told, and kept apart")]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

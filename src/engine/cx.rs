@@ -213,7 +213,7 @@ impl<E: Environment> Cx<E> {
     /// Records a fact: the only verb of observation.
     #[inline]
     pub fn note(&self, what: Name, key: u64, value: u64) {
-        self.core.state_mut().note(self.me(), self.root.get(), what, key, value);
+        self.core.state_mut().note(self.me(), self.root.get(), what, (key, value));
     }
 
     /// Answers whoever asked, once.

@@ -367,7 +367,7 @@ impl<E: Environment> State<E> {
 
     /// Records a fact about `node`.
     #[inline]
-    pub fn note(&mut self, node: NodeId, root: Root, what: Name, key: u64, value: u64) {
+    pub fn note(&mut self, node: NodeId, root: Root, what: Name, (key, value): (u64, u64)) {
         let fact = Fact { at: self.now, node, root, what, key, value };
         if let Some(tracer) = &self.tracer {
             tracer.borrow_mut().step(self.now, &Step::Noted(&fact));

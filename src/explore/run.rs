@@ -33,8 +33,8 @@ pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(T
         sim.boot(node);
     }
     sim.run(scenario.phases.quiet_from(), scenario.events_max);
-    let latencies = ledger.borrow().latencies().to_vec();
-    latencies
+    let ledger = ledger.borrow();
+    ledger.latencies().to_vec()
 }
 
 /// The same run, every step shown to `tracer` as it happens: messages, deadlines and facts.

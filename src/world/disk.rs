@@ -133,7 +133,7 @@ fn announce(state: &mut State<World>, node: NodeId, entry: &Entry) {
             Change::Set(value) | Change::Give(value) => value,
             Change::Take(value) => value.wrapping_neg(),
         };
-        state.note(node, entry.root, row.table, row.key, value);
+        state.note(node, entry.root, row.table, (row.key, value));
     }
 }
 

@@ -199,7 +199,7 @@ impl Weather {
         for storm in &mut self.storms {
             match &storm.what {
                 Injection::Latency { links, add } if links.covers(from, to) => {
-                    added = added + add.sample(&mut storm.rng);
+                    added += add.sample(&mut storm.rng);
                 }
                 Injection::Loss { links, rate } if links.covers(from, to) => {
                     lost |= storm.rng.chance(*rate);

@@ -155,5 +155,5 @@ impl engine::Cx<World> {
 
 /// Records a fact of the world itself.
 fn note(state: &mut State<World>, node: NodeId, what: Name, key: u64) {
-    state.note(node, Root::NONE, what, key, 0);
+    state.note(node, Root::NONE, what, (key, 0));
 }
