@@ -1,8 +1,8 @@
 //! The workloads of other simulators' benchmarks, through the public node interface.
 //!
-//! `cargo bench --bench peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of JSON: the process's
-//! own processor time per item, and an outcome that is checked against theory. Every run has its
-//! digest on and draws from a ChaCha8 stream per node, as any scenario does.
+//! `cargo bench --bench peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of JSON: the
+//! process's own processor time per item, and an outcome that is checked against theory. Every run
+//! has its digest on and draws from a ChaCha8 stream per node, as any scenario does.
 #![expect(clippy::disallowed_macros, reason = "a bench prints its result")]
 
 use std::cell::{Cell, RefCell};
@@ -34,7 +34,7 @@ fn job(key: u64) -> Msg {
     Msg::Do { verb: JOB, key, value: 0 }
 }
 
-// -- M/M/1 ------------------------------------------------------------------------------------------
+// -- M/M/1 ----------------------------------------------------------------------------------------
 
 #[derive(Clone)]
 struct Source {
@@ -92,7 +92,7 @@ fn mm1(args: &Args) -> Outcome {
     Outcome { cpu, events: sim.with(|s| s.counts.events), got, want: LAMBDA / MU / (MU - LAMBDA) }
 }
 
-// -- PHOLD ------------------------------------------------------------------------------------------
+// -- PHOLD ----------------------------------------------------------------------------------------
 
 #[derive(Clone)]
 struct Process {
@@ -145,7 +145,7 @@ fn phold(args: &Args) -> Outcome {
     Outcome { cpu, events: args.items, got, want: mean }
 }
 
-// -- Ping-pong --------------------------------------------------------------------------------------
+// -- Ping-pong ------------------------------------------------------------------------------------
 
 #[derive(Default)]
 struct Progress {
@@ -247,7 +247,7 @@ fn rate(clients: usize) -> f64 {
     rate
 }
 
-// -- Idle nodes -------------------------------------------------------------------------------------
+// -- Idle nodes -----------------------------------------------------------------------------------
 
 /// So many nodes that start and do nothing: what a node costs in memory. It wants the bytes of one
 /// to stay below 1,024.
@@ -274,7 +274,7 @@ impl Node for Idle {
     }
 }
 
-// -- What the process is asked, and what it answers -------------------------------------------------
+// -- What the process is asked, and what it answers -----------------------------------------------
 
 struct Args {
     workload: String,

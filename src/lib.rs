@@ -25,7 +25,8 @@
 //!     run: (load: "10s", quiet: "5s"),
 //!     nodes: {
 //!         "users": Client(target: "server", operation: "serve", load: Poisson(rate: "80/s")),
-//!         "server": Service(machine: (workers: 1), operations: {"serve": (cost: Exponential(mean: "10ms"))}),
+//!         "server": Service(machine: (workers: 1), operations: {"serve": (cost: Exponential(mean:
+//! "10ms"))}),
 //!     },
 //! )"#;
 //! let scenario = load(&Source::new("one_server.ron", text)).expect("the scenario can be read");

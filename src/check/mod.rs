@@ -8,11 +8,13 @@ mod effects;
 mod invariants;
 mod ledger;
 mod measures;
+mod metrics;
 pub mod outcome;
 mod requests;
 mod timeline;
 mod validate;
 
 pub use ledger::{Closing, Ledger};
-pub use measures::{METRICS, Metric, NodeSample, metric};
+pub use measures::NodeSample;
+pub use metrics::{METRICS, Metric, metric};
 pub use validate::validate;

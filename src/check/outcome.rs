@@ -55,8 +55,8 @@ pub enum Better {
 /// One measured value of one run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Measure {
-    /// Stable id, for expectations and machine readers: `latency.p99`, or `latency.p99/buyers` where
-    /// there is one for each flow or node.
+    /// Stable id, for expectations and machine readers: `latency.p99`, or `latency.p99/buyers`
+    /// where there is one for each flow or node.
     pub id: String,
     /// For people: `p99`.
     pub label: String,

@@ -190,7 +190,8 @@ impl Requests {
         &self.latencies
     }
 
-    /// Counts what is still open, and whether all adds up: started = succeeded + failed + in flight.
+    /// Counts what is still open, and whether all adds up: started = succeeded + failed + in
+    /// flight.
     pub fn close(&mut self) -> Finding {
         for request in self.requests.iter().filter(|one| one.standing == Standing::Open) {
             self.flows[request.flow as usize].in_flight += 1;

@@ -1,6 +1,6 @@
 //! Whether a scenario's expectations are about metrics that there are.
 
-use super::measures::{METRICS, metric};
+use super::metrics::{METRICS, metric};
 use super::outcome::Quantity;
 use crate::scenario::diagnose::Problem;
 use crate::scenario::spans::Spans;

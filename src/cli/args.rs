@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as Flags, Parser, Subcommand, ValueEnum};
 
-/// A deterministic simulator for distributed-system designs: performance and correctness in one run.
+/// A deterministic simulator for distributed-system designs: performance and correctness in one
+/// run.
 #[derive(Clone, Debug, Parser)]
 #[command(version, arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {

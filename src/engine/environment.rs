@@ -19,6 +19,8 @@ pub struct Packet {
     pub bytes: u32,
     /// How often the transport has tried before: 0 the first time.
     pub attempt: u32,
+    /// Does it say no more than that a connection broke?
+    pub is_reset: bool,
     /// When it was first sent.
     pub sent: Time,
 }

@@ -138,7 +138,8 @@ impl<E: Environment> Sim<E> {
         self.pools[pool].boot(&self.core, node, local);
     }
 
-    /// Stops a node: its tasks and its volatile state are gone. The engine holds no borrow meanwhile.
+    /// Stops a node: its tasks and its volatile state are gone. The engine holds no borrow
+    /// meanwhile.
     pub fn crash(&mut self, node: NodeId) {
         let (pool, local) = self.place(node);
         self.core.state_mut().abandon(node);

@@ -1,8 +1,8 @@
 //! A name is its 32-bit hash: verbs, tables and facts are compared as integers, in patterns too.
 //!
 //! Code declares names as constants, scenarios spell them as strings, and both give the same value,
-//! whatever else is declared. The text is kept by the scenario's [`Lexicon`], which also refuses two
-//! spellings with one hash.
+//! whatever else is declared. The text is kept by the scenario's [`Lexicon`], which also refuses
+//! two spellings with one hash.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Asking the processor to fetch memory that the next events will need: the crate's one `unsafe` line.
+//! Asking the processor to fetch memory that the next events will need: the crate's one `unsafe`
+//! line.
 //!
 //! With a million pending events every delivery misses the cache on its record and on its node.
 //! The queue knows what comes next, so the misses can overlap with the work before them. Measured

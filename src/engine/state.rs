@@ -423,6 +423,7 @@ fn packet(record: &Record) -> Packet {
         to: record.to,
         bytes: record.msg.bytes(),
         attempt: record.attempt,
+        is_reset: record.fault == Some(Fault::Reset),
         sent: record.sent,
     }
 }

@@ -51,8 +51,8 @@ pub(crate) struct Desk<N> {
 }
 
 impl<N> Desk<N> {
-    /// Waits for the next request for this worker: the node that it is for. [`Desk::request`] is what
-    /// it says.
+    /// Waits for the next request for this worker: the node that it is for. [`Desk::request`] is
+    /// what it says.
     #[inline]
     pub async fn next<E: Environment>(&self, cx: &Cx<E>) -> Rc<N> {
         poll_fn(|_| match self.node.take() {

@@ -1,9 +1,9 @@
 //! What tasks wait for: every suspension is one row of the wait table.
 //!
 //! A reply, a timer or a deadline settles the row, and the row names the task to poll: no wakers.
-//! The table is also the answer to "what is everybody waiting for?". Deadlines of one length fall due
-//! in the order in which they were set, so each length has a lane, first in, first out, of which
-//! only the front is a pending event: a deadline that was met in time never becomes one.
+//! The table is also the answer to "what is everybody waiting for?". Deadlines of one length fall
+//! due in the order in which they were set, so each length has a lane, first in, first out, of
+//! which only the front is a pending event: a deadline that was met in time never becomes one.
 
 use std::collections::VecDeque;
 
@@ -12,8 +12,9 @@ use super::time::{Span, Time};
 
 /// A row of the wait table; stale once the row is closed.
 ///
-/// The row's place and its generation share one word, here as in [`TaskId`] and [`Outcome`]: a value
-/// of two halves is written in two steps and soon read in one, and the processor stalls on that.
+/// The row's place and its generation share one word, here as in [`TaskId`] and [`Outcome`]: a
+/// value of two halves is written in two steps and soon read in one, and the processor stalls on
+/// that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaitId(u64);
 
@@ -142,7 +143,8 @@ impl Waits {
         }
     }
 
-    /// The row that the key with this sequence number was armed for, and its task, if it still waits.
+    /// The row that the key with this sequence number was armed for, and its task, if it still
+    /// waits.
     #[inline]
     pub fn armed(&self, slot: u32, sequence: u64) -> Option<(WaitId, TaskId)> {
         let row = &self.rows[slot as usize];

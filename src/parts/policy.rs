@@ -1,8 +1,8 @@
 //! How a caller protects itself from whom it calls: breaker, retries, timeout.
 //!
-//! One order, always: the breaker decides whether to call at all and judges the call as a whole; the
-//! retries are within it; the timeout bounds each try. What a policy reports errs on the safe side:
-//! if any try may have taken effect, a failed call is indefinite, whatever the last try said.
+//! One order, always: the breaker decides whether to call at all and judges the call as a whole;
+//! the retries are within it; the timeout bounds each try. What a policy reports errs on the safe
+//! side: if any try may have taken effect, a failed call is indefinite, whatever the last try said.
 
 use std::cell::Cell;
 

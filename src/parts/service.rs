@@ -1,9 +1,10 @@
 //! A service: named operations that take some work, call others, and change what is in a store.
 //!
-//! An operation first does its work, may refuse for business reasons, then makes its calls, then its
-//! transfer. With idempotency keys a transfer is recorded together with the operation and the
-//! business object in the same transaction, so a request that comes again finds that it was done; and an
-//! undo that comes before what it undoes leaves a mark that keeps the latter from ever happening.
+//! An operation first does its work, may refuse for business reasons, then makes its calls, then
+//! its transfer. With idempotency keys a transfer is recorded together with the operation and the
+//! business object in the same transaction, so a request that comes again finds that it was done;
+//! and an undo that comes before what it undoes leaves a mark that keeps the latter from ever
+//! happening.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,8 @@ pub struct Service {
     /// How it calls its store. Default: one try without a time limit.
     #[serde(default)]
     store_policy: Policy,
-    /// Does it recognise a request that comes again, by operation and business object? Default: true.
+    /// Does it recognise a request that comes again, by operation and business object? Default:
+    /// true.
     #[serde(default = "yes")]
     idempotent: bool,
     /// What it can do.
@@ -52,8 +54,8 @@ pub struct Operation {
     /// What it moves in the store. Default: nothing.
     #[serde(default)]
     pub transfer: Option<Transfer>,
-    /// The operation of this service that it undoes: its transfer is that one's, backwards. Default:
-    /// none.
+    /// The operation of this service that it undoes: its transfer is that one's, backwards.
+    /// Default: none.
     #[serde(default)]
     pub undoes: Option<Name>,
 }

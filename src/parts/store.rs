@@ -1,8 +1,8 @@
 //! A database node: transactions on a table, made durable by its log before they are answered.
 //!
-//! A commit is checked and applied, appended to the log, synced, and only then acknowledged, so what
-//! was acknowledged survives a crash and what was not may be gone. Syncs are shared by the commits
-//! that wait for them. After a crash the table is rebuilt from the log.
+//! A commit is checked and applied, appended to the log, synced, and only then acknowledged, so
+//! what was acknowledged survives a crash and what was not may be gone. Syncs are shared by the
+//! commits that wait for them. After a crash the table is rebuilt from the log.
 
 use std::cell::RefCell;
 use std::rc::Rc;

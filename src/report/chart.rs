@@ -97,9 +97,9 @@ pub struct Curve {
 
 impl Timeline {
     /// Draws it at most `width` columns wide, or as wide as its narrowest form: intervals as `━━━`,
-    /// moments as `◆`, what does not end as `━━▶`. A curve shows the mean of each column, on a scale
-    /// from zero to the largest value in sight, which stands at its right. Ends with a line break;
-    /// no line has spaces at its end.
+    /// moments as `◆`, what does not end as `━━▶`. A curve shows the mean of each column, on a
+    /// scale from zero to the largest value in sight, which stands at its right. Ends with a line
+    /// break; no line has spaces at its end.
     ///
     /// # Panics
     /// If the timeline has no length, or a curve has windows without width.

@@ -1,8 +1,8 @@
 //! What is said of a scenario whose brackets, commas, colons and quotes do not fit.
 //!
 //! The reader of the structure stops at the first token that cannot follow. Here is decided what
-//! the author most probably forgot there, and which bracket is to blame: often one that was opened far
-//! above.
+//! the author most probably forgot there, and which bracket is to blame: often one that was opened
+//! far above.
 
 use std::ops::Range;
 

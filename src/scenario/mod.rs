@@ -59,7 +59,7 @@ pub struct Prices {
     /// What the amounts are in. Default: `"USD"`.
     #[serde(default = "Prices::currency")]
     pub currency: String,
-    /// One node for one hour, idle or not; clients cost nothing.
+    /// One node for one hour, idle or not; clients cost nothing. Default: 0.
     #[serde(default)]
     pub node_hour: f64,
     /// A worker at work for one hour. Default: 0.
@@ -100,7 +100,8 @@ pub enum Invariant {
         accounts: Vec<AccountRef>,
     },
     /// Each business operation has given to each of these accounts once or not at all, and has
-    /// taken back no more than it gave: no double charge, no double refund. Checked at every change.
+    /// taken back no more than it gave: no double charge, no double refund. Checked at every
+    /// change.
     Once {
         /// The accounts that operations give to.
         accounts: Vec<AccountRef>,
@@ -112,7 +113,8 @@ pub enum Invariant {
         accounts: Vec<AccountRef>,
     },
     /// When the system has come to rest, what clients were told is so: every operation reported as
-    /// a success has given to all of these accounts, every one reported as certainly failed to none.
+    /// a success has given to all of these accounts, every one reported as certainly failed to
+    /// none.
     Truthful {
         /// One account for each part of the operation.
         accounts: Vec<AccountRef>,

@@ -1,4 +1,5 @@
-//! Names while a scenario is read: addresses become integers, and an unknown one is an error at its place.
+//! Names while a scenario is read: addresses become integers, and an unknown one is an error at its
+//! place.
 //!
 //! Which nodes there are is known before their descriptions are read, so `target: "ordrs"` fails
 //! right there, with the nearest name. The table lives in the thread for the duration of one load.

@@ -1,8 +1,8 @@
 //! The topology of a variant: who speaks to whom, and what that alone already tells.
 //!
 //! A node without which a client cannot reach something it otherwise would is a single point of
-//! failure: it dominates what it cuts off, seen from the clients. A cycle of synchronous calls waits
-//! for itself. Both can be known before anything is simulated.
+//! failure: it dominates what it cuts off, seen from the clients. A cycle of synchronous calls
+//! waits for itself. Both can be known before anything is simulated.
 
 use std::collections::BTreeSet;
 
@@ -136,7 +136,8 @@ impl Topology {
         cycles
     }
 
-    /// The nodes whose loss cuts some client off from something else that it reaches, and from what.
+    /// The nodes whose loss cuts some client off from something else that it reaches, and from
+    /// what.
     pub fn single_points(&self) -> Vec<SinglePoint> {
         let mut points = Vec::new();
         for place in self.graph.node_indices().filter(|place| !self.is_client(*place)) {

@@ -64,7 +64,8 @@ fn ratio_of_means(first: &[f64], second: &[f64]) -> Option<Estimate> {
 }
 
 /// Holm's step-down correction (1979): p-values adjusted so that all of those at or below
-/// 0.05 may be believed together, with a 5 % risk of even one error. Answers in the order of the question.
+/// 0.05 may be believed together, with a 5 % risk of even one error. Answers in the order of the
+/// question.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]).then(a.cmp(&b)));

@@ -1,7 +1,8 @@
 //! Faults as data: what befalls which nodes or links, when, and for how long.
 //!
-//! A fault is turned on and off by events of the run; while it is on, the world answers differently.
-//! Each draws from a random stream of its own, named after it, so adding one moves no other draw.
+//! A fault is turned on and off by events of the run; while it is on, the world answers
+//! differently. Each draws from a random stream of its own, named after it, so adding one moves no
+//! other draw.
 
 use serde::Deserialize;
 

@@ -1,9 +1,9 @@
 //! A machine: workers, and a queue in front of them.
 //!
-//! `cx.work(cost)` occupies one worker for the cost and queues while none is free. The completion of
-//! a job belongs to the machine, not to the task that asked for it: work that nobody waits for any
-//! more still costs. A pause stops the clock of every running job, a slow-down stretches what is
-//! left of it.
+//! `cx.work(cost)` occupies one worker for the cost and queues while none is free. The completion
+//! of a job belongs to the machine, not to the task that asked for it: work that nobody waits for
+//! any more still costs. A pause stops the clock of every running job, a slow-down stretches what
+//! is left of it.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -278,7 +278,8 @@ pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
 }
 
 impl engine::Cx<World> {
-    /// Occupies one worker of this node's machine for `cost`, after queueing for it if none is free.
+    /// Occupies one worker of this node's machine for `cost`, after queueing for it if none is
+    /// free.
     ///
     /// # Errors
     /// [`Fault::Overloaded`] at once if the queue is full.

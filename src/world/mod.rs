@@ -44,8 +44,8 @@ pub mod facts {
     pub const CRASHED: Name = Name::of("node.crashed");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
-    /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact: its
-    /// kind is the row's table, its value what was added (two's complement) or the value set.
+    /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
+    /// its kind is the row's table, its value what was added (two's complement) or the value set.
     pub const NAMES: [&str; 4] = ["fault.begins", "fault.ends", "node.crashed", "node.restarted"];
 }
 

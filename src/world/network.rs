@@ -1,9 +1,9 @@
 //! The network: how long a packet travels, and whether it arrives at all.
 //!
 //! Every ordered pair of nodes that speak has a link with a random stream of its own, made when it
-//! is first used. A stream delivers in order, and a loss shows as the delay of a retransmission that
-//! everything behind it waits for, as with TCP; datagrams are simply lost. While a partition lasts,
-//! a stream keeps trying, doubling its timeout, until it gives up and the connection breaks.
+//! is first used. A stream delivers in order, and a loss shows as the delay of a retransmission
+//! that everything behind it waits for, as with TCP; datagrams are simply lost. While a partition
+//! lasts, a stream keeps trying, doubling its timeout, until it gives up and the connection breaks.
 
 use serde::Deserialize;
 
@@ -35,7 +35,8 @@ pub struct NetworkSpec {
     /// First retransmission timeout of a stream; it doubles with each try. Default: `"200ms"`, the
     /// least that Linux uses.
     pub retransmit: Span,
-    /// After how long without success a stream gives up and the connection breaks. Default: `"15s"`.
+    /// After how long without success a stream gives up and the connection breaks. Default:
+    /// `"15s"`.
     pub give_up: Span,
     /// Nodes by zone; a node may be in one zone at most. Default: all in one place.
     pub zones: Vec<ZoneSpec>,
@@ -107,6 +108,25 @@ struct Link {
     stalled_until: Time,
     /// How often in a row it has timed out.
     timeouts: u32,
+    /// Does the connection break when the stall ends?
+    breaks: bool,
+}
+
+impl Link {
+    /// What a stalled stream does with a packet; `None` if it is not stalled.
+    fn hold(&mut self, packet: &Packet, now: Time) -> Option<Verdict> {
+        if now < self.stalled_until {
+            return Some(Verdict::Resend(self.stalled_until - now));
+        }
+        if self.breaks && packet.attempt > 0 {
+            return Some(Verdict::Refuse(Fault::Reset, Span::ZERO));
+        }
+        if self.breaks {
+            // A new connection starts afresh.
+            (self.breaks, self.timeouts) = (false, 0);
+        }
+        None
+    }
 }
 
 /// The network of a run.
@@ -172,47 +192,67 @@ impl Network {
     #[inline(never)]
     fn cross(&mut self, packet: &Packet, now: Time) -> Verdict {
         let index = self.link(packet.from, packet.to);
-        let link = &mut self.links[index as usize];
-        let is_stream = link.transport == Transport::Stream;
-        if is_stream && now < link.stalled_until {
-            return Verdict::Resend(link.stalled_until - now);
+        if self.dark[packet.from.index()] > 0 {
+            return Verdict::Drop("host down");
         }
-        let mut delay = link.latency.sample(&mut link.rng);
-        let mut lost = link.rng.chance(link.loss);
-        if !self.weather.is_calm() {
-            if self.dark[packet.from.index()] > 0 {
-                return Verdict::Drop("host down");
-            }
-            match self.weather.judge(packet.from, packet.to) {
-                Some((added, drop)) => (delay, lost) = (delay + added, lost | drop),
-                None if is_stream => lost = true,
-                None => return Verdict::Drop("partitioned"),
-            }
+        let is_stream = self.links[index as usize].transport == Transport::Stream;
+        if is_stream && let Some(verdict) = self.links[index as usize].hold(packet, now) {
+            return verdict;
         }
+        let Some((mut delay, mut lost)) = self.pass(index, packet) else {
+            return if is_stream {
+                self.stall(index, packet, now)
+            } else {
+                Verdict::Drop("partitioned")
+            };
+        };
         if !is_stream {
+            // There is no connection that could break.
+            lost |= packet.is_reset;
             return if lost { Verdict::Drop("lost") } else { Verdict::Deliver(delay) };
         }
-        if lost {
-            return self.again(index, packet, now);
+        // What is lost is sent again, and may be lost again; the receiver keeps what comes
+        // meanwhile.
+        let mut timeout = self.spec.retransmit;
+        while lost {
+            let (again, once_more) = self.pass(index, packet).unwrap_or((delay, false));
+            let waited = now + timeout - packet.sent;
+            if waited > self.spec.give_up {
+                return Verdict::Refuse(Fault::Reset, packet.sent + self.spec.give_up - now);
+            }
+            (delay, lost) = (timeout + again, once_more);
+            timeout = timeout * 2 + self.spec.retransmit;
         }
+        let link = &mut self.links[index as usize];
         link.timeouts = 0;
         let arrival = (now + delay).max(link.last_arrival);
         link.last_arrival = arrival;
         Verdict::Deliver(arrival - now)
     }
 
-    /// A stream has lost a packet: it stalls, and tries again after its timeout or gives up.
-    fn again(&mut self, index: u32, packet: &Packet, now: Time) -> Verdict {
+    /// One try to get a packet across: how long it takes and whether it is lost; `None` if nothing
+    /// gets across.
+    fn pass(&mut self, index: u32, packet: &Packet) -> Option<(Span, bool)> {
         let link = &mut self.links[index as usize];
-        let timeout = self.spec.retransmit * (1 << link.timeouts.min(20));
-        link.timeouts += 1;
-        link.stalled_until = now + timeout;
-        if link.stalled_until - packet.sent > self.spec.give_up {
-            // A new connection starts afresh.
-            (link.timeouts, link.stalled_until) = (0, now);
-            return Verdict::Refuse(Fault::Reset, Span::ZERO);
+        let delay = link.latency.sample(&mut link.rng);
+        let lost = link.rng.chance(link.loss);
+        if self.weather.is_calm() {
+            return Some((delay, lost));
         }
-        Verdict::Resend(timeout)
+        let (added, drop) = self.weather.judge(packet.from, packet.to)?;
+        Some((delay + added, lost | drop))
+    }
+
+    /// Nothing gets across: a stream tries again after its timeout, and everything behind waits
+    /// with it, until the connection breaks for all of them.
+    fn stall(&mut self, index: u32, packet: &Packet, now: Time) -> Verdict {
+        let link = &mut self.links[index as usize];
+        let next = now + self.spec.retransmit * (1 << link.timeouts.min(20));
+        link.timeouts += 1;
+        let last = (packet.sent + self.spec.give_up).max(now);
+        link.breaks = next > last;
+        link.stalled_until = next.min(last);
+        Verdict::Resend(link.stalled_until - now)
     }
 
     /// Somebody speaks to a node that is down: a stream is refused, unless the host itself is off.
@@ -259,6 +299,7 @@ impl Network {
             last_arrival: Time(0),
             stalled_until: Time(0),
             timeouts: 0,
+            breaks: false,
         });
         let index = self.links.len() as u32 - 1;
         self.outgoing[from.index()].insert(place, (to, index));

@@ -33,7 +33,8 @@ pub trait Node: Clone + 'static {
         Vec::new()
     }
 
-    /// What is wrong with its configuration, for the loader: what types cannot say. Default: nothing.
+    /// What is wrong with its configuration, for the loader: what types cannot say. Default:
+    /// nothing.
     fn problem(&self) -> Option<String> {
         None
     }

@@ -1,3 +1,5 @@
+//! Every distribution against its closed form, and its numbers against those of every platform.
+
 use super::moments::Moments;
 use super::*;
 use crate::engine::units::Rate;

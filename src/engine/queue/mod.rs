@@ -29,8 +29,8 @@
 //! | 1,000,000 |         31 |  330 |
 //!
 //! A heap alone is not enough: its cache misses grow with the number of pending keys, and each key
-//! of a burst pays the logarithm of the burst. With 50,000 keys at one instant, each of which causes
-//! another at the same instant, a step takes 12 ns here and 37 ns in the heap.
+//! of a burst pays the logarithm of the burst. With 50,000 keys at one instant, each of which
+//! causes another at the same instant, a step takes 12 ns here and 37 ns in the heap.
 
 mod wheel;
 

@@ -1,0 +1,265 @@
+//! The catalogue of metrics: what every run is measured by.
+//!
+//! Ids are stable: expectations and machine readers use them.
+
+use super::outcome::{Axis, Better, Quantity};
+
+/// A metric of the catalogue.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Metric {
+    /// Its id.
+    pub id: &'static str,
+    /// As reports call it.
+    pub label: &'static str,
+    /// Which side of the trade-off.
+    pub axis: Axis,
+    /// How to read it.
+    pub quantity: Quantity,
+    /// Which direction is better.
+    pub better: Better,
+    /// What it means, as a sentence.
+    pub says: &'static str,
+}
+
+const fn metric_of(
+    id: &'static str,
+    label: &'static str,
+    (axis, quantity, better): (Axis, Quantity, Better),
+    says: &'static str,
+) -> Metric {
+    Metric { id, label, axis, quantity, better, says }
+}
+
+const LATENCY: (Axis, Quantity, Better) = (Axis::Latency, Quantity::Time, Better::Lower);
+const WELL: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Share, Better::Higher);
+const FAILED: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Share, Better::Lower);
+const OUTAGE: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Time, Better::Lower);
+const WRONG: (Axis, Quantity, Better) = (Axis::Consistency, Quantity::Count, Better::Lower);
+const EACH: (Axis, Quantity, Better) = (Axis::Cost, Quantity::Count, Better::Lower);
+const SIZE: (Axis, Quantity, Better) = (Axis::Complexity, Quantity::Count, Better::Lower);
+
+/// Every metric, in the order of reports. Latency, throughput and the shares of failures are about
+/// the requests that clients began after the warm-up, latency counting from their intended start;
+/// what is given for each request is what the whole run took, over all of its requests.
+pub const METRICS: &[Metric] = &[
+    metric_of("latency.p50", "p50", LATENCY, "Half of the successful requests took at most this."),
+    metric_of("latency.p90", "p90", LATENCY, "Nine of ten successful requests took at most this."),
+    metric_of("latency.p99", "p99", LATENCY, "99 % of the successful requests took at most this."),
+    metric_of(
+        "latency.p999",
+        "p99.9",
+        LATENCY,
+        "99.9 % of the successful requests took at most this.",
+    ),
+    metric_of("latency.max", "max", LATENCY, "The slowest successful request."),
+    metric_of("latency.mean", "mean", LATENCY, "Mean latency of the successful requests."),
+    metric_of(
+        "throughput.offered",
+        "offered",
+        (Axis::Throughput, Quantity::Rate, Better::Neither),
+        "Requests that clients began, a second.",
+    ),
+    metric_of(
+        "throughput.goodput",
+        "goodput",
+        (Axis::Throughput, Quantity::Rate, Better::Higher),
+        "Requests that succeeded, a second of the measured load.",
+    ),
+    metric_of(
+        "availability.success",
+        "success",
+        WELL,
+        "Share of the ended requests that succeeded.",
+    ),
+    metric_of(
+        "availability.refused",
+        "refused",
+        FAILED,
+        "Share of all requests refused for business reasons.",
+    ),
+    metric_of("availability.timeout", "timed out", FAILED, "Share of all requests that timed out."),
+    metric_of(
+        "availability.other",
+        "other failures",
+        FAILED,
+        "Share of all requests that failed otherwise.",
+    ),
+    metric_of(
+        "availability.windows",
+        "good windows",
+        WELL,
+        "Share of the windows of the run in which at least 99 % of the ended requests had no technical failure.",
+    ),
+    metric_of(
+        "availability.longest_outage",
+        "longest outage",
+        OUTAGE,
+        "The longest time in which requests came and none succeeded.",
+    ),
+    metric_of(
+        "availability.felt",
+        "fault felt after",
+        (Axis::Availability, Quantity::Time, Better::Neither),
+        "Mean time from a fault's beginning to the first request that failed.",
+    ),
+    metric_of(
+        "availability.recovered",
+        "recovered after",
+        OUTAGE,
+        "Mean time from a fault's end until 95 % of the share served before was served again.",
+    ),
+    metric_of(
+        "availability.breakers",
+        "breakers opened",
+        (Axis::Availability, Quantity::Count, Better::Neither),
+        "How often a circuit breaker opened.",
+    ),
+    metric_of(
+        "consistency.violations",
+        "violations",
+        WRONG,
+        "How often an invariant did not hold.",
+    ),
+    metric_of(
+        "consistency.half_applied",
+        "half applied",
+        WRONG,
+        "Operations that were applied to some of their parts and not to others, in the end.",
+    ),
+    metric_of(
+        "consistency.multiple",
+        "applied more than once",
+        WRONG,
+        "Changes after which an operation had given more than once, or taken back more than it gave.",
+    ),
+    metric_of(
+        "consistency.partial_time",
+        "visibly partial",
+        (Axis::Consistency, Quantity::Time, Better::Lower),
+        "Mean time for which an operation was applied in part, for all to see, until it was whole or gone.",
+    ),
+    metric_of(
+        "consistency.compensated",
+        "sagas turned back",
+        (Axis::Consistency, Quantity::Count, Better::Neither),
+        "Sagas that had to compensate.",
+    ),
+    metric_of(
+        "consistency.parked",
+        "sagas parked",
+        WRONG,
+        "Sagas that could neither be completed nor compensated and wait for repair by hand.",
+    ),
+    metric_of("consistency.at_risk", "value at risk", WRONG, "Value of the parked sagas."),
+    metric_of(
+        "consistency.recovered",
+        "sagas recovered",
+        (Axis::Consistency, Quantity::Count, Better::Neither),
+        "Unfinished sagas that a restarted coordinator found in its log.",
+    ),
+    metric_of(
+        "cost.messages",
+        "messages / request",
+        EACH,
+        "Messages handed to the network, replies included, for each request.",
+    ),
+    metric_of(
+        "cost.bytes",
+        "bytes / request",
+        (Axis::Cost, Quantity::Bytes, Better::Lower),
+        "Bytes handed to the network for each request.",
+    ),
+    metric_of("cost.retries", "retries / request", EACH, "Calls tried again, for each request."),
+    metric_of(
+        "cost.writes",
+        "disk writes / request",
+        EACH,
+        "Entries written to disks for each request.",
+    ),
+    metric_of("cost.syncs", "disk syncs / request", EACH, "Syncs of disks for each request."),
+    metric_of(
+        "cost.cpu",
+        "CPU / request",
+        (Axis::Cost, Quantity::Time, Better::Lower),
+        "Worker time spent for each request.",
+    ),
+    metric_of(
+        "cost.queue",
+        "queued jobs",
+        EACH,
+        "Jobs queued at all nodes together, on average: the queues' memory.",
+    ),
+    metric_of("cost.node_hours", "node hours / hour", EACH, "Nodes that are no clients."),
+    metric_of(
+        "cost.money",
+        "money / 1000 good",
+        (Axis::Cost, Quantity::Money, Better::Lower),
+        "What a thousand successful requests cost by the scenario's price list.",
+    ),
+    metric_of("complexity.nodes", "nodes", SIZE, "Nodes that are no clients."),
+    metric_of(
+        "complexity.edges",
+        "edges",
+        SIZE,
+        "Pairs of nodes of which one speaks to the other.",
+    ),
+    metric_of(
+        "complexity.asynchronous",
+        "asynchronous edges",
+        SIZE,
+        "Edges on which nobody waits for the answer.",
+    ),
+    metric_of(
+        "complexity.depth",
+        "call depth",
+        SIZE,
+        "The longest chain of synchronous calls from a client.",
+    ),
+    metric_of(
+        "complexity.single_points",
+        "single points of failure",
+        SIZE,
+        "Nodes whose loss cuts a client off from something it needs.",
+    ),
+    metric_of(
+        "saturation.utilisation",
+        "busiest node",
+        (Axis::Saturation, Quantity::Share, Better::Lower),
+        "Utilisation of the busiest node with a limited number of workers.",
+    ),
+    metric_of(
+        "saturation.queue_peak",
+        "longest queue",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "The longest queue of any node.",
+    ),
+    metric_of(
+        "saturation.refused",
+        "refused by queues",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Jobs refused because a queue was full.",
+    ),
+];
+
+/// The metric with this id; `latency.p99/buyers` is the metric `latency.p99` of one flow.
+pub fn metric(id: &str) -> Option<&'static Metric> {
+    let stem = id.split('/').next().unwrap_or(id);
+    METRICS.iter().find(|metric| metric.id == stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_begin_with_their_axis() {
+        for (place, metric) in METRICS.iter().enumerate() {
+            let axis = format!("{:?}.", metric.axis).to_lowercase();
+            assert!(metric.id.starts_with(&axis), "{}", metric.id);
+            assert!(METRICS[..place].iter().all(|other| other.id != metric.id), "{}", metric.id);
+            assert!(metric.says.ends_with('.'), "{}", metric.id);
+        }
+        assert_eq!(metric("latency.p99/buyers").map(|metric| metric.label), Some("p99"));
+        assert_eq!(metric("latency.p98"), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! The saga under whatever may befall it: atomic in the end under any schedule of faults.
+//!
+//! Schedules are drawn over the example scenario; a schedule that breaks an invariant is shrunk and
+//! kept in `proptest-regressions/`. What other designs of that scenario are there to violate is
+//! found violated, and the story that is told of it shows how it came about.
+
+mod common;
+
+use std::ops::Range;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use stormglass::check::outcome::{Ending, Outcome};
+use stormglass::engine::{Dist, Factor, Name, NodeId, Ratio, Span, Time};
+use stormglass::explore::{Plan, Silent, simulate, study};
+use stormglass::scenario::Scenario;
+use stormglass::world::{FaultSpec, Injection, Targets};
+
+use common::{file, finding, measured, ms, variant};
+
+const EXAMPLE: &str = "scenarios/saga_failure.ron";
+const PARTICIPANTS: [&str; 3] = ["inventory", "payments", "shipping"];
+const SERVERS: [&str; 7] =
+    ["orders", "inventory", "payments", "shipping", "inventory-db", "payments-db", "shipping-db"];
+const INVARIANTS: [&str; 6] = [
+    "requests-accounted",
+    "order-atomic",
+    "order-once",
+    "client-told-truth",
+    "money-conserved",
+    "stock-conserved",
+];
+
+/// Load for 20 s, and time enough to insist on every compensation.
+fn example() -> Scenario {
+    let mut scenario = file(EXAMPLE);
+    scenario.phases.load = Span::from_seconds(20);
+    scenario.phases.quiet = Span::from_seconds(120);
+    scenario
+}
+
+fn node(scenario: &Scenario, name: &str) -> NodeId {
+    let place = scenario.names.iter().position(|known| known == name);
+    NodeId(place.expect("the node is there") as u32)
+}
+
+/// A fault before its nodes are numbered.
+#[derive(Clone, Debug)]
+enum Blow {
+    Crash { node: usize, host: bool },
+    Pause { node: usize },
+    Slow { node: usize, thousandths: u64 },
+    Errors { node: usize, percent: u64 },
+    Loss { links: Links, percent: u64 },
+    Latency { links: Links, add: u64 },
+    Partition { links: Links },
+}
+
+#[derive(Clone, Debug)]
+enum Links {
+    All,
+    Around(usize),
+    /// Of the servers, those whose bit is set, and the rest.
+    Between(u8),
+    OneWay(u8),
+}
+
+#[derive(Clone, Debug)]
+struct Hit {
+    blow: Blow,
+    at: u64,
+    lasts: u64,
+    pause: Option<u64>,
+}
+
+fn links() -> impl Strategy<Value = Links> {
+    let groups: Range<u8> = 1..(1 << SERVERS.len()) - 1;
+    prop_oneof![
+        1 => Just(Links::All),
+        3 => (0..SERVERS.len()).prop_map(Links::Around),
+        2 => groups.clone().prop_map(Links::Between),
+        2 => groups.prop_map(Links::OneWay),
+    ]
+}
+
+fn blow() -> impl Strategy<Value = Blow> {
+    let servers = 0..SERVERS.len();
+    prop_oneof![
+        4 => (servers.clone(), any::<bool>()).prop_map(|(node, host)| Blow::Crash { node, host }),
+        2 => servers.clone().prop_map(|node| Blow::Pause { node }),
+        1 => (servers.clone(), 1_000_u64..30_000)
+            .prop_map(|(node, thousandths)| Blow::Slow { node, thousandths }),
+        2 => (servers, 1_u64..=100).prop_map(|(node, percent)| Blow::Errors { node, percent }),
+        2 => (links(), 1_u64..=80).prop_map(|(links, percent)| Blow::Loss { links, percent }),
+        1 => (links(), 1_u64..500).prop_map(|(links, add)| Blow::Latency { links, add }),
+        3 => links().prop_map(|links| Blow::Partition { links }),
+    ]
+}
+
+fn schedule() -> impl Strategy<Value = Vec<Hit>> {
+    let again = prop_oneof![3 => Just(None), 1 => (50_u64..5_000).prop_map(Some)];
+    let hit = (blow(), 1_000_u64..19_000, 100_u64..8_000, again);
+    vec(hit.prop_map(|(blow, at, lasts, pause)| Hit { blow, at, lasts, pause }), 1..7)
+}
+
+fn targets(scenario: &Scenario, links: &Links) -> Targets {
+    let split = |bits: u8| {
+        let mut groups = (Vec::new(), Vec::new());
+        for (place, name) in SERVERS.iter().enumerate() {
+            let group = if bits >> place & 1 == 1 { &mut groups.0 } else { &mut groups.1 };
+            group.push(node(scenario, name));
+        }
+        groups
+    };
+    match links {
+        Links::All => Targets::All,
+        Links::Around(server) => Targets::Around(node(scenario, SERVERS[*server])),
+        Links::Between(bits) => {
+            let (left, right) = split(*bits);
+            Targets::Between(left, right)
+        }
+        Links::OneWay(bits) => {
+            let (from, to) = split(*bits);
+            Targets::OneWay(from, to)
+        }
+    }
+}
+
+fn fault(scenario: &Scenario, hit: &Hit) -> FaultSpec {
+    let server = |place: usize| node(scenario, SERVERS[place]);
+    let percent = |percent: u64| Ratio::new(percent, 100).expect("at most all");
+    let what = match &hit.blow {
+        Blow::Crash { node, host } => Injection::Crash { node: server(*node), host: *host },
+        Blow::Pause { node } => Injection::Pause { node: server(*node) },
+        Blow::Slow { node, thousandths } => Injection::Slow {
+            node: server(*node),
+            factor: Factor::from_thousandths(*thousandths).expect("above none"),
+        },
+        Blow::Errors { node, percent: rate } => {
+            Injection::Errors { node: server(*node), operation: None, rate: percent(*rate) }
+        }
+        Blow::Loss { links, percent: rate } => {
+            Injection::Loss { links: targets(scenario, links), rate: percent(*rate) }
+        }
+        Blow::Latency { links, add } => {
+            let add = Dist::exponential(ms(*add));
+            Injection::Latency { links: targets(scenario, links), add }
+        }
+        Blow::Partition { links } => Injection::Partition { links: targets(scenario, links) },
+    };
+    let every = hit.pause.map(|pause| ms(hit.lasts + pause));
+    FaultSpec { what, at: ms(hit.at), lasts: Some(ms(hit.lasts)), every }
+}
+
+/// The run of a variant of the example under these faults instead of its own.
+fn under(scenario: &Scenario, name: &str, hits: &[Hit], seed: u64) -> Outcome {
+    let mut variant = variant(scenario, name).clone();
+    let numbered = hits.iter().enumerate();
+    variant.faults =
+        numbered.map(|(place, hit)| (format!("hit {place}"), fault(scenario, hit))).collect();
+    simulate(scenario, &variant, seed, Time(0))
+}
+
+/// 24 schedules, or as many as `PROPTEST_CASES` asks for.
+fn config() -> ProptestConfig {
+    let given = ProptestConfig::default();
+    // What the default is unless the environment says otherwise.
+    let cases = if given.cases == 256 { 24 } else { given.cases };
+    let kept = FileFailurePersistence::Direct("proptest-regressions/saga.txt");
+    ProptestConfig { cases, failure_persistence: Some(Box::new(kept)), ..given }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_schedule_of_faults_leaves_a_saga_half_applied(hits in schedule(), seed in any::<u64>()) {
+        let outcome = under(&example(), "saga", &hits, seed);
+        prop_assert_eq!(&outcome.ending, &Ending::Complete);
+        for invariant in INVARIANTS {
+            let found = finding(&outcome, invariant);
+            prop_assert!(found.checked > 0, "{} was never checked", invariant);
+            prop_assert_eq!(found.violations, 0, "{}: {:?}", invariant, found.first);
+        }
+        // Faults end after 20 s, and 40 tries of an undo outlast that.
+        prop_assert_eq!(measured(&outcome, "consistency.parked"), 0.0);
+    }
+}
