@@ -4,8 +4,6 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    cli::perform(&cli::args::Args::parse()).into()
+    cli::perform(&cli::args::Args::read()).into()
 }

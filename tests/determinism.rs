@@ -85,7 +85,7 @@ struct Diary {
 
 impl Diary {
     fn name(&self, node: NodeId) -> &str {
-        &self.names[node.index()]
+        self.names.get(node.index()).map_or("network", String::as_str)
     }
 }
 

@@ -11,8 +11,8 @@ use std::ops::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use stormglass::check::outcome::{Ending, Outcome};
-use stormglass::engine::{Dist, Factor, Name, NodeId, Ratio, Span, Time};
+use stormglass::check::outcome::{Chain, Ending, Outcome, Study};
+use stormglass::engine::{Dist, Factor, NodeId, Ratio, Span, Time};
 use stormglass::explore::{Plan, Silent, simulate, study};
 use stormglass::scenario::Scenario;
 use stormglass::world::{FaultSpec, Injection, Targets};
@@ -20,7 +20,6 @@ use stormglass::world::{FaultSpec, Injection, Targets};
 use common::{file, finding, measured, ms, variant};
 
 const EXAMPLE: &str = "scenarios/saga_failure.ron";
-const PARTICIPANTS: [&str; 3] = ["inventory", "payments", "shipping"];
 const SERVERS: [&str; 7] =
     ["orders", "inventory", "payments", "shipping", "inventory-db", "payments-db", "shipping-db"];
 const INVARIANTS: [&str; 6] = [
@@ -186,4 +185,60 @@ proptest! {
         // Faults end after 20 s, and 40 tries of an undo outlast that.
         prop_assert_eq!(measured(&outcome, "consistency.parked"), 0.0);
     }
+}
+
+/// The example as it is, faults and all: what `run` shows of this variant.
+fn told(variant: &str) -> Study {
+    let plan = Plan { seeds: vec![1, 2, 3], variants: vec![variant.to_owned()], jobs: 1 };
+    study(&file(EXAMPLE), &plan, &Silent)
+}
+
+fn chain<'s>(study: &'s Study, invariant: &str) -> &'s Chain {
+    let found = study.variants[0].chains.iter().find(|chain| chain.invariant == invariant);
+    found.unwrap_or_else(|| panic!("{invariant} has a story"))
+}
+
+/// The step of a story at which an amount became durable in one of these stores.
+fn durable(chain: &Chain, stores: &[&str]) -> usize {
+    let is_change = |what: &str| what.starts_with("durable: ") && what.contains('+');
+    let changes = chain.steps.iter().filter(|step| is_change(&step.what));
+    changes.filter(|step| stores.contains(&step.node.as_str())).count()
+}
+
+#[test]
+fn calls_without_a_saga_leave_orders_half_applied_and_the_story_shows_which_half() {
+    let study = told("no-saga");
+    assert!(study.held(), "that it does is what the scenario says: {:#?}", study.judgements);
+    let chain = chain(&study, "order-atomic");
+    assert!(chain.violation.what.starts_with("half applied: "), "{}", chain.violation.what);
+    let (yes, no) = chain.violation.what.split_once(" yes, ").expect("some are there, some not");
+    for store in SERVERS.iter().filter(|server| server.ends_with("-db")) {
+        let applied = durable(chain, &[store]);
+        assert!(applied <= 1, "{store}");
+        assert_eq!(yes.contains(store), applied == 1, "{store} in {chain:#?}");
+        assert_eq!(no.contains(store), applied == 0, "{store} in {chain:#?}");
+    }
+    assert!(chain.steps.iter().any(|step| step.is_bad), "and where it went wrong: {chain:#?}");
+}
+
+#[test]
+fn a_saga_whose_services_know_no_keys_does_things_twice_and_the_story_shows_it() {
+    let study = told("saga-without-keys");
+    assert!(study.held(), "that it does is what the scenario says: {:#?}", study.judgements);
+    let chain = chain(&study, "order-once");
+    let what = &chain.violation.what;
+    let store = SERVERS.iter().find(|server| what.starts_with(&format!("{server} ")));
+    let store = store.unwrap_or_else(|| panic!("{}", chain.violation.what));
+    assert!(chain.violation.what.contains(" from one operation of "));
+    let changes = chain.steps.iter().filter(|step| {
+        step.node == *store && step.what.starts_with("durable: ") && step.at <= chain.violation.at
+    });
+    assert!(changes.count() >= 3, "more than a gift and its return: {chain:#?}");
+}
+
+#[test]
+fn the_saga_of_the_example_keeps_what_the_example_says() {
+    let study = told("saga");
+    assert!(study.held(), "{:#?}", study.judgements);
+    assert!(study.variants[0].chains.is_empty(), "nothing went wrong, so there is nothing to tell");
 }

@@ -216,7 +216,7 @@ fn sg_m8_an_undo_before_its_do_leaves_a_mark_that_keeps_the_do_from_happening() 
 fn sg_m8_the_same_key_twice_has_one_effect() {
     // The first answer comes too late, so the step is tried again.
     let slow =
-        r#"faults: {"slow": (what: Slow(node: "car", factor: "60x"), at: "1s", for: "50ms")},"#;
+        r#"faults: {"slow": (what: Slow(node: "car", factor: "60x"), at: "1s", for: "150ms")},"#;
     let again = ", retries: 3, backoff: (base: \"300ms\", max: \"300ms\", jitter: None)";
     let words = [("REST", slow), ("LAST_POLICY", again)];
     let keyed = trip(&words);

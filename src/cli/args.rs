@@ -2,71 +2,117 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as Flags, Parser, Subcommand, ValueEnum};
+use clap::{Args as Flags, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use super::guides::EXIT_CODES;
 
 /// A deterministic simulator for distributed-system designs: performance and correctness in one
 /// run.
 #[derive(Clone, Debug, Parser)]
-#[command(version, arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "stormglass", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n\nExit codes:\n{EXIT_CODES}"))]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
-    /// Print without colour (as does the environment variable NO_COLOR)
+    /// Print without colour (as the environment variable NO_COLOR does)
     #[arg(long, global = true)]
     pub no_color: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  stormglass run scenarios/saga_failure.ron
-  stormglass run scenarios/saga_failure.ron --seeds 20 --format md
-  stormglass run scenarios/saga_failure.ron --variant saga --set run.load=20s
-  stormglass check scenarios/saga_failure.ron
-  stormglass explain Saga
+  stormglass run scenarios/saga_failure.ron        simulate, compare, report
+  stormglass check scenarios/saga_failure.ron      validate, without simulating
+  stormglass list patterns                         what a design can be made of
+  stormglass explain Saga                          what something is and how it is written";
 
-Exit codes:
-  0  every expectation and invariant held
-  1  at least one did not
-  2  the input cannot be used
-  3  a limit was reached
-  130  interrupted";
+impl Args {
+    /// Reads the command line; what cannot be read ends the process with exit code 2.
+    pub fn read() -> Args {
+        // Clap colours its own messages, and has not read the flag when it does.
+        let is_plain = std::env::args_os().any(|argument| argument == "--no-color");
+        let color = if is_plain { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
+        let matches = Args::command().color(color).get_matches();
+        Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Simulate every variant of a scenario and print the trade-off report
+    ///
+    /// Every variant runs under the same seeds. The report goes to standard output and, as Markdown
+    /// and as JSON, into a folder of `reports/` that is named after the scenario. A run with other
+    /// seeds, variants or values than the scenario's own is written only if --out says where, so
+    /// that reports that are checked in stay comparable. Ctrl-C lets the runs under way finish and
+    /// reports what is done; a second one ends at once.
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunFlags),
     /// Validate a scenario and say what its topology alone tells
+    ///
+    /// Nothing is simulated. For each variant: its size, the longest chain of calls, single points
+    /// of failure, circles of calls, and nodes that no client reaches.
+    #[command(after_help = "\
+Examples:
+  stormglass check scenarios/saga_failure.ron
+  stormglass check scenarios/saga_failure.ron --variant saga --set nodes.orders.pivot=1")]
     Check(CheckFlags),
     /// Draw the topology
+    ///
+    /// The first variant is drawn unless others are asked for. Solid edges are calls whose caller
+    /// waits for the answer, dashed ones are messages that nobody waits for.
+    #[command(after_help = "\
+Examples:
+  stormglass graph scenarios/saga_failure.ron --format dot | dot -Tsvg > topology.svg
+  stormglass graph scenarios/saga_failure.ron --variant saga --format mermaid")]
     Graph(GraphFlags),
-    /// List what scenarios can be made of
+    /// List what scenarios can be made of, and what is measured
+    #[command(after_help = "\
+Examples:
+  stormglass list faults
+  stormglass list topics | grep -i queue")]
     List {
         /// What to list
-        what: Topic,
+        what: Listing,
     },
-    /// Explain a node, a fault, a distribution, a metric, or anything else that `list` names
+    /// Explain anything that `list` names, or a field of it
+    #[command(after_help = "\
+Examples:
+  stormglass explain Saga
+  stormglass explain Policy.timeout
+  stormglass explain latency.p99
+  stormglass explain exit-codes")]
     Explain {
-        /// Its name, for example `Saga`, `Policy.timeout` or `latency.p99`
+        /// Its name; upper and lower case are the same
         name: String,
     },
     /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  stormglass completions bash > ~/.local/share/bash-completion/completions/stormglass")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
 }
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  stormglass run scenarios/saga_failure.ron
+  stormglass run scenarios/saga_failure.ron --seeds 20
+  stormglass run scenarios/saga_failure.ron --variant saga --set nodes.payments.machine.workers=2
+  stormglass run scenarios/saga_failure.ron --seed 7 --format json --no-write";
+
 /// A scenario, and what is different this time.
 #[derive(Clone, Debug, Flags)]
 pub struct Input {
     /// The scenario file
     pub scenario: PathBuf,
-    /// Give a value of the scenario another one, by its path (repeatable):
-    /// `--set nodes.payments.machine.workers=2`
-    #[arg(long, value_name = "PATH=VALUE")]
+    /// Another value for what stands at a path (repeatable), such as nodes.orders.pivot=1
+    #[arg(long, value_name = "PATH=VALUE", help_heading = "Scenario")]
     pub set: Vec<String>,
-    /// Only this variant (repeatable); the first in the scenario's order is the baseline
-    #[arg(long, value_name = "NAME")]
+    /// Only this variant (repeatable); the first of the scenario's own order is the baseline
+    #[arg(long, value_name = "NAME", help_heading = "Scenario")]
     pub variant: Vec<String>,
 }
 
@@ -81,25 +127,20 @@ pub struct RunFlags {
     #[arg(long, value_name = "N", help_heading = "Simulation", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
-    /// How many threads; the result is the same for any number [default: one a processor]
-    #[arg(
-        long,
-        value_name = "N",
-        help_heading = "Simulation",
-        default_value_t = 0,
-        hide_default_value = true
-    )]
-    pub jobs: usize,
+    /// How many threads; the result is the same for any number [default: one for each processor]
+    #[arg(long, value_name = "N", help_heading = "Simulation",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
     /// What to print
     #[arg(long, value_enum, help_heading = "Output", default_value_t = Format::Text)]
     pub format: Format,
-    /// Where to write the report, in a folder named after the scenario [default: reports]
+    /// Write the report into a folder of this one, named after the scenario [default: reports]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
     /// Write no files
     #[arg(long, help_heading = "Output", conflicts_with = "out")]
     pub no_write: bool,
-    /// No progress bar and no remarks
+    /// No progress and no remarks on standard error, only errors
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
 }
@@ -115,7 +156,7 @@ pub struct GraphFlags {
     #[command(flatten)]
     pub input: Input,
     /// For Graphviz or for Mermaid
-    #[arg(long, value_enum, default_value_t = Drawing::Mermaid)]
+    #[arg(long, value_enum, default_value_t = Drawing::Mermaid, help_heading = "Output")]
     pub format: Drawing,
 }
 
@@ -124,9 +165,9 @@ pub struct GraphFlags {
 pub enum Format {
     /// For a terminal
     Text,
-    /// JSON, for machines
+    /// For machines
     Json,
-    /// Markdown
+    /// Markdown, as it is written
     Md,
 }
 
@@ -141,18 +182,20 @@ pub enum Drawing {
 
 /// What can be listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Topic {
+pub enum Listing {
     /// Patterns
     Patterns,
-    /// Every kind of node
+    /// Every kind of node, patterns among them
     Nodes,
-    /// Faults
+    /// What can go wrong
     Faults,
-    /// Distributions
+    /// Distributions of time spans
     Distributions,
-    /// Invariants
+    /// What can be demanded to hold
     Invariants,
-    /// Metrics
+    /// How quantities are written
+    Units,
+    /// What is measured
     Metrics,
     /// Everything that can be explained
     Topics,

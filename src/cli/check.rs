@@ -1,65 +1,95 @@
-//! `check` and `graph`: what a scenario's topology tells before anything is simulated.
+//! `check` and `graph`: what a scenario tells before anything is simulated.
 
 use super::args::Drawing;
-use stormglass::scenario::topology::Topology;
+use super::prose::{count, rows, wrapped};
+use stormglass::scenario::topology::{SinglePoint, Topology};
 use stormglass::scenario::{Scenario, Variant};
 
-fn chosen<'s>(
-    scenario: &'s Scenario,
-    names: &'s [String],
-) -> impl Iterator<Item = &'s Variant> + use<'s> {
+fn chosen<'s>(scenario: &'s Scenario, names: &[String]) -> Vec<&'s Variant> {
     let is_chosen = |variant: &&Variant| names.is_empty() || names.contains(&variant.name);
-    scenario.variants.iter().filter(is_chosen)
+    scenario.variants.iter().filter(is_chosen).collect()
 }
 
-/// What there is, and what stands out.
-pub fn check(scenario: &Scenario, names: &[String]) -> String {
+/// What there is, and what stands out in each chosen variant.
+pub fn check(scenario: &Scenario, names: &[String], width: usize) -> String {
     let phases = &scenario.phases;
-    let mut text = format!(
-        "{}: {}\n{} of load, then {} of quiet; {} invariants, {} expectations\n",
-        scenario.path,
-        scenario.title,
+    let quiet = match phases.quiet {
+        quiet if quiet.is_zero() => String::new(),
+        quiet => format!(", then {quiet} of quiet"),
+    };
+    let mut text = format!("{}: valid\n{}\n", scenario.path, wrapped(&scenario.title, 2, width));
+    text += &format!(
+        "  {} of load{quiet}; {}, {}, {}\n",
         phases.load,
-        phases.quiet,
-        scenario.invariants.len(),
-        scenario.expect.len(),
+        count(scenario.variants.len(), "variant"),
+        count(scenario.invariants.len(), "invariant"),
+        count(scenario.expect.len(), "expectation"),
     );
+    let mut told: Vec<(&str, String)> = Vec::new();
     for variant in chosen(scenario, names) {
+        let found = findings(&Topology::of(scenario, variant), variant.faults.len(), width);
         text += &format!("\n{}\n", variant.name);
-        let topology = Topology::of(scenario, variant);
-        text += &format!(
-            "  {} nodes, {} edges ({} asynchronous), {} calls deep, {} faults\n",
-            topology.nodes(),
-            topology.edges(),
-            topology.asynchronous_edges(),
-            topology.depth(),
-            variant.faults.len(),
-        );
-        for point in topology.single_points() {
-            let cut = point.cuts_off.join(", ");
-            text += &format!("  single point of failure: {} (cuts off {cut})\n", point.node);
+        match told.iter().find(|(_, known)| *known == found) {
+            Some((same, _)) => text += &format!("  the same as {same}\n"),
+            None => text += &found,
         }
-        for cycle in topology.cycles() {
-            let names = cycle.join(", ");
-            text += &format!("  warning: calls in a circle wait for one another: {names}\n");
-        }
-        for name in topology.unreachable() {
-            text += &format!("  warning: no client reaches {name}\n");
-        }
+        told.push((&variant.name, found));
     }
     text
 }
 
+/// What the topology of a variant tells.
+fn findings(topology: &Topology, faults: usize, width: usize) -> String {
+    let asynchronous = match topology.asynchronous_edges() {
+        0 => String::new(),
+        some => format!(" ({some} of them asynchronous)"),
+    };
+    let mut lines = vec![format!(
+        "{}, {}{asynchronous}, {}",
+        count(topology.nodes(), "node"),
+        count(topology.edges(), "edge"),
+        count(faults, "fault"),
+    )];
+    let chain = topology.longest_chain().join(" → ");
+    lines.push(format!("longest chain of calls: {chain} ({})", count(topology.depth(), "call")));
+    for cycle in topology.cycles() {
+        let path = cycle.join(" → ");
+        lines.push(format!("warning: calls go in a circle: {path} → {}", cycle[0]));
+    }
+    for name in topology.unreachable() {
+        lines.push(format!("warning: no client reaches {name}"));
+    }
+    let points = topology.single_points();
+    let heading =
+        if points.is_empty() { "no single point of failure" } else { "single points of failure:" };
+    lines.push(heading.to_owned());
+    let text: String = lines.iter().map(|line| hanging(line, width) + "\n").collect();
+    let points: Vec<(String, String)> = points.into_iter().map(single_point).collect();
+    text + &rows(points.iter().map(|(node, lost)| (node.as_str(), lost.as_str())), width)
+}
+
+/// A node, and what its loss means.
+fn single_point(point: SinglePoint) -> (String, String) {
+    let SinglePoint { node, clients, cuts_off } = point;
+    let lost = if cuts_off.is_empty() { "everything".to_owned() } else { cuts_off.join(", ") };
+    (format!("  {node}"), format!("cuts {} off from {lost}", clients.join(", ")))
+}
+
+/// Indented by two, and by four where it goes on.
+fn hanging(text: &str, width: usize) -> String {
+    wrapped(text, 4, width).split_off(2)
+}
+
 /// The topology of each chosen variant, drawn; without a choice that of the first.
 pub fn graph(scenario: &Scenario, names: &[String], drawing: Drawing) -> String {
-    let all: Vec<&Variant> = chosen(scenario, names).collect();
-    let wanted = if names.is_empty() { &all[..all.len().min(1)] } else { &all[..] };
-    let draw = |variant: &&Variant| {
+    let mut variants = chosen(scenario, names);
+    variants.truncate(if names.is_empty() { 1 } else { variants.len() });
+    let draw = |variant: &Variant| {
         let topology = Topology::of(scenario, variant);
         match drawing {
-            Drawing::Dot => format!("// {}\n{}", variant.name, topology.dot()),
-            Drawing::Mermaid => format!("%% {}\n{}", variant.name, topology.mermaid()),
+            Drawing::Dot => topology.dot(),
+            Drawing::Mermaid => topology.mermaid(),
         }
     };
-    wanted.iter().map(draw).collect::<Vec<_>>().join("\n")
+    variants.into_iter().map(draw).collect::<Vec<_>>().join("\n")
 }

@@ -6,9 +6,12 @@
 
 pub mod args;
 mod check;
+mod explain;
 mod files;
+mod guides;
+mod list;
 mod progress;
-mod reference;
+mod prose;
 mod run;
 
 use std::io::{IsTerminal, Write};
@@ -37,38 +40,49 @@ pub enum Exit {
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// As `explain exit-codes` has it.
+    fn code(self) -> u8 {
+        match self {
             Exit::Held => 0,
             Exit::Failed => 1,
             Exit::Unusable => 2,
             Exit::Limit => 3,
             Exit::Interrupted => 130,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
     }
 }
 
 /// Does what was asked.
 pub fn perform(args: &Args) -> Exit {
-    let color = |choice: bool| !args.no_color && choice;
+    let no_color = args.no_color;
     match &args.command {
-        Command::Run(options) => match read(&options.input, args.no_color) {
-            Ok(input) => run::run(&input, options, color(colored_stdout())),
+        Command::Run(flags) => match read(&flags.input, no_color) {
+            Ok(input) => run::run(&input, flags, no_color),
             Err(exit) => exit,
         },
-        Command::Check(options) => match read(&options.input, args.no_color) {
-            Ok(input) => print(&check::check(&input.scenario, &input.variants)),
+        Command::Check(flags) => match read(&flags.input, no_color) {
+            Ok(input) => print(&check::check(&input.scenario, &input.variants, prose_width())),
             Err(exit) => exit,
         },
-        Command::Graph(options) => match read(&options.input, args.no_color) {
-            Ok(input) => print(&check::graph(&input.scenario, &input.variants, options.format)),
+        Command::Graph(flags) => match read(&flags.input, no_color) {
+            Ok(input) => print(&check::graph(&input.scenario, &input.variants, flags.format)),
             Err(exit) => exit,
         },
-        Command::List { what } => print(&reference::list(*what)),
-        Command::Explain { name } => match reference::explain(name) {
+        Command::List { what } => {
+            // A line for each name, where it goes to other programs.
+            let is_read = std::io::stdout().is_terminal();
+            print(&list::list(*what, if is_read { columns() } else { usize::MAX }))
+        }
+        Command::Explain { name } => match explain::explain(name, prose_width()) {
             Ok(text) => print(&text),
-            Err(problem) => refuse(&[*problem], None, args.no_color),
+            Err(problem) => refuse(&[*problem], None, no_color),
         },
         Command::Completions { shell } => {
             let mut text = Vec::new();
@@ -83,8 +97,8 @@ pub struct Ready {
     scenario: Scenario,
     /// Names; all if empty.
     variants: Vec<String>,
-    /// Was anything changed on the command line?
-    is_changed: bool,
+    /// Is it the scenario that stands in the file, with all of its variants?
+    is_as_written: bool,
 }
 
 fn read(input: &Input, no_color: bool) -> Result<Ready, Exit> {
@@ -117,13 +131,25 @@ fn read(input: &Input, no_color: bool) -> Result<Ready, Exit> {
             return Err(refuse(&[problem], None, no_color));
         }
     }
-    let is_changed = !input.set.is_empty() || !input.variant.is_empty();
-    Ok(Ready { scenario, variants: input.variant.clone(), is_changed })
+    let is_as_written = input.set.is_empty() && input.variant.is_empty();
+    Ok(Ready { scenario, variants: input.variant.clone(), is_as_written })
 }
 
-fn colored_stdout() -> bool {
-    let out = std::io::stdout();
-    anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never
+/// Does standard output want colour?
+fn is_colored() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// The columns of the terminal, or what fits a page.
+fn columns() -> usize {
+    const PAGE: u16 = 100;
+    let columns = console::Term::stdout().size_checked().map_or(PAGE, |(_, columns)| columns);
+    usize::from(columns.clamp(60, 200))
+}
+
+/// The width of prose: longer lines are hard to read.
+fn prose_width() -> usize {
+    columns().min(96)
 }
 
 /// Says what is wrong.

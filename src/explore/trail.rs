@@ -88,6 +88,9 @@ impl Tracer for Trail {
 
 impl Trail {
     fn name(&self, node: NodeId) -> String {
+        if node == facts::NETWORK {
+            return "network".to_owned();
+        }
         self.names.get(node.index()).cloned().unwrap_or_default()
     }
 

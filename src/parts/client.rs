@@ -44,6 +44,9 @@ pub struct Client {
     value: (u64, u64),
     #[serde(skip)]
     asked: Cell<u64>,
+    /// When it started, in microseconds: after a restart it goes on with other numbers.
+    #[serde(skip)]
+    born: Cell<u64>,
 }
 
 /// When a client asks.
@@ -108,6 +111,19 @@ impl Client {
         }
     }
 
+    /// Every gap counts from the start, so that their roundings do not add up.
+    async fn evenly(&self, cx: &Cx, rate: Rate) {
+        let start = cx.now();
+        for count in 1.. {
+            let due = (start + rate.span_of(count)).max(cx.now());
+            let _ = cx.sleep(due - cx.now()).await;
+            if !cx.is_loading() {
+                return;
+            }
+            cx.kick(Msg::Do { verb: ASK, key: 0, value: 0 });
+        }
+    }
+
     async fn user(&self, cx: &Cx, think: &Dist) {
         loop {
             let pause = cx.draw(think);
@@ -122,7 +138,7 @@ impl Client {
     async fn ask(&self, cx: &Cx) {
         self.asked.set(self.asked.get() + 1);
         // Numbers of different clients differ, and another client changes nobody's.
-        let key = cx.name_hash() << 32 | self.asked.get();
+        let key = (cx.name_hash() ^ self.born.get()) << 32 | self.asked.get();
         let (first, last) = self.value;
         let value = first + cx.random(|rng| rng.below(last - first + 1));
         let began = cx.now();
@@ -140,11 +156,12 @@ impl Client {
 
 impl Node for Client {
     async fn boot(&self, cx: &Cx) {
+        self.born.set(cx.now().0 / Span::MICROSECOND.0);
         match &self.load {
             Load::Poisson { rate } => {
                 self.open(cx, &Dist::exponential(rate.mean_gap())).await;
             }
-            Load::Constant { rate } => self.open(cx, &Dist::constant(rate.mean_gap())).await,
+            Load::Constant { rate } => self.evenly(cx, *rate).await,
             Load::Gaps(gaps) => self.open(cx, gaps).await,
             Load::Closed { users, .. } => {
                 for user in 0..*users {

@@ -14,6 +14,9 @@ use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, Reply, Row, Span};
 use crate::world::{Cx, DiskSpec, MachineSpec, Node};
 
 const COMMIT: Name = Name::of("store.commit");
+/// The operations of a store, as faults of kind `Errors` name them.
+const COMMITS: Name = Name::of("commit");
+const READS: Name = Name::of("read");
 
 /// A database node.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +69,10 @@ impl Store {
     async fn commit(&self, cx: &Cx, rows: Rc<[Row]>) -> Reply {
         let applied = self.table.borrow_mut().apply(&rows);
         if let Err(clash) = applied {
+            // What it found must be as durable as an answer that is built on it.
+            if self.durable {
+                cx.disk().sync().await;
+            }
             return Ok(Msg::Clash { row: clash.row, found: clash.found });
         }
         cx.disk().append(COMMIT, 0, 0, rows);
@@ -94,6 +101,10 @@ impl Node for Store {
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let cost = cx.draw(&self.cost);
         cx.work(cost).await?;
+        let operation = if matches!(request, Msg::Get { .. }) { READS } else { COMMITS };
+        if cx.errs(operation) {
+            return Err(Fault::Failed);
+        }
         match request {
             Msg::Commit { rows } => self.commit(cx, rows).await,
             Msg::Get { table, key } => {

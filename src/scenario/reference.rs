@@ -1,9 +1,17 @@
 //! The reference: what scenarios can say, read from the very source that reads scenarios.
 //!
 //! The doc comments of the types are the reference. The source files are part of the binary, and an
-//! entry is read out of them when somebody asks, so it cannot differ from the code beside it.
+//! entry is read out of them when somebody asks, so it cannot differ from the code beside it. From
+//! the scenario itself the types of fields lead to everything else that can be said: a new pattern
+//! is in the reference as soon as it is in the catalogue.
+
+mod declared;
+mod examples;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::patterns::CATALOGUE;
+use declared::{Body, Declaration, Docs, Member, declarations, listed};
 
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,25 +26,37 @@ pub enum Topic {
     Distribution,
     /// An invariant.
     Invariant,
+    /// A quantity that is written with a unit.
+    Unit,
     /// A part of the others, or of the file.
     Part,
+    /// One of the values that a part can have.
+    Choice,
 }
 
 /// One thing that a scenario can say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// As scenarios spell it.
+    /// As scenarios spell it, or, for a part, as this reference calls it.
     pub name: String,
+    /// As the source spells it.
+    pub type_name: String,
     /// What it is about.
     pub topic: Topic,
+    /// What it is a choice of; empty if it stands for itself.
+    pub of: String,
     /// What it means: paragraphs, the first sentence first.
     pub says: String,
     /// What it is made of.
     pub fields: Vec<Field>,
     /// If one of several is to be chosen: which.
     pub choices: Vec<Entry>,
-    /// How it is written, if an example helps.
-    pub example: Option<&'static str>,
+    /// How it is written.
+    pub example: Option<String>,
+    /// The fields that it is the value of: `Client.policy`.
+    pub used_in: Vec<String>,
+    /// The source that declares it; none for a choice, which belongs to its type.
+    home: Option<usize>,
 }
 
 /// A field of an entry.
@@ -46,441 +66,319 @@ pub struct Field {
     pub name: String,
     /// What kind of value, in words.
     pub kind: String,
-    /// What it means, and its default.
+    /// What it means.
     pub says: String,
+    /// What it is if it is left out, in words.
+    pub default: Option<String>,
     /// May it be left out?
     pub is_optional: bool,
+    /// The entries that its value is made of.
+    pub parts: Vec<String>,
 }
 
 impl Entry {
     /// Its first sentence.
     pub fn brief(&self) -> &str {
-        let end = self.says.find(". ").or_else(|| self.says.find(".\n"));
-        end.map_or(&self.says, |end| &self.says[..=end])
+        let first = self.says.split("\n\n").next().unwrap_or(&self.says);
+        first.find(". ").map_or(first, |end| &first[..=end])
     }
 }
 
-/// A file that declares parts of scenarios, besides those of the nodes.
-const FILES: &[&str] = &[
+/// Where the types are declared that no node of the catalogue declares. A file may be here although
+/// nothing in it is used.
+const SOURCES: &[&str] = &[
     include_str!("load.rs"),
     include_str!("mod.rs"),
-    include_str!("../parts/policy.rs"),
-    include_str!("../world/machine.rs"),
-    include_str!("../world/disk.rs"),
     include_str!("../world/network.rs"),
     include_str!("../world/fault.rs"),
+    include_str!("../world/machine.rs"),
+    include_str!("../world/disk.rs"),
+    include_str!("../parts/policy.rs"),
+    include_str!("../engine/dist/shape.rs"),
+    include_str!("../engine/time.rs"),
+    include_str!("../engine/units/rate.rs"),
+    include_str!("../engine/units/ratio.rs"),
+    include_str!("../engine/units/bytes.rs"),
 ];
 
-/// Enums whose every variant is an entry of its own: the type, the topic, the file.
-const FAMILIES: &[(&str, Topic, &str)] = &[
-    ("Injection", Topic::Fault, include_str!("../world/fault.rs")),
-    ("Invariant", Topic::Invariant, include_str!("mod.rs")),
-    ("Shape", Topic::Distribution, include_str!("../engine/dist/shape.rs")),
+/// The type of a whole scenario file.
+const ROOT: &str = "Draft";
+
+/// Types that are explained by a word: the type, the word, an example of one.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("NodeId", "node", r#""orders""#),
+    ("Name", "name", r#""reserve""#),
+    ("String", "text", r#""two words""#),
+    ("bool", "true or false", "true"),
+    ("u64", "whole number", "3"),
+    ("u32", "whole number", "3"),
+    ("usize", "whole number", "3"),
+    ("f64", "number", "0.5"),
 ];
 
-/// Everything that a scenario can say, by topic and then in the order of the source.
+/// Quantities: the type, its name, an example of one.
+const UNITS: &[(&str, &str, &str)] = &[
+    ("Span", "span", r#""5ms""#),
+    ("Time", "instant", r#""90s""#),
+    ("Ratio", "share", r#""2 %""#),
+    ("Factor", "factor", r#""3x""#),
+    ("Rate", "rate", r#""200/s""#),
+    ("Bytes", "size", r#""64KiB""#),
+    ("Bandwidth", "bandwidth", r#""100Mbit/s""#),
+    ("Value", "value", r#""250ms""#),
+];
+
+/// Types around others.
+const AROUND: &[&str] = &["Option", "Vec", "BTreeMap", "Box", "Rc"];
+
+/// Enums whose choices are a topic of their own.
+const FAMILIES: &[(&str, Topic)] =
+    &[("Injection", Topic::Fault), ("Invariant", Topic::Invariant), ("Shape", Topic::Distribution)];
+
+/// Everything that a scenario can say, by topic and then in the order in which it is come upon.
 pub fn entries() -> Vec<Entry> {
+    let sources = CATALOGUE.iter().map(|kind| kind.source).chain(SOURCES.iter().copied());
+    let declared = sources.map(declarations).collect();
+    let mut walk = Walk { declared, seen: BTreeMap::new(), next: VecDeque::new() };
     let mut entries = Vec::new();
-    for kind in CATALOGUE {
-        let topic = if kind.is_pattern { Topic::Pattern } else { Topic::Node };
-        if let Some(mut entry) = read(kind.source, kind.name, topic, kind.name) {
-            entry.says = module(kind.source);
-            entries.push(entry);
-        }
+    for (source, kind) in CATALOGUE.iter().enumerate() {
+        walk.next.push_back((source, kind.name));
     }
-    for (type_name, topic, source) in FAMILIES {
-        entries.extend(read(source, type_name, *topic, "").into_iter().flat_map(|all| all.choices));
-    }
-    for source in CATALOGUE.iter().map(|kind| kind.source).chain(FILES.iter().copied()) {
-        for type_name in declared(source) {
-            let is_known = CATALOGUE.iter().any(|kind| kind.name == type_name)
-                || FAMILIES.iter().any(|family| family.0 == type_name);
-            if !is_known {
-                let name = if type_name == "Draft" { "Scenario" } else { type_name };
-                entries.extend(read(source, type_name, Topic::Part, name));
-            }
-        }
+    let root = walk.find(0, ROOT).map(|(source, _)| source);
+    walk.next.extend(root.map(|source| (source, ROOT)));
+    while let Some((source, type_name)) = walk.next.pop_front() {
+        entries.extend(walk.entry(source, type_name));
     }
     for entry in &mut entries {
-        let known =
-            EXAMPLES.iter().find(|(name, topic, _)| *name == entry.name && *topic == entry.topic);
-        entry.example = known.map(|(_, _, text)| *text);
+        let users = entry.home.and_then(|home| walk.seen.get(&(home, entry.type_name.as_str())));
+        entry.used_in.extend(users.into_iter().flatten().cloned());
     }
     entries.sort_by_key(|entry| entry.topic);
     entries
 }
 
-/// The types of a file that are read from scenarios.
-fn declared(source: &str) -> Vec<&str> {
-    let mut types = Vec::new();
-    let mut is_read = false;
-    for line in source.lines().take_while(|line| *line != "#[cfg(test)]") {
-        if line.starts_with("#[derive(") {
-            is_read = line.contains("Deserialize");
-        } else if line.starts_with("#[serde(transparent") {
-            is_read = false;
-        }
-        let head = line.trim_start_matches("pub ");
-        let named = head.strip_prefix("struct ").or_else(|| head.strip_prefix("enum "));
-        if let Some(name) = named.and_then(|rest| rest.strip_suffix(" {")) {
-            // What is read first, for its names only, is no part of the language.
-            if is_read && !matches!(name, "Outline" | "Sketch") {
-                types.push(name);
-            }
-            is_read = false;
-        }
+/// The way from a type to those of its fields.
+struct Walk<'s> {
+    /// The declarations of each source, those of the catalogue first.
+    declared: Vec<Vec<Declaration<'s>>>,
+    /// Every type that was come upon, by source and name, with the fields that it is in.
+    seen: BTreeMap<(usize, &'s str), Vec<String>>,
+    next: VecDeque<(usize, &'s str)>,
+}
+
+impl<'s> Walk<'s> {
+    /// The declaration of a type that `source` speaks of, and where it stands.
+    fn find(&self, source: usize, type_name: &str) -> Option<(usize, &Declaration<'s>)> {
+        let within = |place: usize| {
+            let found = self.declared[place].iter().find(|one| one.type_name == type_name);
+            found.map(|one| (place, one))
+        };
+        within(source).or_else(|| (0..self.declared.len()).find_map(within))
     }
-    types
-}
 
-/// The documentation of a source file as a whole, without its heading.
-fn module(source: &str) -> String {
-    let lines = source.lines().take_while(|line| line.starts_with("//!"));
-    let text: Vec<&str> = lines.map(|line| line[3..].trim()).collect();
-    paragraphs(text.into_iter().filter(|line| !line.starts_with('#')))
-}
-
-/// Joins the lines of a doc comment to paragraphs.
-fn paragraphs<'t>(lines: impl Iterator<Item = &'t str>) -> String {
-    let mut text = String::new();
-    for line in lines {
-        match line {
-            "" if text.is_empty() || text.ends_with("\n\n") => {}
-            "" => text.push_str("\n\n"),
-            _ => {
-                if !text.is_empty() && !text.ends_with('\n') {
-                    text.push(' ');
+    /// The entry of a type, and those of its choices. Their types are visited next.
+    fn entry(&mut self, source: usize, type_name: &str) -> Vec<Entry> {
+        let Some((_, declaration)) = self.find(source, type_name) else { return Vec::new() };
+        let mut entry = Entry::new(declaration, source);
+        let topic = FAMILIES.iter().find(|(family, _)| *family == type_name);
+        let topic = topic.map_or(Topic::Choice, |(_, topic)| *topic);
+        let mut used: Vec<(String, &'s str)> = Vec::new();
+        if entry.topic != Topic::Unit {
+            match &declaration.body {
+                Body::Struct(fields) => {
+                    entry.fields = self.fields(source, fields, &entry.name, &mut used);
                 }
-                text.push_str(line);
+                Body::Enum(choices) => {
+                    for (choice, values) in choices {
+                        let mut one = Entry::choice(choice, &entry.name, topic);
+                        one.fields = self.fields(source, values, &one.name, &mut used);
+                        entry.choices.push(one);
+                    }
+                }
+                Body::Alias(_) => {}
             }
         }
-    }
-    text.trim_end().to_owned()
-}
-
-/// What stands before an item: its documentation and its attributes.
-#[derive(Default)]
-struct Preface<'s> {
-    docs: Vec<&'s str>,
-    attributes: String,
-}
-
-impl<'s> Preface<'s> {
-    /// Takes in a line if it belongs to a preface.
-    fn takes(&mut self, line: &'s str) -> bool {
-        if let Some(doc) = line.strip_prefix("///") {
-            self.docs.push(doc.trim());
-            return true;
+        for (place, kind) in used {
+            self.visit(source, kind, &place);
         }
-        let is_attribute = line.starts_with("#[");
-        if is_attribute {
-            self.attributes.push_str(line);
-        }
-        is_attribute || line.is_empty() || line.starts_with("//")
+        let choices = entry.choices.clone();
+        std::iter::once(entry).chain(choices).collect()
     }
 
-    fn says(&self) -> String {
-        paragraphs(self.docs.iter().copied())
-    }
-
-    fn skips(&self) -> bool {
-        self.attributes.contains("serde(skip")
-    }
-
-    fn rename(&self) -> Option<&str> {
-        let (_, rest) = self.attributes.split_once("rename = \"")?;
-        rest.split('"').next()
-    }
-}
-
-/// Reads a struct or an enum out of its source.
-fn read(source: &str, type_name: &str, topic: Topic, name: &str) -> Option<Entry> {
-    let mut preface = Preface::default();
-    let mut lines = source.lines();
-    let heads = [format!("struct {type_name} {{"), format!("enum {type_name} {{")];
-    loop {
-        let line = lines.next()?.trim_end();
-        if preface.takes(line) {
-            continue;
-        }
-        let head = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
-        if heads.iter().any(|wanted| head == wanted) {
-            let all_optional = preface.attributes.contains(", default)]")
-                || preface.attributes.contains("(default, ");
-            let mut entry = Entry {
-                name: name.to_owned(),
-                topic,
-                says: preface.says(),
-                fields: Vec::new(),
-                choices: Vec::new(),
-                example: None,
-            };
-            let body: Vec<&str> = lines.take_while(|line| *line != "}").map(str::trim).collect();
-            if head.starts_with("struct") {
-                entry.fields = fields(&mut body.into_iter(), all_optional);
-            } else {
-                entry.choices = variants(&body, topic);
-            }
-            return Some(entry);
-        }
-        preface = Preface::default();
-    }
-}
-
-/// Reads fields up to a closing brace or the end.
-fn fields<'s>(lines: &mut impl Iterator<Item = &'s str>, all_optional: bool) -> Vec<Field> {
-    let mut fields = Vec::new();
-    let mut preface = Preface::default();
-    for line in lines {
-        if preface.takes(line) {
-            continue;
-        }
-        if line.starts_with('}') {
-            break;
-        }
-        let declared = line.trim_start_matches("pub ").trim_end_matches(',');
-        if let Some((name, kind)) = declared.split_once(": ").filter(|_| !preface.skips()) {
-            let name = preface.rename().unwrap_or(name).trim_start_matches("r#");
+    /// The fields of `owner`; each of their types is added to `used`, with the field's place.
+    fn fields(
+        &self,
+        source: usize,
+        members: &[Member<'s>],
+        owner: &str,
+        used: &mut Vec<(String, &'s str)>,
+    ) -> Vec<Field> {
+        let mut fields = Vec::new();
+        for Member { name, kind, docs, is_optional } in members {
+            let place = if name.is_empty() { owner.to_owned() } else { format!("{owner}.{name}") };
+            used.extend(type_names(kind).map(|type_name| (place.clone(), type_name)));
+            let parts = type_names(kind).filter_map(|kind| self.part(source, kind)).collect();
             fields.push(Field {
-                name: name.to_owned(),
-                kind: words(kind),
-                says: preface.says(),
-                is_optional: all_optional || preface.attributes.contains("serde(default"),
+                name: name.clone(),
+                kind: self.words(source, kind),
+                says: docs.says.clone(),
+                default: docs.default.clone(),
+                is_optional: *is_optional,
+                parts,
             });
         }
-        preface = Preface::default();
+        fields
     }
-    fields
+
+    /// Remembers where a type is used, and to visit it.
+    fn visit(&mut self, source: usize, type_name: &'s str, place: &str) {
+        let declared = if type_name == "Dist" { "Shape" } else { type_name };
+        let Some((home, declaration)) = self.find(source, declared) else { return };
+        let (declared, alias) = (declaration.type_name, &declaration.body);
+        if let (Body::Alias(inner), false) = (alias, is_unit(declared)) {
+            let inner = *inner;
+            return self.visit(home, inner, place);
+        }
+        let users = self.seen.entry((home, declared)).or_insert_with(|| {
+            self.next.push_back((home, declared));
+            Vec::new()
+        });
+        if !users.iter().any(|user| user == place) {
+            users.push(place.to_owned());
+        }
+    }
+
+    /// The name of the entry that a type leads to, if it needs more than the words of its field.
+    fn part(&self, source: usize, type_name: &str) -> Option<String> {
+        let declared = if type_name == "Dist" { "Shape" } else { type_name };
+        if declared == "Spec" || is_unit(declared) {
+            return None;
+        }
+        let (home, declaration) = self.find(source, declared)?;
+        match declaration.body {
+            Body::Alias(inner) => self.part(home, inner),
+            _ => Some(declaration.name.clone()),
+        }
+    }
+
+    /// A type in words.
+    fn words(&self, source: usize, kind: &str) -> String {
+        let inner = |prefix: &str| kind.strip_prefix(prefix)?.strip_suffix('>');
+        if let Some(inner) = inner("Option<").or_else(|| inner("Box<")) {
+            return self.words(source, inner);
+        }
+        if let Some(inner) = inner("Vec<") {
+            return format!("list of {}", self.plural(source, inner));
+        }
+        if let Some(inner) = inner("BTreeMap<") {
+            let value = listed(inner).last().map(|value| self.plural(source, value));
+            return format!("map from names to {}", value.unwrap_or_default());
+        }
+        if let Some(inner) = kind.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+            let parts: Vec<String> =
+                listed(inner).into_iter().map(|part| self.words(source, part)).collect();
+            return format!("({})", parts.join(", "));
+        }
+        let simple = WORDS.iter().chain(UNITS).find(|(known, ..)| *known == kind);
+        if let Some((_, word, example)) = simple {
+            let is_plain = matches!(kind, "bool" | "u64" | "u32" | "usize" | "f64" | "String");
+            return if is_plain { (*word).to_owned() } else { format!("{word} such as {example}") };
+        }
+        match kind {
+            "Dist" => "distribution".to_owned(),
+            "Spec" => "node".to_owned(),
+            _ => self.declared_words(source, kind),
+        }
+    }
+
+    /// Several of a type in words.
+    fn plural(&self, source: usize, kind: &str) -> String {
+        let simple = WORDS.iter().chain(UNITS).find(|(known, ..)| *known == kind);
+        match (simple, kind) {
+            (Some((_, word, _)), _) => format!("{word}s"),
+            (None, "Dist" | "Spec") => format!("{}s", self.words(source, kind)),
+            _ => self.words(source, kind),
+        }
+    }
+
+    /// A declared type in words: its name, or its choices if these are few and simple.
+    fn declared_words(&self, source: usize, kind: &str) -> String {
+        const LISTED: usize = 4;
+        let Some((home, declaration)) = self.find(source, kind) else { return kind.to_owned() };
+        match &declaration.body {
+            Body::Alias(inner) => self.words(home, inner),
+            Body::Enum(choices)
+                if choices.len() <= LISTED && choices.iter().all(|(_, of)| of.is_empty()) =>
+            {
+                let names: Vec<&str> = choices.iter().map(|(one, _)| one.name.as_str()).collect();
+                names.join(" or ")
+            }
+            _ => declaration.name.clone(),
+        }
+    }
 }
 
-fn variants(body: &[&str], topic: Topic) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut preface = Preface::default();
-    let mut lines = body.iter().copied();
-    while let Some(line) = lines.next() {
-        if preface.takes(line) {
-            continue;
-        }
-        let name: String = line.chars().take_while(char::is_ascii_alphanumeric).collect();
-        let rest = &line[name.len()..];
-        let mut entry = Entry {
-            name,
+/// The names of the types in a type, those around them left out.
+fn type_names(kind: &str) -> impl Iterator<Item = &str> {
+    let names = kind.split(|c: char| !c.is_alphanumeric() && c != '_');
+    names.filter(|name| !name.is_empty() && !AROUND.contains(name))
+}
+
+fn is_unit(type_name: &str) -> bool {
+    UNITS.iter().any(|(known, ..)| *known == type_name)
+}
+
+impl Entry {
+    /// The entry of a type, without its fields and choices.
+    fn new(declaration: &Declaration<'_>, home: usize) -> Entry {
+        let type_name = declaration.type_name;
+        let kind = CATALOGUE.iter().find(|kind| kind.name == type_name);
+        let unit = UNITS.iter().find(|(known, ..)| *known == type_name);
+        let (topic, docs) = match (kind, unit) {
+            (Some(kind), _) if kind.is_pattern => (Topic::Pattern, module(kind.source)),
+            (Some(kind), _) => (Topic::Node, module(kind.source)),
+            (None, Some(_)) => (Topic::Unit, declaration.docs.clone()),
+            (None, None) => (Topic::Part, declaration.docs.clone()),
+        };
+        let name = unit.map_or(declaration.name.as_str(), |(_, name, _)| *name);
+        let known = unit.map(|(.., example)| *example).or_else(|| examples::of(name, ""));
+        Entry {
+            name: name.to_owned(),
+            type_name: type_name.to_owned(),
             topic,
-            says: preface.says(),
+            of: String::new(),
+            says: docs.says,
             fields: Vec::new(),
             choices: Vec::new(),
-            example: None,
-        };
-        if rest.trim_start().starts_with('{') {
-            entry.fields = fields(&mut lines, false);
-        } else if let Some(kind) = rest.strip_prefix('(') {
-            let kind = kind.trim_end_matches(',').trim_end_matches(')');
-            let (name, says) = (String::new(), String::new());
-            entry.fields.push(Field { name, kind: words(kind), says, is_optional: false });
+            example: docs.example.or_else(|| known.map(str::to_owned)),
+            used_in: Vec::new(),
+            home: Some(home),
         }
-        if !entry.name.is_empty() && !preface.skips() {
-            entries.push(entry);
-        }
-        preface = Preface::default();
     }
-    entries
+
+    /// The entry of a choice, without its fields.
+    fn choice(choice: &Member<'_>, of: &str, topic: Topic) -> Entry {
+        let known = examples::of(&choice.name, of).map(str::to_owned);
+        Entry {
+            name: choice.name.clone(),
+            type_name: choice.name.clone(),
+            topic,
+            of: of.to_owned(),
+            says: choice.docs.says.clone(),
+            fields: Vec::new(),
+            choices: Vec::new(),
+            example: choice.docs.example.clone().or(known),
+            used_in: Vec::new(),
+            home: None,
+        }
+    }
 }
 
-/// A type in words.
-fn words(kind: &str) -> String {
-    let kind = kind.trim();
-    let inner = |prefix: &str| kind.strip_prefix(prefix)?.strip_suffix('>');
-    if let Some(inner) = inner("Option<").or_else(|| inner("Box<")) {
-        return words(inner);
-    }
-    if let Some(inner) = inner("Vec<") {
-        return format!("list of {}", words(inner));
-    }
-    if let Some(inner) = inner("BTreeMap<") {
-        let value = inner.split_once(", ").map_or(inner, |(_, value)| value);
-        return format!("map from name to {}", words(value));
-    }
-    if let Some(inner) = kind.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        return format!("({})", inner.split(", ").map(words).collect::<Vec<_>>().join(", "));
-    }
-    match kind {
-        "Span" => "time span, as \"5ms\"",
-        "Dist" | "Think" => "distribution",
-        "Ratio" => "share, as \"1 %\"",
-        "Rate" => "rate, as \"10/s\"",
-        "Factor" => "factor, as 3",
-        "NodeId" => "node",
-        "Name" | "String" => "name or text",
-        "Value" => "value, as \"250ms\", \"99 %\", \"10/s\" or 3",
-        "u64" | "u32" | "usize" => "whole number",
-        "f64" => "number",
-        "bool" => "true or false",
-        "Spec" => "node",
-        "Injection" => "fault",
-        other => other.rsplit("::").next().unwrap_or(other),
-    }
-    .to_owned()
+/// The documentation of a source file as a whole.
+fn module(source: &str) -> Docs {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    Docs::of(lines)
 }
-
-/// How things are written. Each is read by a test as what it is an example of.
-const EXAMPLES: &[(&str, Topic, &str)] = &[
-    (
-        "Client",
-        Topic::Node,
-        r#"Client(target: "shop", operation: "buy", load: Poisson(rate: "50/s"), policy: (timeout: "2s"))"#,
-    ),
-    (
-        "Service",
-        Topic::Node,
-        r#"Service(machine: (workers: 4, queue_max: 100), operations: {"buy": (cost: Exponential(mean: "5ms"), calls: [(to: "bank", operation: "pay", policy: (timeout: "300ms", retries: 2))])})"#,
-    ),
-    (
-        "Store",
-        Topic::Node,
-        r#"Store(cost: "200us", disk: (sync: "1ms"), accounts: [(name: "stock", balance: 1000), (name: "sold", balance: 0)])"#,
-    ),
-    (
-        "Saga",
-        Topic::Pattern,
-        r#"Saga(steps: [(service: "shop", action: "reserve", compensation: "release", policy: (timeout: "300ms")), (service: "bank", action: "pay", policy: (timeout: "300ms"))], pivot: 1)"#,
-    ),
-    ("Crash", Topic::Fault, r#"(what: Crash(node: "shop"), at: "20s", for: "5s")"#),
-    (
-        "Pause",
-        Topic::Fault,
-        r#"(what: Pause(node: "shop"), at: "20s", for: "800ms", every: "10s")"#,
-    ),
-    ("Slow", Topic::Fault, r#"(what: Slow(node: "shop", factor: 5), at: "20s", for: "10s")"#),
-    (
-        "Errors",
-        Topic::Fault,
-        r#"(what: Errors(node: "bank", operation: "pay", rate: "20 %"), at: "20s", for: "10s")"#,
-    ),
-    (
-        "Latency",
-        Topic::Fault,
-        r#"(what: Latency(links: Around("bank"), add: Exponential(mean: "50ms")), at: "20s", for: "10s")"#,
-    ),
-    (
-        "Loss",
-        Topic::Fault,
-        r#"(what: Loss(links: Between(["shop"], ["bank"]), rate: "2 %"), at: "20s", for: "10s")"#,
-    ),
-    (
-        "Partition",
-        Topic::Fault,
-        r#"(what: Partition(links: Between(["shop"], ["bank"])), at: "20s", for: "5s")"#,
-    ),
-    (
-        "Atomic",
-        Topic::Invariant,
-        r#"Atomic(accounts: [(store: "shop", account: "sold"), (store: "bank", account: "till")])"#,
-    ),
-    ("Once", Topic::Invariant, r#"Once(accounts: [(store: "bank", account: "till")])"#),
-    (
-        "Conserved",
-        Topic::Invariant,
-        r#"Conserved(accounts: [(store: "shop", account: "stock"), (store: "shop", account: "sold")])"#,
-    ),
-    (
-        "Truthful",
-        Topic::Invariant,
-        r#"Truthful(accounts: [(store: "shop", account: "sold"), (store: "bank", account: "till")])"#,
-    ),
-    ("Settled", Topic::Invariant, r#"Settled(node: "shop")"#),
-    ("Constant", Topic::Distribution, r#""5ms""#),
-    ("Uniform", Topic::Distribution, r#"Uniform(min: "1ms", max: "9ms")"#),
-    ("Exponential", Topic::Distribution, r#"Exponential(mean: "10ms")"#),
-    ("Erlang", Topic::Distribution, r#"Erlang(k: 3, mean: "10ms")"#),
-    ("Gamma", Topic::Distribution, r#"Gamma(mean: "10ms", cv: 0.5)"#),
-    ("LogNormal", Topic::Distribution, r#"LogNormal(median: "5ms", p99: "40ms")"#),
-    ("Weibull", Topic::Distribution, r#"Weibull(mean: "10ms", shape: 0.7)"#),
-    ("Pareto", Topic::Distribution, r#"Pareto(min: "1ms", alpha: 2.5)"#),
-    ("HyperExponential", Topic::Distribution, r#"HyperExponential(mean: "10ms", cv: 3)"#),
-    (
-        "Mixture",
-        Topic::Distribution,
-        r#"Mixture([(weight: 0.9, dist: "1ms"), (weight: 0.1, dist: Exponential(mean: "50ms"))])"#,
-    ),
-    ("Empirical", Topic::Distribution, r#"Empirical(values: ["1ms", "2ms", "7ms"])"#),
-    ("Shifted", Topic::Distribution, r#"Shifted(by: "1ms", dist: Exponential(mean: "2ms"))"#),
-    (
-        "Truncated",
-        Topic::Distribution,
-        r#"Truncated(max: "50ms", dist: Exponential(mean: "10ms"))"#,
-    ),
-    (
-        "Policy",
-        Topic::Part,
-        r#"(timeout: "300ms", retries: 2, backoff: (base: "50ms"), breaker: (failures: 5, open_for: "2s"))"#,
-    ),
-    (
-        "NetworkSpec",
-        Topic::Part,
-        r#"(latency: LogNormal(median: "250us", p99: "2ms"), loss: "0.01 %", zones: [(name: "a", nodes: ["shop"]), (name: "b", nodes: ["bank"])], between_zones: "1ms")"#,
-    ),
-];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Dist;
-    use crate::parts::Policy;
-    use crate::patterns::Spec;
-    use crate::scenario::source::Source;
-    use crate::scenario::{Invariant, names};
-    use crate::world::{FaultSpec, NetworkSpec};
-
-    /// Is the text an example of a `T`?
-    fn parses<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
-        let nodes = vec!["bank".to_owned(), "shop".to_owned()];
-        let (value, _) = names::scope(nodes, || Source::new("example", text).parse::<T>());
-        value.map(|_| ()).map_err(|problems| format!("{text}: {problems:?}"))
-    }
-
-    #[test]
-    fn every_example_is_what_it_says() {
-        for (name, topic, text) in EXAMPLES {
-            let parsed = match topic {
-                Topic::Node | Topic::Pattern => parses::<Spec>(text),
-                Topic::Fault => parses::<FaultSpec>(text),
-                Topic::Invariant => parses::<Invariant>(text),
-                Topic::Distribution => parses::<Dist>(text),
-                Topic::Part if *name == "Policy" => parses::<Policy>(text),
-                Topic::Part => parses::<NetworkSpec>(text),
-            };
-            parsed.unwrap();
-        }
-    }
-
-    #[test]
-    fn every_node_fault_invariant_and_distribution_has_an_example_and_an_explanation() {
-        let entries = entries();
-        for entry in entries.iter().filter(|entry| entry.topic != Topic::Part) {
-            assert!(entry.example.is_some(), "{} has no example", entry.name);
-            assert!(entry.says.ends_with('.'), "{} is not explained", entry.name);
-        }
-        let of = |topic| entries.iter().filter(|entry| entry.topic == topic).count();
-        assert_eq!(of(Topic::Fault), 7);
-        assert_eq!(of(Topic::Distribution), crate::engine::dist::Shape::LIST.len());
-    }
-
-    #[test]
-    fn every_field_is_explained_and_every_optional_one_has_its_default() {
-        fn look(entry: &Entry) {
-            for field in entry.fields.iter().filter(|field| !field.name.is_empty()) {
-                let place = format!("{}.{}", entry.name, field.name);
-                assert!(!field.says.is_empty(), "{place} is not explained");
-                if field.is_optional {
-                    assert!(field.says.contains("efault:"), "{place} does not say its default");
-                }
-            }
-            entry.choices.iter().for_each(look);
-        }
-        let entries = entries();
-        for name in ["Scenario", "Policy", "Step", "Operation", "LinkSpec", "FaultSpec"] {
-            assert!(entries.iter().any(|entry| entry.name == name), "{name} is missing");
-        }
-        entries.iter().for_each(look);
-    }
-}
+mod tests;

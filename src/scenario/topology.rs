@@ -4,7 +4,8 @@
 //! failure: it dominates what it cuts off, seen from the clients. A cycle of synchronous calls
 //! waits for itself. Both can be known before anything is simulated.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use petgraph::algo::{dominators, tarjan_scc};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -23,18 +24,22 @@ pub struct Place {
     pub kind: &'static str,
 }
 
-/// A node without which clients do not reach others.
+/// A node whose loss cuts clients off from others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SinglePoint {
     /// Its name.
     pub node: String,
-    /// What is then out of reach, by name.
+    /// The clients that are cut off.
+    pub clients: Vec<String>,
+    /// What else is then out of their reach; nothing if it is all that they reach.
     pub cuts_off: Vec<String>,
 }
 
 /// Who speaks to whom in a variant.
 #[derive(Clone, Debug)]
 pub struct Topology {
+    /// The variant's name.
+    name: String,
     /// The weight of an edge says whether the caller waits for the answer.
     graph: DiGraph<Place, bool>,
     clients: Vec<NodeIndex>,
@@ -67,7 +72,7 @@ impl Topology {
                 }
             }
         }
-        Topology { graph, clients }
+        Topology { name: variant.name.clone(), graph, clients }
     }
 
     /// Every node, in the order of names.
@@ -115,115 +120,180 @@ impl Topology {
         missing.map(|place| self.name(place).to_owned()).collect()
     }
 
-    /// Groups of nodes that wait for one another in a circle, by name.
-    pub fn cycles(&self) -> Vec<Vec<String>> {
+    /// Only the calls: edges on which the caller waits.
+    fn calls(&self) -> DiGraph<Place, bool> {
         let mut calls = self.graph.clone();
         calls.retain_edges(|graph, edge| graph[edge]);
-        let loops = |group: &Vec<NodeIndex>| {
-            group.len() > 1 || calls.find_edge(group[0], group[0]).is_some()
-        };
-        let mut cycles: Vec<Vec<String>> = tarjan_scc(&calls)
-            .into_iter()
-            .filter(loops)
-            .map(|group| {
-                let mut names: Vec<String> =
-                    group.into_iter().map(|place| self.name(place).to_owned()).collect();
-                names.sort();
-                names
-            })
-            .collect();
-        cycles.sort();
+        calls
+    }
+
+    /// Circles of calls, each a path whose last node calls its first: who waits there waits for
+    /// itself. Every node of such a circle is in at least one of them.
+    pub fn cycles(&self) -> Vec<Vec<String>> {
+        let calls = self.calls();
+        let mut covered = BTreeSet::new();
+        let mut cycles = Vec::new();
+        for place in calls.node_indices() {
+            if covered.contains(&place) {
+                continue;
+            }
+            if let Some(path) = circle(&calls, place) {
+                cycles.push(path.iter().map(|place| self.name(*place).to_owned()).collect());
+                covered.extend(path);
+            }
+        }
         cycles
     }
 
-    /// The nodes whose loss cuts some client off from something else that it reaches, and from
-    /// what.
+    /// The nodes whose loss cuts some client off from something else that it reaches, or leaves it
+    /// with nothing at all.
     pub fn single_points(&self) -> Vec<SinglePoint> {
-        let mut points = Vec::new();
-        for place in self.graph.node_indices().filter(|place| !self.is_client(*place)) {
-            let mut cut: BTreeSet<NodeIndex> = BTreeSet::new();
-            for &client in &self.clients {
-                let tree = dominators::simple_fast(&self.graph, client);
-                let behind = |other: &NodeIndex| {
-                    let mut above = tree.strict_dominators(*other).into_iter().flatten();
-                    above.any(|dominator| dominator == place)
-                };
-                cut.extend(self.reached_from(client).into_iter().filter(behind));
-            }
-            if !cut.is_empty() {
-                let cuts_off = cut.into_iter().map(|other| self.name(other).to_owned()).collect();
-                points.push(SinglePoint { node: self.name(place).to_owned(), cuts_off });
+        let mut lost: BTreeMap<NodeIndex, (BTreeSet<NodeIndex>, BTreeSet<NodeIndex>)> =
+            BTreeMap::new();
+        for &client in &self.clients {
+            let tree = dominators::simple_fast(&self.graph, client);
+            let reached = self.reached_from(client);
+            for &other in reached.iter().filter(|other| **other != client) {
+                let above = tree.strict_dominators(other).into_iter().flatten();
+                let on_the_way = above.filter(|place| !self.is_client(*place));
+                let only = (reached.len() == 2 && !self.is_client(other)).then_some(other);
+                for point in on_the_way.chain(only) {
+                    let (clients, cut) = lost.entry(point).or_default();
+                    clients.insert(client);
+                    cut.extend((point != other).then_some(other));
+                }
             }
         }
-        points
+        let names = |places: BTreeSet<NodeIndex>| -> Vec<String> {
+            places.into_iter().map(|place| self.name(place).to_owned()).collect()
+        };
+        let point = |(place, (clients, cut))| SinglePoint {
+            node: self.name(place).to_owned(),
+            clients: names(clients),
+            cuts_off: names(cut),
+        };
+        lost.into_iter().map(point).collect()
     }
 
-    /// The longest chain of synchronous calls from a client, in calls; a circle counts once.
+    /// How many calls the longest chain of calls from a client has, each waiting for the next.
     pub fn depth(&self) -> usize {
-        let mut path = Vec::new();
-        self.clients.iter().map(|client| self.depth_from(*client, &mut path)).max().unwrap_or(0)
+        self.longest_chain().len().saturating_sub(1)
     }
 
-    fn depth_from(&self, place: NodeIndex, path: &mut Vec<NodeIndex>) -> usize {
-        path.push(place);
-        let mut deepest = 0;
-        for edge in self.graph.edges(place).filter(|edge| *edge.weight()) {
-            if !path.contains(&edge.target()) {
-                deepest = deepest.max(1 + self.depth_from(edge.target(), path));
+    /// The longest chain of calls from a client, by name. Which path through a circle is longest
+    /// cannot be found in reasonable time, so a circle counts with all of its nodes.
+    pub fn longest_chain(&self) -> Vec<String> {
+        let calls = self.calls();
+        // Groups come in an order in which callees stand before their callers.
+        let groups = tarjan_scc(&calls);
+        let mut group_of = vec![0; calls.node_count()];
+        let mut longest: Vec<(usize, Option<usize>)> = Vec::new();
+        for (number, group) in groups.iter().enumerate() {
+            group.iter().for_each(|place| group_of[place.index()] = number);
+            let mut best = (0, None);
+            for place in group {
+                for callee in calls.neighbors(*place).map(|callee| group_of[callee.index()]) {
+                    if callee != number && longest[callee].0 > best.0 {
+                        best = (longest[callee].0, Some(callee));
+                    }
+                }
             }
+            longest.push((best.0 + group.len(), best.1));
         }
-        path.pop();
-        deepest
+        let starts = self.clients.iter().map(|client| group_of[client.index()]);
+        // Of equally long chains the one of the first client.
+        let mut next = starts.rev().max_by_key(|start| longest[*start].0);
+        let mut chain = Vec::new();
+        while let Some(group) = next {
+            let mut members = groups[group].clone();
+            members.sort();
+            chain.extend(members.into_iter().map(|place| self.name(place).to_owned()));
+            next = longest[group].1;
+        }
+        chain
     }
 
     /// For Graphviz.
     pub fn dot(&self) -> String {
-        let mut text =
-            "digraph {\n    rankdir=LR;\n    node [fontname=\"sans-serif\"];\n".to_owned();
-        for place in self.graph.node_weights() {
-            let look = match shape(place.kind) {
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut text = format!("digraph \"{}\" {{\n", quoted(&self.name));
+        text += "    rankdir=LR;\n    node [fontname=\"sans-serif\"];\n";
+        for Place { name, kind } in self.graph.node_weights() {
+            let look = match look(kind) {
                 Look::Client => "shape=box, style=rounded",
                 Look::Store => "shape=cylinder",
                 Look::Pattern => "shape=box, style=filled, fillcolor=\"#dbe7ff\"",
                 Look::Service => "shape=box",
             };
-            let Place { name, kind } = place;
+            let name = quoted(name);
             text += &format!("    \"{name}\" [label=\"{name}\\n{kind}\", {look}];\n");
         }
-        for (from, to, is_synchronous) in self.named_edges() {
-            let style = if is_synchronous { "" } else { " [style=dashed]" };
-            text += &format!("    \"{from}\" -> \"{to}\"{style};\n");
+        for edge in self.graph.edge_references() {
+            let (from, to) = (self.name(edge.source()), self.name(edge.target()));
+            let style = if *edge.weight() { "" } else { " [style=dashed]" };
+            text += &format!("    \"{}\" -> \"{}\"{style};\n", quoted(from), quoted(to));
         }
         text + "}\n"
     }
 
     /// For Mermaid, which many Markdown viewers draw.
     pub fn mermaid(&self) -> String {
-        let mut text = "flowchart LR\n".to_owned();
-        let id = |name: &str| name.replace('-', "_");
-        for Place { name, kind } in self.graph.node_weights() {
-            let (open, close) = match shape(kind) {
+        let quoted = |text: &str| text.replace('#', "#35;").replace('"', "#quot;");
+        let mut text = format!("---\ntitle: {:?}\n---\nflowchart LR\n", quoted(&self.name));
+        let mut patterns = Vec::new();
+        for place in self.graph.node_indices() {
+            let Place { name, kind } = &self.graph[place];
+            let (open, close) = match look(kind) {
                 Look::Client => ("([", "])"),
                 Look::Store => ("[(", ")]"),
                 Look::Pattern => ("[[", "]]"),
                 Look::Service => ("[", "]"),
             };
-            text += &format!("    n_{}{open}\"{name}<br/>{kind}\"{close}\n", id(name));
+            // Numbers for ids: `end` is a word of Mermaid, and a dash may belong to an arrow.
+            let id = place.index();
+            text += &format!("    n{id}{open}\"{}<br/>{kind}\"{close}\n", quoted(name));
+            if look(kind) == Look::Pattern {
+                patterns.push(format!("n{id}"));
+            }
         }
-        for (from, to, is_synchronous) in self.named_edges() {
-            let arrow = if is_synchronous { "-->" } else { "-.->" };
-            text += &format!("    n_{} {arrow} n_{}\n", id(from), id(to));
+        for edge in self.graph.edge_references() {
+            let arrow = if *edge.weight() { "-->" } else { "-.->" };
+            text += &format!("    n{} {arrow} n{}\n", edge.source().index(), edge.target().index());
+        }
+        if !patterns.is_empty() {
+            text += "    classDef pattern fill:#dbe7ff,stroke:#3b6fd4,color:#111\n";
+            text += &format!("    class {} pattern\n", patterns.join(","));
         }
         text
     }
-
-    fn named_edges(&self) -> impl Iterator<Item = (&str, &str, bool)> {
-        let name = |place| self.name(place);
-        let edges = self.graph.edge_references();
-        edges.map(move |edge| (name(edge.source()), name(edge.target()), *edge.weight()))
-    }
 }
 
+/// The shortest way from a node back to itself, without its repetition at the end.
+fn circle(calls: &DiGraph<Place, bool>, start: NodeIndex) -> Option<Vec<NodeIndex>> {
+    let mut from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
+    let mut waiting = VecDeque::from([start]);
+    while let Some(place) = waiting.pop_front() {
+        let mut callees: Vec<NodeIndex> = calls.neighbors(place).collect();
+        callees.sort();
+        for callee in callees {
+            if callee == start {
+                let mut path = vec![place];
+                while let Some(before) = from.get(&path[path.len() - 1]) {
+                    path.push(*before);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if let Entry::Vacant(unseen) = from.entry(callee) {
+                unseen.insert(place);
+                waiting.push_back(callee);
+            }
+        }
+    }
+    None
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
     Client,
     Service,
@@ -231,7 +301,7 @@ enum Look {
     Pattern,
 }
 
-fn shape(kind: &str) -> Look {
+fn look(kind: &str) -> Look {
     match kind {
         "Client" => Look::Client,
         "Store" => Look::Store,
@@ -267,26 +337,101 @@ mod tests {
             + &service("c", &["d"])
             + &service("d", &[]);
         let topology = topology(&nodes);
-        let only =
-            SinglePoint { node: "a".into(), cuts_off: vec!["b".into(), "c".into(), "d".into()] };
+        let only = SinglePoint {
+            node: "a".into(),
+            clients: vec!["users".into()],
+            cuts_off: vec!["b".into(), "c".into(), "d".into()],
+        };
         assert_eq!(topology.single_points(), [only], "b and c stand in for each other");
         assert_eq!((topology.depth(), topology.edges(), topology.nodes()), (3, 5, 5));
         assert!(topology.cycles().is_empty() && topology.unreachable().is_empty());
     }
 
     #[test]
+    fn all_that_a_client_has_is_a_single_point_of_failure() {
+        let only =
+            SinglePoint { node: "a".into(), clients: vec!["users".into()], cuts_off: Vec::new() };
+        assert_eq!(topology(&service("a", &[])).single_points(), [only]);
+    }
+
+    #[test]
+    fn one_client_is_cut_off_although_another_has_a_way_round() {
+        let other = "\"other\": Client(target: \"c\", operation: \"go\", \
+                     load: Poisson(rate: \"1/s\")),";
+        let nodes = service("a", &["b"]) + &service("b", &["d"]) + &service("c", &["d", "b"]);
+        let topology = topology(&(nodes + &service("d", &[]) + other));
+        let points = topology.single_points();
+        let seen: Vec<(&str, String, String)> = points
+            .iter()
+            .map(|point| (&point.node[..], point.clients.join(" "), point.cuts_off.join(" ")))
+            .collect();
+        let owned = |node, clients: &str, cut: &str| (node, clients.to_owned(), cut.to_owned());
+        let expected =
+            [owned("a", "users", "b d"), owned("b", "users", "d"), owned("c", "other", "b d")];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
     fn calls_in_a_circle_and_nodes_that_nobody_calls_are_found() {
-        let nodes = service("a", &["b"]) + &service("b", &["a"]) + &service("lonely", &["b"]);
+        let nodes = service("a", &["b", "c"])
+            + &service("b", &["a"])
+            + &service("c", &["d"])
+            + &service("d", &["c", "b"])
+            + &service("self", &["self"])
+            + &service("lonely", &["b"]);
         let topology = topology(&nodes);
-        assert_eq!(topology.cycles(), [["a", "b"]]);
-        assert_eq!(topology.unreachable(), ["lonely"]);
-        assert_eq!(topology.depth(), 2, "a circle counts once");
+        let circles: Vec<String> = topology.cycles().iter().map(|path| path.join(" ")).collect();
+        assert_eq!(circles, ["a b", "c d", "self"]);
+        assert_eq!(topology.unreachable(), ["lonely", "self"]);
+        assert_eq!(topology.longest_chain(), ["users", "a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn the_longest_chain_is_found_where_paths_are_beyond_counting() {
+        let mut nodes = service("a", &["l00", "r00"]);
+        for level in 0..60 {
+            let below = [format!("l{:02}", level + 1), format!("r{:02}", level + 1)];
+            let calls: &[&str] = if level < 59 { &[&below[0], &below[1]] } else { &[] };
+            nodes += &service(&format!("l{level:02}"), calls);
+            nodes += &service(&format!("r{level:02}"), calls);
+        }
+        assert_eq!(topology(&nodes).depth(), 61);
     }
 
     #[test]
     fn it_draws_itself() {
-        let topology = topology(&service("a", &[]));
-        assert!(topology.dot().contains("\"users\" -> \"a\";"), "{}", topology.dot());
-        assert!(topology.mermaid().contains("n_users --> n_a"), "{}", topology.mermaid());
+        let saga = "\"a\": Saga(steps: [(service: \"b-c\", action: \"go\")]),";
+        let topology =
+            topology(&(saga.to_owned() + &service("b-c", &["b_c"]) + "\"b_c\": Store(),"));
+        assert_eq!(topology.dot(), DOT);
+        assert_eq!(topology.mermaid(), MERMAID);
     }
+
+    const DOT: &str = r##"digraph "as described" {
+    rankdir=LR;
+    node [fontname="sans-serif"];
+    "a" [label="a\nSaga", shape=box, style=filled, fillcolor="#dbe7ff"];
+    "b-c" [label="b-c\nService", shape=box];
+    "b_c" [label="b_c\nStore", shape=cylinder];
+    "users" [label="users\nClient", shape=box, style=rounded];
+    "a" -> "b-c";
+    "b-c" -> "b_c";
+    "users" -> "a";
+}
+"##;
+
+    const MERMAID: &str = r##"---
+title: "as described"
+---
+flowchart LR
+    n0[["a<br/>Saga"]]
+    n1["b-c<br/>Service"]
+    n2[("b_c<br/>Store")]
+    n3(["users<br/>Client"])
+    n0 --> n1
+    n1 --> n2
+    n3 --> n0
+    classDef pattern fill:#dbe7ff,stroke:#3b6fd4,color:#111
+    class n0 pattern
+"##;
 }

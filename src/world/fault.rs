@@ -202,6 +202,10 @@ impl Weather {
                 Injection::Latency { links, add } if links.covers(from, to) => {
                     added += add.sample(&mut storm.rng);
                 }
+                // A link that loses everything is cut for as long as it does.
+                Injection::Loss { links, rate } if rate.is_one() && links.covers(from, to) => {
+                    return None;
+                }
                 Injection::Loss { links, rate } if links.covers(from, to) => {
                     lost |= storm.rng.chance(*rate);
                 }
@@ -250,7 +254,7 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
             }
         }
         let fact = if ends { facts::FAULT_ENDS } else { facts::FAULT_BEGINS };
-        note(state, what.node().unwrap_or(NodeId(0)), fact, u64::from(index));
+        note(state, what.node().unwrap_or(facts::NETWORK), fact, u64::from(index));
         what
     });
     match what {

@@ -274,6 +274,8 @@ pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
     machine.queue.clear();
+    // Whoever starts it again knows which pauses are still on.
+    machine.paused = false;
     (machine.usage.working, machine.usage.waiting) = (0, 0);
 }
 

@@ -34,8 +34,10 @@ pub type Sim = engine::Sim<World>;
 
 /// Facts that the world itself records.
 pub mod facts {
-    use crate::engine::Name;
+    use crate::engine::{Name, NodeId};
 
+    /// Where a fault of the network befalls: no node in particular.
+    pub const NETWORK: NodeId = NodeId(u32::MAX);
     /// A fault begins; the key is its place in the scenario.
     pub const FAULT_BEGINS: Name = Name::of("fault.begins");
     /// A fault ends; the key is its place in the scenario.

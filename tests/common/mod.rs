@@ -57,7 +57,7 @@ impl Tracer for Recorder {
         match step {
             Step::Noted(fact) => self.facts.push(Seen {
                 at,
-                node: self.names[fact.node.index()].clone(),
+                node: self.names.get(fact.node.index()).map_or("network".into(), Clone::clone),
                 what: self.lexicon.spelling(fact.what).to_owned(),
                 key: fact.key,
                 value: fact.value as i64,

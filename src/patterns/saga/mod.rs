@@ -119,6 +119,9 @@ impl Node for Saga {
         if verb == RECOVER {
             return self.recover(cx, key).await;
         }
+        if cx.errs(verb) {
+            return Err(Fault::Failed);
+        }
         if self.progress(key).is_some() {
             return self.result(cx, key).await;
         }
