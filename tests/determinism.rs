@@ -58,6 +58,24 @@ fn every_scenario_is_the_same_the_second_time_and_holds() {
 }
 
 #[test]
+fn the_report_that_is_checked_in_is_what_the_scenario_gives() {
+    // The path stands in the report as it was typed, and tests run in the package's folder.
+    let mut found = Vec::new();
+    scenarios(Path::new("scenarios"), &mut found);
+    found.retain(|path| path.parent() == Some(Path::new("scenarios")));
+    assert!(!found.is_empty());
+    for path in found {
+        let scenario = load(&Source::read(&path).unwrap()).unwrap();
+        let study = run(&scenario, &[scenario.seed], 0);
+        let known = Path::new("reports").join(&scenario.name).join("report.md");
+        let known = std::fs::read_to_string(known).unwrap();
+        let now = stormglass::report::markdown(&study);
+        let again = format!("cargo run --release -- run {}", path.display());
+        assert!(known == now, "the report is out of date; look at what `{again}` changes");
+    }
+}
+
+#[test]
 fn another_seed_is_another_run() {
     let scenario = load(&saga_failure()).unwrap();
     let digests = digests(&run(&scenario, &[1, 2, 3], 1));

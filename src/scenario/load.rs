@@ -287,7 +287,8 @@ fn zones(network: &NetworkSpec, nodes: &[String], spans: &Spans) -> Vec<Problem>
             let first = network.zones[..place].iter().find(|other| other.nodes.contains(id));
             let path = format!("network.zones.{place}.nodes");
             problems.extend(first.map(|first| {
-                let (node, one, other) = (&nodes[id.index()], &first.name, &zone.name);
+                let node = nodes.get(id.index()).map_or("?", String::as_str);
+                let (one, other) = (&first.name, &zone.name);
                 at(spans, &path)
                     .title(format!("`{node}` is in two zones, `{one}` and `{other}`"))
                     .label("in this one too")
@@ -382,9 +383,10 @@ fn variant(draft: &Draft, variation: &Variation, spans: &Spans, place: usize) ->
 
 /// Addresses of nodes that this variant does not have.
 fn dangling(variant: &Variant, nodes: &[String], spans: &Spans, path: &str) -> Vec<Problem> {
-    let missing = |id: NodeId| variant.nodes[id.index()].is_none();
+    let missing = |id: NodeId| variant.nodes.get(id.index()).is_none_or(Option::is_none);
     let problem = |what: String, id: NodeId, here: &str| {
-        let title = format!("{what} `{}`, which {} does not have", nodes[id.index()], variant.name);
+        let name = nodes.get(id.index()).map_or("?", String::as_str);
+        let title = format!("{what} `{name}`, which {} does not have", variant.name);
         at(spans, here).title(title).label("in this variant")
     };
     let mut problems = Vec::new();
