@@ -1,11 +1,14 @@
-//! What one step of the engine costs: a hold step of the queue, and a call with its reply.
+//! What one step costs: a hold step of the queue, a call with its reply, an event of a whole run.
 //!
-//! Both go through the public interface, so they time what a node pays, not the data structure
+//! All go through the public interface, so they time what a node pays, not the data structure
 //! alone. `hold/N` keeps N messages pending, each of which posts the next one to its own node after
-//! an exponential delay; `pingpong` is a request and its reply over the default network.
+//! an exponential delay; `pingpong` is a request and its reply over the default network; `saga` is
+//! the simulator as a user runs it.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use stormglass::engine::{Dist, Halt, Msg, Name, NodeId, Reply, Span, Time};
+use stormglass::explore::simulate;
+use stormglass::scenario::{load, source::Source};
 use stormglass::world::{Cx, NetworkSpec, Node, Sim, World, add};
 
 const STEPS: u64 = 100_000;
@@ -102,5 +105,25 @@ fn pingpong(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hold, pingpong);
+/// The saga of `scenarios/saga_failure.ron`, a whole run: faults, metrics, checkers and digest.
+fn saga(criterion: &mut Criterion) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/saga_failure.ron");
+    let source = Source::read(&path).expect("the scenario is there");
+    let scenario = load(&source).expect("the scenario can be read");
+    let variant = scenario.variants.iter().find(|variant| variant.name == "saga");
+    let variant = variant.expect("it has this variant");
+    let mut seed = 0;
+    let events = simulate(&scenario, variant, seed, Time(0)).events;
+    let mut group = criterion.benchmark_group("saga");
+    group.throughput(Throughput::Elements(events)).sample_size(20);
+    group.bench_function("run", |bencher| {
+        bencher.iter(|| {
+            seed += 1;
+            simulate(&scenario, variant, seed, Time(0))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, hold, pingpong, saga);
 criterion_main!(benches);

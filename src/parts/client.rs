@@ -1,4 +1,4 @@
-//! Clients: they make the load, and they are told how it went.
+//! A client: it makes the load, and it is told how each request went.
 //!
 //! In an open loop requests come when they come, however the system fares; in a closed loop each
 //! user waits for the answer and thinks before the next. Latency counts from the intended start, so

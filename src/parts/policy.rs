@@ -25,7 +25,8 @@ pub mod facts {
     pub const NAMES: [&str; 3] = ["call.retried", "breaker.opened", "breaker.closed"];
 }
 
-/// How to call a target.
+/// How to call a target: the breaker lets the call through or not, the retries are within it, and
+/// the timeout bounds each try.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {

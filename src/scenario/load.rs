@@ -34,7 +34,7 @@ struct Draft {
     events_max: u64,
     /// How long a run is, and in which phases.
     run: Phases,
-    /// The network. Default: [`NetworkSpec::default`].
+    /// The network. Default: 250 us one way, streams, no loss.
     #[serde(default)]
     network: NetworkSpec,
     /// The nodes, by name.

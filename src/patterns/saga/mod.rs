@@ -36,7 +36,7 @@ pub struct Saga {
     #[serde(default)]
     recovery: Recovery,
     /// How often an undo, or a step after the pivot, is tried before it is parked, and how long
-    /// apart; each time under the step's own policy. Default: 20 times.
+    /// apart; each time under the step's own policy. Default: 20 times, 100 ms to 10 s apart.
     #[serde(default)]
     persistence: Persistence,
     /// Does it write its progress to a durable log? Without, a crash forgets what was under way.
