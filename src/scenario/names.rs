@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for NodeId {
         let name = String::deserialize(deserializer)?;
         TABLE.with_borrow(|table| match table.nodes.iter().position(|known| *known == name) {
             Some(index) => Ok(NodeId(index as u32)),
-            // Where not even the names of the nodes could be read, that is the mistake to be told of.
+            // Where not even the nodes' names could be read, that is the mistake to be told of.
             None if table.nodes.is_empty() => Ok(NodeId(0)),
             None => Err(D::Error::custom(unknown(&name, &table.nodes))),
         })
