@@ -102,3 +102,75 @@ pub(crate) fn accounts(invariant: &Invariant) -> &[AccountRef] {
         Invariant::Settled { .. } => &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: NodeId = NodeId(3);
+    const TILL: Name = Name::of("till");
+    const STOCK: Name = Name::of("stock");
+
+    fn effects() -> Effects {
+        let accounts = vec![
+            AccountRef { store: STORE, account: TILL },
+            AccountRef { store: STORE, account: STOCK },
+        ];
+        let atomic = Invariant::Atomic { accounts: accounts.clone() };
+        let once = Invariant::Once { accounts };
+        Effects::new(&[("atomic".to_owned(), atomic), ("once".to_owned(), once)])
+    }
+
+    fn fact(node: NodeId, what: Name, root: u32, value: i64) -> Fact {
+        Fact {
+            at: Time(u64::from(root)),
+            node,
+            root: Root(root),
+            what,
+            key: 0,
+            value: value as u64,
+        }
+    }
+
+    #[test]
+    fn an_account_that_two_invariants_name_is_one() {
+        let effects = effects();
+        assert_eq!(effects.accounts.len(), 2);
+        assert_eq!(effects.id(AccountRef { store: STORE, account: STOCK }), 1);
+    }
+
+    #[test]
+    fn gifts_add_up_for_each_operation_and_account() {
+        let mut effects = effects();
+        for value in [500, -500, 500] {
+            let change = effects.read(&fact(STORE, TILL, 7, value)).expect("it is about the till");
+            assert_eq!((change.account, change.delta), (0, value));
+        }
+        effects.read(&fact(STORE, TILL, 2, 40));
+        let of = |root| effects.of(Root(root), &[0, 1]);
+        assert_eq!((of(7)[0].net, of(7)[0].unit, of(7)[0].at), (500, 500, Time(7)));
+        assert!(of(7)[0].is_applied() && !of(7)[1].is_applied());
+        assert_eq!(
+            (of(2)[0].net, of(3)[0], of(900)[0]),
+            (40, Effect::default(), Effect::default())
+        );
+        assert_eq!(effects.roots().collect::<Vec<_>>(), (1..=7).map(Root).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_given_and_taken_back_is_not_applied() {
+        let mut effects = effects();
+        effects.read(&fact(STORE, STOCK, 1, 3));
+        let change = effects.read(&fact(STORE, STOCK, 1, -3)).expect("it is about the stock");
+        assert_eq!((change.effect.net, change.effect.unit), (0, 3));
+        assert!(!change.effect.is_applied());
+    }
+
+    #[test]
+    fn other_facts_are_nobodys_business() {
+        let mut effects = effects();
+        assert!(effects.read(&fact(NodeId(4), TILL, 1, 5)).is_none(), "another store's till");
+        assert!(effects.read(&fact(STORE, Name::of("boxes"), 1, 5)).is_none());
+        assert_eq!(effects.roots().count(), 0);
+    }
+}

@@ -175,12 +175,13 @@ impl Requests {
         let loaded = (quiet.0 / self.width.0) as usize;
         let (mut longest, mut spell, mut came) = (0_u64, 0_u64, false);
         for window in &self.windows[..loaded.min(self.windows.len())] {
-            came |= window.offered > 0;
-            spell = if window.good > 0 { 0 } else { spell + 1 };
-            came &= window.good == 0;
-            if came {
-                longest = longest.max(spell);
+            if window.good > 0 {
+                (spell, came) = (0, false);
+                continue;
             }
+            came |= window.offered > 0;
+            spell += u64::from(came);
+            longest = longest.max(spell);
         }
         (longest * self.width.0) as f64 / 1e9
     }
@@ -230,4 +231,120 @@ const WINDOWS: usize = 240;
 /// The width of a window, so that they cover a run.
 fn window(end: Time) -> Span {
     Span(end.0.div_ceil(WINDOWS as u64).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Name;
+
+    const BUYERS: NodeId = NodeId(0);
+
+    fn requests(from: u64) -> Requests {
+        let clients = [(BUYERS, "buyers".to_owned()), (NodeId(2), "sellers".to_owned())];
+        // 240 windows of 10 ns each.
+        Requests::new(&clients, 3, Time(from), Time(2400))
+    }
+
+    fn fact(at: u64, root: u32, what: Name, (key, value): (u64, u64)) -> Fact {
+        Fact { at: Time(at), node: BUYERS, root: Root(root), what, key, value }
+    }
+
+    fn begin(requests: &mut Requests, at: u64, root: u32) {
+        requests.started(&fact(at, root, facts::STARTED, (9, 1)));
+    }
+
+    fn succeed(requests: &mut Requests, at: u64, root: u32, latency: u64) {
+        requests.ended(&fact(at, root, facts::SUCCEEDED, (9, latency)));
+    }
+
+    fn fail(requests: &mut Requests, at: u64, root: u32, fault: Fault) {
+        requests.ended(&fact(at, root, facts::FAILED, (fault as u64, 5)));
+    }
+
+    #[test]
+    fn every_request_is_succeeded_failed_or_in_flight() {
+        let mut requests = requests(0);
+        (1..=4).for_each(|root| begin(&mut requests, 5, root));
+        succeed(&mut requests, 8, 1, 3);
+        fail(&mut requests, 9, 2, Fault::Timeout);
+        fail(&mut requests, 9, 3, Fault::Refused);
+        let found = requests.close();
+        assert_eq!((found.checked, found.violations, found.first), (4, 0, None));
+        let flow = &requests.flows()[0];
+        assert_eq!((flow.started, flow.succeeded, flow.in_flight), (4, 1, 1));
+        assert_eq!((flow.failed[Fault::Timeout as usize], flow.failed.iter().sum()), (1, 2));
+        assert_eq!(requests.flows()[1].started, 0, "the sellers asked for nothing");
+    }
+
+    #[test]
+    fn a_request_that_ends_twice_is_found_out() {
+        let mut requests = requests(0);
+        begin(&mut requests, 5, 1);
+        succeed(&mut requests, 8, 1, 3);
+        fail(&mut requests, 9, 1, Fault::Timeout);
+        let first = requests.close().first.expect("that cannot be");
+        assert_eq!((first.at, first.root), (Time(9), 1));
+        assert_eq!(first.what, "a request ended twice");
+        assert_eq!(requests.flows()[0].succeeded, 1, "the first end counts");
+    }
+
+    #[test]
+    fn a_request_that_ends_without_a_beginning_or_begins_out_of_turn_is_found_out() {
+        let mut early = requests(0);
+        succeed(&mut early, 8, 1, 3);
+        assert_eq!(early.close().first.expect("it is").what, "a request ended that never began");
+        let mut skipped = requests(0);
+        begin(&mut skipped, 5, 2);
+        assert_eq!(skipped.close().first.expect("it is").what, "a request began out of turn");
+    }
+
+    #[test]
+    fn what_began_in_the_warm_up_is_counted_and_not_measured() {
+        let mut requests = requests(100);
+        begin(&mut requests, 99, 1);
+        begin(&mut requests, 100, 2);
+        begin(&mut requests, 100, 3);
+        succeed(&mut requests, 120, 1, 21);
+        succeed(&mut requests, 130, 2, 30);
+        fail(&mut requests, 140, 3, Fault::Timeout);
+        assert_eq!(requests.measured(), (2, 1, 2));
+        assert_eq!(requests.measured_failures().iter().sum::<u64>(), 1);
+        assert_eq!(requests.latencies(), [(Time(130), 30.0)]);
+        let flow = &requests.flows()[0];
+        assert_eq!((flow.started, flow.succeeded, flow.latency.count()), (3, 2, 1));
+    }
+
+    #[test]
+    fn windows_count_by_beginning_and_by_end() {
+        let mut requests = requests(0);
+        assert_eq!(requests.width(), Span(10));
+        for (root, began, ended) in [(1, 5, 15), (2, 6, 19), (3, 14, 16)] {
+            begin(&mut requests, began, root);
+            if root < 3 {
+                succeed(&mut requests, ended, root, ended - began);
+            }
+        }
+        fail(&mut requests, 16, 3, Fault::Refused);
+        let [first, second] = [0, 1].map(|place| requests.windows()[place]);
+        assert_eq!((first.offered, first.good, second.offered), (2, 0, 1));
+        assert_eq!((second.good, second.failed, second.technical), (2, 1, 0));
+        assert_eq!((second.latency_mean, second.latency_max), (11.5, 13));
+        assert_eq!(requests.good_windows(), Some(1.0), "a refusal is no technical failure");
+    }
+
+    #[test]
+    fn an_outage_begins_with_a_request_that_finds_nobody() {
+        let mut requests = requests(0);
+        // Nobody asks before 500 ns; who asks then is served at 535 ns, in the fourth window.
+        begin(&mut requests, 500, 1);
+        succeed(&mut requests, 535, 1, 35);
+        assert_eq!(requests.longest_outage(Time(2000)), 30e-9);
+        // Nobody asks from then until 1000 ns either, and then all goes well.
+        begin(&mut requests, 1000, 2);
+        succeed(&mut requests, 1001, 2, 1);
+        assert_eq!(requests.longest_outage(Time(2000)), 30e-9);
+        begin(&mut requests, 1500, 3);
+        assert_eq!(requests.longest_outage(Time(2000)), 500e-9, "unto the end of the load");
+    }
 }

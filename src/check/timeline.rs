@@ -146,3 +146,105 @@ impl Health {
         Some(at - ends)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Name, NodeId, Root};
+    use crate::parts::client_facts;
+    use crate::scenario::{load, source::Source};
+
+    /// Windows of 100 ms, because the run takes 24 s.
+    fn scenario() -> Scenario {
+        let text = r#"Scenario(
+    title: "Faults",
+    run: (load: "20s", quiet: "4s"),
+    nodes: {
+        "user": Client(target: "server", operation: "serve", load: Constant(rate: "10/s")),
+        "server": Service(operations: {"serve": ()}),
+    },
+    faults: {
+        "crash": (what: Crash(node: "server"), at: "5s", for: "2s"),
+        "cut": (what: Partition(links: Between(["user"], ["server"])), at: "18s"),
+    },
+)"#;
+        load(&Source::new("faults.ron", text)).expect("it can be read")
+    }
+
+    fn turn(timeline: &mut Timeline, seconds: u64, index: u64, begins: bool) {
+        let at = Time(seconds * Span::SECOND.0);
+        let what = Name::of("fault");
+        let fact = Fact { at, node: NodeId(0), root: Root::NONE, what, key: index, value: 0 };
+        if begins { timeline.begins(&fact) } else { timeline.ends(&fact) }
+    }
+
+    /// A request every 100 ms, answered 50 ms later: well or, from `bad.0` to `bad.1` s, not.
+    fn requests(scenario: &Scenario, bad: (u64, u64), why: Fault) -> Requests {
+        let user = [(NodeId(1), "user".to_owned())];
+        let mut requests = Requests::new(&user, 2, Time(0), scenario.phases.end());
+        let tenth = Span::SECOND.0 / 10;
+        for root in 1..200 {
+            let at = Time(root * tenth);
+            let is_bad = (bad.0 * 10..bad.1 * 10).contains(&root);
+            let (what, key) = match is_bad {
+                true => (client_facts::FAILED, why as u64),
+                false => (client_facts::SUCCEEDED, 0),
+            };
+            let root = Root(root as u32);
+            let fact =
+                Fact { at, node: NodeId(1), root, what: client_facts::STARTED, key: 0, value: 1 };
+            requests.started(&fact);
+            requests.ended(&Fact { at: at + Span(tenth / 2), what, key, value: tenth / 2, ..fact });
+        }
+        requests
+    }
+
+    fn timeline() -> Timeline {
+        let mut timeline = Timeline::default();
+        turn(&mut timeline, 5, 0, true);
+        turn(&mut timeline, 7, 0, false);
+        turn(&mut timeline, 18, 1, true);
+        timeline
+    }
+
+    #[test]
+    fn an_episode_says_when_a_fault_was_felt_and_when_all_was_well_again() {
+        let scenario = scenario();
+        let variant = &scenario.variants[0];
+        let requests = requests(&scenario, (6, 9), Fault::Timeout);
+        let [crash, cut] = &timeline().episodes(&scenario, variant, &requests)[..] else {
+            panic!("two faults have begun")
+        };
+        assert_eq!((crash.name.as_str(), crash.what.as_str()), ("crash", "crash of server"));
+        assert_eq!(crash.felt_after, Some(Span::from_millis(1050)));
+        // The last bad answer comes at 8.95 s, and a look at the system takes in one second.
+        let recovered = crash.recovered_after.expect("it did").as_seconds();
+        assert!((2.0..=3.1).contains(&recovered), "{recovered}");
+        assert_eq!(
+            (cut.what.as_str(), cut.felt_after),
+            ("partition between user and server", None)
+        );
+        assert_eq!(cut.ends, scenario.phases.end(), "it had no end while facts were noted");
+        assert_eq!(cut.recovered_after, None, "the load ended first");
+    }
+
+    #[test]
+    fn business_refusals_are_no_way_to_feel_a_fault() {
+        let scenario = scenario();
+        let requests = requests(&scenario, (5, 7), Fault::Refused);
+        let episodes = timeline().episodes(&scenario, &scenario.variants[0], &requests);
+        assert_eq!(episodes[0].felt_after, None);
+    }
+
+    #[test]
+    fn a_fault_that_comes_again_is_another_episode() {
+        let mut timeline = timeline();
+        turn(&mut timeline, 9, 0, true);
+        turn(&mut timeline, 10, 0, false);
+        let spells: Vec<_> = timeline.spells.iter().filter(|spell| spell.0 == 0).collect();
+        assert_eq!((spells.len(), spells[1].2), (2, Some(Time(10 * Span::SECOND.0))));
+        let scenario = scenario();
+        assert_eq!(timeline.crashes(&scenario.variants[0], 0), 2);
+        assert_eq!(timeline.crashes(&scenario.variants[0], 1), 0);
+    }
+}

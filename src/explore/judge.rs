@@ -116,3 +116,90 @@ fn endings(scenario: &Scenario, variant: &VariantStudy) -> Option<Judgement> {
         reproduce: Some(again(scenario, variant, cut.seed)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::check::outcome::{Judgement, Study};
+    use crate::explore::{Plan, Silent, study};
+    use crate::scenario::{load, source::Source};
+
+    /// Calls to two stores without a saga, of which the second refuses every second time.
+    const TEXT: &str = r#"Scenario(
+    title: "Two stores",
+    run: (load: "10s", quiet: "5s"),
+    events_max: EVENTS,
+    nodes: {
+        "user": Client(target: "front", operation: "go", load: Constant(rate: "10/s")),
+        "front": Service(operations: {"go": (calls: [(to: "left", operation: "put"), (to: "right", operation: "put")])}),
+        "left": Service(store: "left-db", operations: {"put": (transfer: (from: "from", to: "to"))}),
+        "right": Service(store: "right-db", operations: {"put": (refuses: "50 %", transfer: (from: "from", to: "to"))}),
+        "left-db": Store(accounts: [(name: "from", balance: 1000)]),
+        "right-db": Store(accounts: [(name: "from", balance: 1000)]),
+    },
+    invariants: {
+        "atomic": Atomic(accounts: [(store: "left-db", account: "to"), (store: "right-db", account: "to")]),
+    },
+    expect: [
+        (metric: "latency.p99", max: "MAX"),
+        (metric: "availability.success", min: "10 %", max: "90 %", variant: "as meant"),
+    ],
+    variants: [
+        (name: "as meant", breaks: ["atomic"]),
+        (name: "plain"),
+        (name: "sound", set: {"nodes.right.operations.put.refuses": "\"0 %\""}, breaks: ["atomic"]),
+    ],
+)"#;
+
+    fn judged(max: &str, events: &str, seeds: &[u64]) -> Study {
+        let text = TEXT.replace("MAX", max).replace("EVENTS", events);
+        let scenario = load(&Source::new("two.ron", text)).expect("it can be read");
+        study(&scenario, &Plan { seeds: seeds.to_vec(), variants: vec![], jobs: 1 }, &Silent)
+    }
+
+    fn of<'s>(study: &'s Study, variant: &str, says: &str) -> &'s Judgement {
+        let ours = |one: &&Judgement| one.variant == variant && one.says.contains(says);
+        study.judgements.iter().find(ours).unwrap_or_else(|| panic!("{:#?}", study.judgements))
+    }
+
+    #[test]
+    fn a_violation_is_a_failure_unless_the_variant_is_there_for_it() {
+        let study = judged("1s", "1000000", &[1, 2]);
+        let meant = of(&study, "as meant", "atomic");
+        assert_eq!((meant.says.as_str(), meant.held), ("atomic is violated", true));
+        assert_eq!(meant.found, "violated in 2 of 2 runs, first by seed 1");
+        assert_eq!(meant.reproduce, None, "there is nothing to mend");
+        let plain = of(&study, "plain", "atomic");
+        assert_eq!((plain.says.as_str(), plain.held), ("atomic holds", false));
+        let again = plain.reproduce.as_deref();
+        assert_eq!(again, Some("stormglass run two.ron --variant plain --seed 1"));
+        let sound = of(&study, "sound", "atomic");
+        assert!(
+            !sound.held && sound.found == "held in all 2 runs",
+            "it does not show what it should"
+        );
+        assert!(!study.held());
+    }
+
+    #[test]
+    fn a_bound_is_held_against_the_mean_of_the_variants_that_it_is_about() {
+        let study = judged("1ms", "1000000", &[1]);
+        let late = of(&study, "as meant", "latency.p99");
+        assert!(!late.held, "{late:?}");
+        assert_eq!(late.says, "latency.p99 at most 1.00 ms");
+        let again = late.reproduce.as_deref();
+        assert_eq!(again, Some("stormglass run two.ron --variant 'as meant' --seed 1"));
+        assert!(of(&judged("1s", "1000000", &[1]), "plain", "latency.p99").held);
+        assert!(of(&study, "as meant", "availability.success").held);
+        let about = |one: &Judgement| one.says.starts_with("availability.success");
+        assert_eq!(study.judgements.iter().filter(|one| about(one)).count(), 1);
+    }
+
+    #[test]
+    fn a_run_that_is_cut_off_is_a_failure() {
+        let study = judged("1s", "500", &[1]);
+        let cut = of(&study, "plain", "every run reaches its end");
+        assert!(!cut.held && cut.found.starts_with("stopped after 500 events"), "{cut:?}");
+        let whole = judged("1s", "1000000", &[1]);
+        assert!(whole.judgements.iter().all(|one| !one.says.contains("reaches its end")));
+    }
+}

@@ -219,3 +219,181 @@ impl Policy {
 pub(crate) fn happens(cx: &Cx, share: Ratio) -> bool {
     !share.is_zero() && cx.random(|rng| rng.chance(share))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::engine::{Name, Time};
+    use crate::world::{NetworkSpec, Node, Sim, World, add};
+
+    const GO: Name = Name::of("go");
+    const DONE: Reply = Ok(Msg::Done { value: 0 });
+    const SECOND: Span = Span::SECOND;
+
+    /// Answers as it was told to, the last answer again and again.
+    #[derive(Clone)]
+    struct Target {
+        answers: Vec<Reply>,
+        asked: Rc<Cell<usize>>,
+    }
+
+    impl Node for Target {
+        async fn handle(&self, _: &Cx, _: Msg) -> Reply {
+            let place = self.asked.get();
+            self.asked.set(place + 1);
+            self.answers[place.min(self.answers.len() - 1)].clone()
+        }
+    }
+
+    /// Calls once a second under a policy, and notes what it hears.
+    #[derive(Clone)]
+    struct Caller {
+        target: NodeId,
+        policy: Policy,
+        calls: u32,
+        heard: Rc<RefCell<Vec<Reply>>>,
+    }
+
+    impl Node for Caller {
+        async fn boot(&self, cx: &Cx) {
+            for second in 1..=self.calls {
+                let due = Time(0) + SECOND * u64::from(second);
+                let _ = cx.sleep(due - cx.now()).await;
+                let message = Msg::Do { verb: GO, key: 0, value: 0 };
+                let reply = self.policy.call(cx, self.target, message).await;
+                self.heard.borrow_mut().push(reply);
+            }
+        }
+
+        async fn handle(&self, _: &Cx, _: Msg) -> Reply {
+            DONE
+        }
+    }
+
+    /// What so many calls under this policy hear from a target with these answers, and how often it
+    /// was asked.
+    fn calls(policy: Policy, calls: u32, answers: &[Reply]) -> (Vec<Reply>, usize) {
+        let mut sim = Sim::new(1, World::new(1, NetworkSpec::ideal()));
+        let asked = Rc::new(Cell::new(0));
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let answers = answers.to_vec();
+        let target = add(&mut sim, "target", Target { answers, asked: asked.clone() });
+        let caller = Caller { target, policy, calls, heard: heard.clone() };
+        let caller = add(&mut sim, "caller", caller);
+        sim.boot(target);
+        sim.boot(caller);
+        sim.run(Time::MAX, 1_000_000);
+        (heard.take(), asked.get())
+    }
+
+    fn once(retries: u32, answers: &[Reply]) -> (Reply, usize) {
+        let backoff = Backoff { base: Span::ZERO, ..Backoff::default() };
+        let policy = Policy { retries, backoff, ..Policy::default() };
+        let (mut heard, asked) = calls(policy, 1, answers);
+        (heard.remove(0), asked)
+    }
+
+    #[test]
+    fn what_may_succeed_the_next_time_is_tried_again() {
+        assert_eq!(once(3, &[Err(Fault::Overloaded), Err(Fault::Failed), DONE]), (DONE, 3));
+        assert_eq!(once(1, &[Err(Fault::Overloaded)]), (Err(Fault::Overloaded), 2));
+        assert_eq!(once(3, &[Err(Fault::Refused)]), (Err(Fault::Refused), 1));
+    }
+
+    #[test]
+    fn once_a_try_may_have_taken_effect_no_later_one_makes_the_call_definite() {
+        let reset = Err(Fault::Reset);
+        let last = |fault| once(1, &[reset.clone(), Err(fault)]).0;
+        assert_eq!(last(Fault::Refused), Err(Fault::Timeout));
+        assert_eq!(last(Fault::Overloaded), Err(Fault::Timeout));
+        assert_eq!(last(Fault::Reset), Err(Fault::Reset), "which is indefinite itself");
+        assert_eq!(once(1, &[reset.clone(), DONE]).0, DONE);
+        let certain = once(2, &[Err(Fault::Failed), Err(Fault::Overloaded), Err(Fault::Refused)]);
+        assert_eq!(certain, (Err(Fault::Refused), 3), "no try can have taken effect");
+    }
+
+    fn guarded(
+        failures: u32,
+        open_for: Span,
+        answers: &[Reply],
+        count: u32,
+    ) -> (Vec<Reply>, usize) {
+        let breaker = Some(Breaker::new(failures, open_for));
+        calls(Policy { breaker, ..Policy::default() }, count, answers)
+    }
+
+    const BAD: Reply = Err(Fault::Failed);
+    const OPEN: Reply = Err(Fault::Open);
+
+    #[test]
+    fn a_breaker_opens_after_failures_in_a_row_and_closes_after_one_success() {
+        // Calls come at 1, 2, 3 … s. It opens at 2 s and lets one call through at 5 s.
+        let (heard, asked) = guarded(2, SECOND * 3, &[BAD, BAD, DONE], 6);
+        assert_eq!(heard, [BAD, BAD, OPEN, OPEN, DONE, DONE]);
+        assert_eq!(asked, 4, "an open breaker asks nobody");
+    }
+
+    #[test]
+    fn a_probe_that_fails_opens_the_breaker_again() {
+        let (heard, _) = guarded(2, SECOND * 2, &[BAD, BAD, BAD, DONE], 7);
+        assert_eq!(heard, [BAD, BAD, OPEN, BAD, OPEN, DONE, DONE]);
+    }
+
+    #[test]
+    fn successes_and_business_refusals_in_between_keep_a_breaker_closed() {
+        for healthy in [DONE, Err(Fault::Refused)] {
+            let (heard, _) = guarded(2, SECOND * 3, &[BAD, healthy.clone(), BAD, DONE], 4);
+            assert_eq!(heard, [BAD, healthy, BAD, DONE]);
+        }
+    }
+
+    #[test]
+    fn a_breaker_lets_one_probe_through_at_a_time() {
+        let breaker = Breaker::new(1, SECOND);
+        breaker.state.set(State::Open { until: Time(5) });
+        assert!(!breaker.admits(Time(4)));
+        assert!(breaker.admits(Time(5)), "the probe");
+        assert!(!breaker.admits(Time(6)), "nobody else while it is out");
+    }
+
+    /// Draws the wait before each of many tries.
+    #[derive(Clone)]
+    struct Waiter {
+        backoff: Backoff,
+        waits: Rc<RefCell<Vec<Vec<Span>>>>,
+    }
+
+    impl Node for Waiter {
+        async fn boot(&self, cx: &Cx) {
+            let draw = |attempt| (0..200).map(|_| self.backoff.wait(cx, attempt)).collect();
+            *self.waits.borrow_mut() = (1..70).map(draw).collect();
+        }
+
+        async fn handle(&self, _: &Cx, _: Msg) -> Reply {
+            DONE
+        }
+    }
+
+    #[test]
+    fn a_backoff_doubles_up_to_its_maximum_and_jitter_stays_within_its_bounds() {
+        let (base, max) = (Span::from_millis(100), Span::from_seconds(2));
+        for (jitter, least) in [(Jitter::None, 2), (Jitter::Full, 0), (Jitter::Equal, 1)] {
+            let mut sim = Sim::new(1, World::new(1, NetworkSpec::ideal()));
+            let waits = Rc::new(RefCell::new(Vec::new()));
+            let backoff = Backoff { base, max, jitter };
+            let node = add(&mut sim, "waiter", Waiter { backoff, waits: waits.clone() });
+            sim.boot(node);
+            for (tries, drawn) in waits.take().iter().enumerate() {
+                let whole = (base * (1 << tries.min(10))).min(max);
+                let bounds = whole * least / 2..=whole;
+                assert!(drawn.iter().all(|wait| bounds.contains(wait)), "{jitter:?} {tries}");
+                let mean = drawn.iter().map(|wait| wait.as_seconds()).sum::<f64>() / 200.0;
+                let expected = whole.as_seconds() * (0.5 + least as f64 / 4.0);
+                assert!((mean / expected - 1.0).abs() < 0.2, "{jitter:?} {tries}: {mean}");
+            }
+        }
+    }
+}

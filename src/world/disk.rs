@@ -198,3 +198,69 @@ impl Disk<'_> {
         self.cx.with(|state| state.env.drives[me.index()].log.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::engine::{Fault, Msg, Reply, Time};
+    use crate::world::{Cx, NetworkSpec, Node, Sim, add};
+
+    const WHAT: Name = Name::of("entry");
+
+    fn entry(key: u64) -> Entry {
+        Entry { what: WHAT, root: Root::NONE, key, value: 0, rows: [].into() }
+    }
+
+    #[test]
+    fn a_crash_leaves_what_is_durable_and_counts_the_rest() {
+        let mut drive = Drive::new(DiskSpec::default(), Rng::new(1, "disk"));
+        drive.log = vec![entry(1), entry(2), entry(3)];
+        (drive.durable, drive.target, drive.alarm) = (1, Some(3), 9);
+        drive.waiting.push_back((3, WaitId::NONE));
+        drive.crash();
+        assert_eq!(drive.log, [entry(1)]);
+        assert_eq!((drive.usage.lost, drive.target, drive.waiting.len()), (2, None, 0));
+        assert_eq!(drive.alarm, 0, "the sync that was on its way will find nobody");
+    }
+
+    /// Writes three entries at once, each in a task of its own, and notes when each is durable.
+    #[derive(Clone, Default)]
+    struct Writer {
+        done: Rc<RefCell<Vec<(u64, Time)>>>,
+    }
+
+    impl Node for Writer {
+        async fn boot(&self, cx: &Cx) {
+            for key in 0..3 {
+                cx.kick(Msg::Do { verb: WHAT, key, value: 0 });
+            }
+        }
+
+        async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
+            let Msg::Do { key, .. } = request else { return Err(Fault::Unknown) };
+            cx.disk().append(WHAT, key, 0, [].into());
+            cx.disk().sync().await;
+            self.done.borrow_mut().push((key, cx.now()));
+            if key == 2 {
+                cx.disk().sync().await;
+                assert_eq!(cx.now(), Time(1_000_000), "nothing is left to sync");
+            }
+            Ok(Msg::Done { value: 0 })
+        }
+    }
+
+    #[test]
+    fn those_who_come_during_a_sync_share_the_next() {
+        let mut sim = Sim::new(1, World::new(1, NetworkSpec::ideal()));
+        let writer = Writer::default();
+        let node = add(&mut sim, "writer", writer.clone());
+        sim.boot(node);
+        sim.run(Time(Span::SECOND.0), u64::MAX);
+        let (one, two) = (Time(500_000), Time(1_000_000));
+        assert_eq!(*writer.done.borrow(), [(0, one), (1, two), (2, two)]);
+        let usage = sim.with(|state| state.env.disk_use(node));
+        assert_eq!((usage.writes, usage.syncs, usage.lost), (3, 2, 0));
+    }
+}

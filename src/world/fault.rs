@@ -343,3 +343,104 @@ fn pause(sim: &mut Sim, node: NodeId) {
     }
     sim.with(|state| machine::set_paused(state, node, pauses > 0));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODES: [NodeId; 3] = [NodeId(0), NodeId(1), NodeId(2)];
+    const READ: Name = Name::of("read");
+    const WRITE: Name = Name::of("write");
+
+    #[test]
+    fn targets_cover_the_links_that_they_say() {
+        let [a, b, c] = NODES;
+        let covered = |targets: Targets| -> Vec<(u32, u32)> {
+            let pairs = NODES.iter().flat_map(|from| NODES.iter().map(move |to| (*from, *to)));
+            let ours = pairs.filter(|(from, to)| from != to && targets.covers(*from, *to));
+            ours.map(|(from, to)| (from.0, to.0)).collect()
+        };
+        assert_eq!(covered(Targets::All).len(), 6);
+        assert_eq!(covered(Targets::Around(b)), [(0, 1), (1, 0), (1, 2), (2, 1)]);
+        assert_eq!(
+            covered(Targets::Between(vec![a], vec![b, c])),
+            [(0, 1), (0, 2), (1, 0), (2, 0)]
+        );
+        assert_eq!(covered(Targets::OneWay(vec![a, b], vec![c])), [(0, 2), (1, 2)]);
+    }
+
+    fn active(what: Injection, on: bool) -> Active {
+        let spec = FaultSpec { what, at: Span::ZERO, lasts: None, every: None };
+        Active { spec, rng: Rng::new(1, "fault"), on }
+    }
+
+    fn weather(faults: Vec<Injection>) -> Weather {
+        let storm = |what| Storm { index: 0, what, rng: Rng::new(1, "storm") };
+        Weather { storms: faults.into_iter().map(storm).collect(), dark: false }
+    }
+
+    fn later(millis: u64, links: Targets) -> Injection {
+        Injection::Latency { links, add: Dist::constant(Span::from_millis(millis)) }
+    }
+
+    #[test]
+    fn latencies_add_up_and_a_partition_lets_nothing_pass() {
+        let [a, b, c] = NODES;
+        let to_b = || Targets::OneWay(vec![a], vec![b]);
+        let mut weather = weather(vec![later(3, Targets::All), later(4, to_b())]);
+        assert_eq!(weather.judge(a, b), Some((Span::from_millis(7), false)));
+        assert_eq!(weather.judge(a, c), Some((Span::from_millis(3), false)));
+        let cut = Storm {
+            index: 2,
+            what: Injection::Partition { links: to_b() },
+            rng: Rng::new(1, "cut"),
+        };
+        weather.storms.push(cut);
+        assert_eq!((weather.judge(a, b), weather.judge(b, a).is_some()), (None, true));
+    }
+
+    #[test]
+    fn loss_is_drawn_and_losing_everything_is_a_partition() {
+        let [a, b, _] = NODES;
+        let loss = |rate| Injection::Loss { links: Targets::All, rate };
+        let mut half = weather(vec![loss(Ratio::new(1, 2).unwrap())]);
+        let lost = (0..1000).filter(|_| half.judge(a, b).is_some_and(|(_, lost)| lost)).count();
+        assert!((420..580).contains(&lost), "{lost}");
+        assert_eq!(weather(vec![loss(Ratio::ONE)]).judge(a, b), None);
+        assert_eq!(weather(vec![loss(Ratio::ZERO)]).judge(a, b), Some((Span::ZERO, false)));
+    }
+
+    #[test]
+    fn errors_are_about_one_node_and_one_operation() {
+        let [a, b, _] = NODES;
+        let what = Injection::Errors { node: a, operation: Some(WRITE), rate: Ratio::ONE };
+        let all = vec![active(what, true)];
+        let mut injections = Injections { all, errors: vec![(a, 0)], quiet: Time::MAX };
+        assert!(injections.errs(a, WRITE));
+        assert!(!injections.errs(a, READ) && !injections.errs(b, WRITE));
+        injections.errors.clear();
+        assert!(!injections.errs(a, WRITE), "it is over");
+    }
+
+    #[test]
+    fn slow_downs_that_are_on_multiply_and_crashes_count() {
+        let [a, b, _] = NODES;
+        let slow = |node, factor| Injection::Slow {
+            node,
+            factor: Factor::from_thousandths(factor).unwrap(),
+        };
+        let all = vec![
+            active(slow(a, 2_000), true),
+            active(slow(a, 1_500), true),
+            active(slow(a, 9_000), false),
+            active(slow(b, 5_000), true),
+            active(Injection::Crash { node: a, host: false }, true),
+            active(Injection::Crash { node: a, host: true }, true),
+            active(Injection::Pause { node: a }, true),
+        ];
+        let injections = Injections { all, errors: vec![], quiet: Time::MAX };
+        assert_eq!(speed(&injections, a).thousandths(), 3_000);
+        assert_eq!((crashes(&injections, a), pauses(&injections, a)), (2, 1));
+        assert_eq!((crashes(&injections, b), pauses(&injections, b)), (0, 0));
+    }
+}
