@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::dist::Dist;
 use super::environment::Environment;
 use super::event::Record;
-use super::message::{Fault, Msg, NodeId, Reply, Root};
+use super::message::{Baggage, Fault, Msg, NodeId, Reply, Root};
 use super::name::Name;
 use super::rng::Rng;
 use super::state::{Kind, State};
@@ -53,21 +53,33 @@ pub struct Cx<E: Environment> {
     task: Cell<TaskId>,
     root: Cell<Root>,
     caller: Cell<Caller>,
+    baggage: Cell<Baggage>,
+    /// Size of the answer's body in bytes.
+    answer: Cell<u32>,
 }
 
 impl<E: Environment> Cx<E> {
     pub(crate) fn new(core: &Rc<Core<E>>, task: TaskId) -> Cx<E> {
-        let (core, caller) = (core.clone(), Cell::new(Caller::NONE));
-        Cx { core, task: Cell::new(task), root: Cell::new(Root::NONE), caller }
+        Cx {
+            core: core.clone(),
+            task: Cell::new(task),
+            root: Cell::new(Root::NONE),
+            caller: Cell::new(Caller::NONE),
+            baggage: Cell::new(Baggage::NONE),
+            answer: Cell::new(0),
+        }
     }
 
     /// Makes this the context of the request in record `index`, for `node`.
     #[inline]
     pub(crate) fn accept(&self, node: NodeId, index: u32) {
-        let (from, wait, root) = self.core.state().sender(index);
+        let state = self.core.state();
+        let record = state.record(index);
         self.task.set(TaskId::new(node, self.task.get().slot()));
-        self.root.set(root);
-        self.caller.set(Caller { node: from, wait });
+        self.root.set(record.root);
+        self.caller.set(Caller { node: record.from, wait: record.wait });
+        self.baggage.set(record.baggage());
+        self.answer.set(0);
     }
 
     /// What the request in record `index` says.
@@ -109,6 +121,23 @@ impl<E: Environment> Cx<E> {
     pub fn caller(&self) -> Option<NodeId> {
         let Caller { node, wait } = self.caller.get();
         (wait != WaitId::NONE).then_some(node)
+    }
+
+    /// What came along with the request, and goes along with every call that is made for it.
+    #[inline]
+    pub fn baggage(&self) -> Baggage {
+        self.baggage.get()
+    }
+
+    /// Changes what goes along with the calls that this task makes from now on.
+    #[inline]
+    pub fn set_baggage(&self, baggage: Baggage) {
+        self.baggage.set(baggage);
+    }
+
+    /// Gives the answer a body of so many bytes. Default: none.
+    pub fn set_answer(&self, bytes: u32) {
+        self.answer.set(bytes);
     }
 
     /// Draws from this node's own random stream.
@@ -169,8 +198,22 @@ impl<E: Environment> Cx<E> {
 
     #[inline(always)]
     fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
-        let (from, root) = (self.me(), self.root.get());
-        Record { msg, fault: None, wait, from, to, root, attempt: 0, sent: state.now() }
+        let (from, root, sent) = (self.me(), self.root.get(), state.now());
+        let Baggage { deadline, payload, class } = self.baggage.get();
+        let patience = Record::patience(deadline, sent);
+        Record {
+            msg,
+            fault: None,
+            wait,
+            from,
+            to,
+            root,
+            sent,
+            patience,
+            payload,
+            class,
+            attempt: 0,
+        }
     }
 
     /// Waits for `span`.
@@ -233,8 +276,19 @@ impl<E: Environment> Cx<E> {
             Ok(msg) => (msg, None),
             Err(fault) => (Record::SILENCE, Some(fault)),
         };
-        let sent = state.now();
-        let record = Record { msg, fault, wait, from, to: node, root, attempt: 0, sent };
+        let record = Record {
+            msg,
+            fault,
+            wait,
+            from,
+            to: node,
+            root,
+            sent: state.now(),
+            patience: Record::FOREVER,
+            payload: if fault.is_some() { 0 } else { self.answer.get() },
+            class: self.baggage.get().class,
+            attempt: 0,
+        };
         let index = state.write(record);
         state.transmit(index, Kind::Reply);
     }

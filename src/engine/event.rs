@@ -3,8 +3,8 @@
 //! A key is `time | sequence | tag | index`, so comparing keys compares (time, order of insertion),
 //! and what the event is about rides along for free: a timer needs no record at all.
 
-use super::message::{Fault, Msg, NodeId, Reply, Root};
-use super::time::Time;
+use super::message::{Baggage, Class, Fault, Msg, NodeId, Reply, Root};
+use super::time::{Span, Time};
 use super::waits::WaitId;
 
 const INDEX_BITS: u32 = 25;
@@ -97,21 +97,52 @@ pub(crate) struct Record {
     pub from: NodeId,
     pub to: NodeId,
     pub root: Root,
-    /// How often the transport has sent it again; of a free record, the next free one.
-    pub attempt: u32,
     /// When it was first sent.
     pub sent: Time,
+    /// How long after that the answer is of use, in microseconds; [`Record::FOREVER`] for always.
+    pub patience: u32,
+    /// Size of the body in bytes; of a free record, the next free one.
+    pub payload: u32,
+    pub class: Class,
+    /// How often the transport has sent it again, up to 255.
+    pub attempt: u8,
 }
 
 impl Record {
     /// What stands in a record that says nothing, or that nobody uses.
     pub const SILENCE: Msg = Msg::Done { value: 0 };
+    /// The patience of somebody who waits for ever.
+    pub const FOREVER: u32 = u32::MAX;
+
+    /// How long after `now` a deadline is, as it travels. Whole microseconds, rounded down: nobody
+    /// works for longer than the caller waits.
+    #[inline]
+    pub fn patience(deadline: Time, now: Time) -> u32 {
+        if deadline == Time::MAX { Record::FOREVER } else { Record::left(deadline, now) }
+    }
+
+    #[cold]
+    fn left(deadline: Time, now: Time) -> u32 {
+        let left = deadline.0.saturating_sub(now.0) / Span::MICROSECOND.0;
+        left.min(u64::from(Record::FOREVER) - 1) as u32
+    }
+
+    /// What travels with the message.
+    #[inline]
+    pub fn baggage(&self) -> Baggage {
+        let deadline = match self.patience {
+            Record::FOREVER => Time::MAX,
+            patience => self.sent + Span::MICROSECOND * u64::from(patience),
+        };
+        Baggage { deadline, payload: self.payload, class: self.class }
+    }
 
     /// What is said: a request is `Ok`, a reply is either.
     pub fn body(&self) -> Reply {
         self.fault.map_or_else(|| Ok(self.msg.clone()), Err)
     }
 }
+
 /// The end of the list of free records.
 const NONE: u32 = u32::MAX;
 
@@ -139,7 +170,7 @@ impl Slab {
         let index = self.free;
         self.used += 1;
         let Some(place) = self.places.get_mut(index as usize) else { return self.grow(record) };
-        self.free = place.0.attempt;
+        self.free = place.0.payload;
         place.0 = record;
         index
     }
@@ -166,7 +197,7 @@ impl Slab {
     #[inline]
     pub fn take(&mut self, index: u32) -> Msg {
         let record = &mut self.places[index as usize].0;
-        record.attempt = self.free;
+        record.payload = self.free;
         self.free = index;
         self.used -= 1;
         std::mem::replace(&mut record.msg, Record::SILENCE)
@@ -196,6 +227,15 @@ mod tests {
     #[test]
     fn a_record_is_one_cache_line() {
         assert_eq!(size_of::<Place>(), 64);
+    }
+
+    #[test]
+    fn a_deadline_travels_in_whole_microseconds_and_never_grows() {
+        assert_eq!(Record::patience(Time::MAX, Time(7)), Record::FOREVER);
+        assert_eq!(Record::patience(Time(5_000), Time(5_000)), 0);
+        assert_eq!(Record::patience(Time(4_000), Time(5_000)), 0, "it has passed");
+        assert_eq!(Record::patience(Time(8_999), Time(5_000)), 3);
+        assert_eq!(Record::patience(Time(u64::MAX - 1), Time(0)), Record::FOREVER - 1);
     }
 
     #[test]

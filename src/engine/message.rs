@@ -8,6 +8,7 @@
 use std::rc::Rc;
 
 use super::name::Name;
+use super::time::Time;
 
 /// A node of the simulation: its place in the order of addition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -28,6 +29,36 @@ pub struct Root(pub u32);
 impl Root {
     /// Belongs to no request: background work.
     pub const NONE: Root = Root(0);
+}
+
+/// A class of requests: its place in the environment's table of classes, which knows priority and
+/// tenant. The first is the class of everything that was given none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
+pub struct Class(pub u8);
+
+/// What travels with a request besides what it says, and is handed on with every call that is made
+/// for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Baggage {
+    /// From here on nobody is interested in the answer; [`Time::MAX`] for never. It travels as what
+    /// is left, in whole microseconds, as in gRPC's `grpc-timeout`, so each hop may shorten it by
+    /// less than one.
+    pub deadline: Time,
+    /// Size of the body in bytes, besides what every message weighs.
+    pub payload: u32,
+    /// Whose request it is.
+    pub class: Class,
+}
+
+impl Baggage {
+    /// Without deadline or body, of no class.
+    pub const NONE: Baggage = Baggage { deadline: Time::MAX, payload: 0, class: Class(0) };
+}
+
+impl Default for Baggage {
+    fn default() -> Baggage {
+        Baggage::NONE
+    }
 }
 
 /// A request, or what a successful reply carries.

@@ -37,7 +37,7 @@ pub use dist::Dist;
 pub use environment::{Due, Environment, Packet, Verdict};
 pub use event::{PENDING_MAX, SEQUENCE_MAX};
 pub use fact::{Fact, Fate, Hop, Observer, Step, Tracer};
-pub use message::{Change, Expect, Fault, Msg, NodeId, Reply, Root, Row};
+pub use message::{Baggage, Change, Class, Expect, Fault, Msg, NodeId, Reply, Root, Row};
 pub use name::{Lexicon, Name};
 pub use rng::{Rng, name_hash};
 pub use state::{Counts, State, Status};

@@ -12,7 +12,7 @@ use super::digest::Digest;
 use super::environment::{Due, Environment, Packet, Verdict};
 use super::event::{Key, Record, SEQUENCE_MAX, Slab, Tag};
 use super::fact::{Fact, Fate, Hop, Observer, Step, Tracer};
-use super::message::{Fault, Msg, NodeId, Reply, Root};
+use super::message::{Class, Fault, Msg, NodeId, Reply, Root};
 use super::name::Name;
 use super::queue::Queue;
 use super::rng::Rng;
@@ -221,9 +221,19 @@ impl<E: Environment> State<E> {
     /// Keeps a reply that came in no record until it is taken.
     #[inline(never)]
     fn keep(&mut self, msg: Msg) -> Outcome {
-        let (wait, root, sent) = (WaitId::NONE, Root::NONE, self.now);
-        let (from, to) = (NodeId(u32::MAX), NodeId(u32::MAX));
-        let record = Record { msg, fault: None, wait, from, to, root, attempt: 0, sent };
+        let record = Record {
+            msg,
+            fault: None,
+            wait: WaitId::NONE,
+            from: NodeId(u32::MAX),
+            to: NodeId(u32::MAX),
+            root: Root::NONE,
+            sent: self.now,
+            patience: Record::FOREVER,
+            payload: 0,
+            class: Class::default(),
+            attempt: 0,
+        };
         Outcome::Replied(self.records.put(record).into())
     }
 
@@ -288,7 +298,8 @@ impl<E: Environment> State<E> {
     #[inline(never)]
     pub(crate) fn post(&mut self, index: u32, delay: Span) {
         self.counts.requests += 1;
-        self.counts.bytes += u64::from(self.records.get(index).msg.bytes());
+        let record = self.records.get(index);
+        self.counts.bytes += u64::from(record.msg.bytes()) + u64::from(record.payload);
         self.trace(index, Kind::Request, Fate::Sent);
         self.push(self.now + delay, Tag::Deliver, index);
     }
@@ -333,7 +344,8 @@ impl<E: Environment> State<E> {
             Verdict::Drop(why) => self.lose(index, kind, why),
             Verdict::Resend(after) => {
                 self.counts.resent += 1;
-                self.records.get_mut(index).attempt += 1;
+                let record = self.records.get_mut(index);
+                record.attempt = record.attempt.saturating_add(1);
                 self.push(self.now + after, kind.again(), index);
             }
             Verdict::Refuse(fault, after) => self.refuse(index, kind, fault, after),
@@ -360,6 +372,7 @@ impl<E: Environment> State<E> {
         }
         (record.from, record.to) = (record.to, record.from);
         (record.msg, record.fault, record.sent) = (Record::SILENCE, Some(fault), now);
+        record.payload = 0;
         self.push(now + after, Tag::Reply, index);
     }
 
@@ -421,8 +434,8 @@ fn packet(record: &Record) -> Packet {
     Packet {
         from: record.from,
         to: record.to,
-        bytes: record.msg.bytes(),
-        attempt: record.attempt,
+        bytes: record.msg.bytes().saturating_add(record.payload),
+        attempt: u32::from(record.attempt),
         is_reset: record.fault == Some(Fault::Reset),
         sent: record.sent,
     }

@@ -18,6 +18,8 @@ pub use machine::{Discipline, MachineSpec, MachineUse, Work};
 pub use network::{LinkSpec, NetworkSpec, Transport, ZoneSpec};
 pub use node::{Edge, Node, add};
 
+use std::rc::Rc;
+
 use crate::engine::{
     self, Due, Environment, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time, Verdict,
     name_hash,
@@ -62,6 +64,8 @@ pub struct World {
     seed: u64,
     /// From here on clients make no more requests.
     load_ends: Time,
+    /// Of an address that stands for several nodes: those that a caller may be sent to now.
+    instances: Vec<Option<Rc<[NodeId]>>>,
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -79,7 +83,15 @@ impl World {
             hashes: Vec::new(),
             seed,
             load_ends: Time::MAX,
+            instances: Vec::new(),
         }
+    }
+
+    /// From now on `address` stands for these nodes, among which its callers choose.
+    pub fn set_instances(&mut self, address: NodeId, instances: &[NodeId]) {
+        let places = (address.index() + 1).max(self.instances.len());
+        self.instances.resize(places, None);
+        self.instances[address.index()] = Some(instances.into());
     }
 
     /// From `end` on clients make no more requests.
@@ -146,6 +158,18 @@ impl engine::Cx<World> {
     /// May clients still make requests?
     pub fn is_loading(&self) -> bool {
         self.with(|state| state.now() < state.env.load_ends)
+    }
+
+    /// The nodes that `address` stands for, among which a caller chooses; `None` for a node that
+    /// stands for itself.
+    #[inline]
+    pub fn instances(&self, address: NodeId) -> Option<Rc<[NodeId]>> {
+        self.with(|state| state.env.instances.get(address.index())?.clone())
+    }
+
+    /// The zone that a node is in, by its place in the scenario's list.
+    pub fn zone(&self, node: NodeId) -> Option<u32> {
+        self.with(|state| state.env.network.zone(node))
     }
 
     /// The hash of this node's name: the same whatever else there is.

@@ -173,6 +173,11 @@ impl Network {
         self.zones.push(zone.map(|index| index as u32));
     }
 
+    /// The zone that a node is in.
+    pub fn zone(&self, node: NodeId) -> Option<u32> {
+        self.zones[node.index()]
+    }
+
     /// Turns a node's host off, so that it is silent instead of refusing, or on again.
     pub fn set_dark(&mut self, node: NodeId, dark: bool) {
         let count = &mut self.dark[node.index()];

@@ -9,17 +9,15 @@ use crate::engine::ahead::{Ahead, CACHED};
 use crate::engine::environment::{Due, Environment};
 use crate::engine::event::{Key, Record, Tag};
 use crate::engine::fact::{Fate, Step};
-use crate::engine::message::{Msg, NodeId, Root};
+use crate::engine::message::{Msg, NodeId};
 use crate::engine::time::Time;
 use crate::engine::waits::{Outcome, TaskId, WaitId};
 
 impl<E: Environment> State<E> {
-    /// Who sent a message that is being delivered, where the answer is awaited, and for which
-    /// operation.
+    /// A message that is being delivered: who sent it, for which operation, what it brings along.
     #[inline]
-    pub(crate) fn sender(&self, index: u32) -> (NodeId, WaitId, Root) {
-        let Record { from, wait, root, .. } = *self.records.get(index);
-        (from, wait, root)
+    pub(crate) fn record(&self, index: u32) -> &Record {
+        self.records.get(index)
     }
 
     /// What a request says; its record is free again.

@@ -4,137 +4,17 @@
 //! differently. Each draws from a random stream of its own, named after it, so adding one moves no
 //! other draw.
 
-use serde::Deserialize;
+mod injection;
+mod targets;
+mod weather;
+
+pub use injection::{FaultSpec, Injection};
+pub use targets::Targets;
+pub(crate) use weather::Weather;
 
 use super::{Sim, World, facts, machine, note};
-use crate::engine::{Dist, Factor, Name, NodeId, Ratio, Rng, Span, State, Status, Time};
-
-/// A fault of a scenario: what, and when.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultSpec {
-    /// What happens.
-    pub what: Injection,
-    /// When it begins, counted from the start of the run.
-    pub at: Span,
-    /// For how long. Default: to the end of the faults' phase.
-    #[serde(default, rename = "for")]
-    pub lasts: Option<Span>,
-    /// Again each time this has passed, counted from beginning to beginning. Default: once.
-    #[serde(default)]
-    pub every: Option<Span>,
-}
-
-/// What a fault does while it is on.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Injection {
-    /// The node's process dies: its tasks and its memory are gone, of its disk what was synced
-    /// stays, and its connections break. When the fault ends it starts again and recovers.
-    Crash {
-        /// Which node.
-        node: NodeId,
-        /// Does the whole host go, so that nobody refuses or resets connections and callers meet
-        /// only silence? Default: false.
-        #[serde(default)]
-        host: bool,
-    },
-    /// The node is frozen, as in a long garbage collection: what reaches it waits, its timers are
-    /// late, its memory is intact.
-    Pause {
-        /// Which node.
-        node: NodeId,
-    },
-    /// The node's machine takes longer for everything.
-    Slow {
-        /// Which node.
-        node: NodeId,
-        /// How many times as long.
-        factor: Factor,
-    },
-    /// Operations of the node fail before they have changed anything.
-    Errors {
-        /// Which node.
-        node: NodeId,
-        /// Which operation. Default: all.
-        #[serde(default)]
-        operation: Option<Name>,
-        /// How often.
-        rate: Ratio,
-    },
-    /// Messages take longer.
-    Latency {
-        /// Between which nodes.
-        links: Targets,
-        /// By how much.
-        add: Dist,
-    },
-    /// Packets are lost: a stream sends them again, datagrams are gone.
-    Loss {
-        /// Between which nodes.
-        links: Targets,
-        /// How often.
-        rate: Ratio,
-    },
-    /// No packet passes. A stream keeps trying until the partition heals or it gives up.
-    Partition {
-        /// Between which nodes.
-        links: Targets,
-    },
-}
-
-impl Injection {
-    /// The node that it befalls; `None` for a fault of the network.
-    pub fn node(&self) -> Option<NodeId> {
-        match self {
-            Injection::Crash { node, .. }
-            | Injection::Pause { node }
-            | Injection::Slow { node, .. }
-            | Injection::Errors { node, .. } => Some(*node),
-            Injection::Latency { .. } | Injection::Loss { .. } | Injection::Partition { .. } => {
-                None
-            }
-        }
-    }
-
-    fn links(&self) -> Option<&Targets> {
-        match self {
-            Injection::Latency { links, .. }
-            | Injection::Loss { links, .. }
-            | Injection::Partition { links } => Some(links),
-            _ => None,
-        }
-    }
-}
-
-/// Which links a network fault is about.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Targets {
-    /// Every link.
-    All,
-    /// Every link from or to this node.
-    Around(NodeId),
-    /// From any of the first to any of the second, and back.
-    Between(Vec<NodeId>, Vec<NodeId>),
-    /// From any of the first to any of the second, but not back.
-    OneWay(Vec<NodeId>, Vec<NodeId>),
-}
-
-impl Targets {
-    /// Is the link from `from` to `to` among them?
-    pub fn covers(&self, from: NodeId, to: NodeId) -> bool {
-        match self {
-            Targets::All => true,
-            Targets::Around(node) => from == *node || to == *node,
-            Targets::OneWay(sources, sinks) => sources.contains(&from) && sinks.contains(&to),
-            Targets::Between(left, right) => {
-                left.contains(&from) && right.contains(&to)
-                    || right.contains(&from) && left.contains(&to)
-            }
-        }
-    }
-}
+use crate::engine::{Factor, Name, NodeId, Rng, State, Status, Time};
+use weather::Storm;
 
 /// One fault of a run.
 struct Active {
@@ -167,53 +47,6 @@ impl Injections {
             }
         }
         fails
-    }
-}
-
-/// What the network suffers from at present.
-#[derive(Default)]
-pub(crate) struct Weather {
-    storms: Vec<Storm>,
-    dark: bool,
-}
-
-struct Storm {
-    index: u32,
-    what: Injection,
-    rng: Rng,
-}
-
-impl Weather {
-    #[inline]
-    pub fn is_calm(&self) -> bool {
-        self.storms.is_empty() && !self.dark
-    }
-
-    pub fn set_dark(&mut self, dark: bool) {
-        self.dark = dark;
-    }
-
-    /// What happens to a packet on this link: the added latency and whether it is lost; `None` if
-    /// nothing passes.
-    pub fn judge(&mut self, from: NodeId, to: NodeId) -> Option<(Span, bool)> {
-        let (mut added, mut lost) = (Span::ZERO, false);
-        for storm in &mut self.storms {
-            match &storm.what {
-                Injection::Latency { links, add } if links.covers(from, to) => {
-                    added += add.sample(&mut storm.rng);
-                }
-                // A link that loses everything is cut for as long as it does.
-                Injection::Loss { links, rate } if rate.is_one() && links.covers(from, to) => {
-                    return None;
-                }
-                Injection::Loss { links, rate } if links.covers(from, to) => {
-                    lost |= storm.rng.chance(*rate);
-                }
-                Injection::Partition { links } if links.covers(from, to) => return None,
-                _ => {}
-            }
-        }
-        Some((added, lost))
     }
 }
 
@@ -347,67 +180,15 @@ fn pause(sim: &mut Sim, node: NodeId) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Ratio, Span};
 
     const NODES: [NodeId; 3] = [NodeId(0), NodeId(1), NodeId(2)];
     const READ: Name = Name::of("read");
     const WRITE: Name = Name::of("write");
 
-    #[test]
-    fn targets_cover_the_links_that_they_say() {
-        let [a, b, c] = NODES;
-        let covered = |targets: Targets| -> Vec<(u32, u32)> {
-            let pairs = NODES.iter().flat_map(|from| NODES.iter().map(move |to| (*from, *to)));
-            let ours = pairs.filter(|(from, to)| from != to && targets.covers(*from, *to));
-            ours.map(|(from, to)| (from.0, to.0)).collect()
-        };
-        assert_eq!(covered(Targets::All).len(), 6);
-        assert_eq!(covered(Targets::Around(b)), [(0, 1), (1, 0), (1, 2), (2, 1)]);
-        assert_eq!(
-            covered(Targets::Between(vec![a], vec![b, c])),
-            [(0, 1), (0, 2), (1, 0), (2, 0)]
-        );
-        assert_eq!(covered(Targets::OneWay(vec![a, b], vec![c])), [(0, 2), (1, 2)]);
-    }
-
     fn active(what: Injection, on: bool) -> Active {
         let spec = FaultSpec { what, at: Span::ZERO, lasts: None, every: None };
         Active { spec, rng: Rng::new(1, "fault"), on }
-    }
-
-    fn weather(faults: Vec<Injection>) -> Weather {
-        let storm = |what| Storm { index: 0, what, rng: Rng::new(1, "storm") };
-        Weather { storms: faults.into_iter().map(storm).collect(), dark: false }
-    }
-
-    fn later(millis: u64, links: Targets) -> Injection {
-        Injection::Latency { links, add: Dist::constant(Span::from_millis(millis)) }
-    }
-
-    #[test]
-    fn latencies_add_up_and_a_partition_lets_nothing_pass() {
-        let [a, b, c] = NODES;
-        let to_b = || Targets::OneWay(vec![a], vec![b]);
-        let mut weather = weather(vec![later(3, Targets::All), later(4, to_b())]);
-        assert_eq!(weather.judge(a, b), Some((Span::from_millis(7), false)));
-        assert_eq!(weather.judge(a, c), Some((Span::from_millis(3), false)));
-        let cut = Storm {
-            index: 2,
-            what: Injection::Partition { links: to_b() },
-            rng: Rng::new(1, "cut"),
-        };
-        weather.storms.push(cut);
-        assert_eq!((weather.judge(a, b), weather.judge(b, a).is_some()), (None, true));
-    }
-
-    #[test]
-    fn loss_is_drawn_and_losing_everything_is_a_partition() {
-        let [a, b, _] = NODES;
-        let loss = |rate| Injection::Loss { links: Targets::All, rate };
-        let mut half = weather(vec![loss(Ratio::new(1, 2).unwrap())]);
-        let lost = (0..1000).filter(|_| half.judge(a, b).is_some_and(|(_, lost)| lost)).count();
-        assert!((420..580).contains(&lost), "{lost}");
-        assert_eq!(weather(vec![loss(Ratio::ONE)]).judge(a, b), None);
-        assert_eq!(weather(vec![loss(Ratio::ZERO)]).judge(a, b), Some((Span::ZERO, false)));
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! What a fault is, as a scenario spells it: what befalls whom, when, and for how long.
+
+use serde::Deserialize;
+
+use super::Targets;
+use crate::engine::{Dist, Factor, Name, NodeId, Ratio, Span};
+
+/// A fault of a scenario: what, and when.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultSpec {
+    /// What happens.
+    pub what: Injection,
+    /// When it begins, counted from the start of the run.
+    pub at: Span,
+    /// For how long. Default: to the end of the faults' phase.
+    #[serde(default, rename = "for")]
+    pub lasts: Option<Span>,
+    /// Again each time this has passed, counted from beginning to beginning. Default: once.
+    #[serde(default)]
+    pub every: Option<Span>,
+}
+
+/// What a fault does while it is on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Injection {
+    /// The node's process dies: its tasks and its memory are gone, of its disk what was synced
+    /// stays, and its connections break. When the fault ends it starts again and recovers.
+    Crash {
+        /// Which node.
+        node: NodeId,
+        /// Does the whole host go, so that nobody refuses or resets connections and callers meet
+        /// only silence? Default: false.
+        #[serde(default)]
+        host: bool,
+    },
+    /// The node is frozen, as in a long garbage collection: what reaches it waits, its timers are
+    /// late, its memory is intact.
+    Pause {
+        /// Which node.
+        node: NodeId,
+    },
+    /// The node's machine takes longer for everything.
+    Slow {
+        /// Which node.
+        node: NodeId,
+        /// How many times as long.
+        factor: Factor,
+    },
+    /// Operations of the node fail before they have changed anything.
+    Errors {
+        /// Which node.
+        node: NodeId,
+        /// Which operation. Default: all.
+        #[serde(default)]
+        operation: Option<Name>,
+        /// How often.
+        rate: Ratio,
+    },
+    /// Messages take longer.
+    Latency {
+        /// Between which nodes.
+        links: Targets,
+        /// By how much.
+        add: Dist,
+    },
+    /// Packets are lost: a stream sends them again, datagrams are gone.
+    Loss {
+        /// Between which nodes.
+        links: Targets,
+        /// How often.
+        rate: Ratio,
+    },
+    /// No packet passes. A stream keeps trying until the partition heals or it gives up.
+    Partition {
+        /// Between which nodes.
+        links: Targets,
+    },
+}
+
+impl Injection {
+    /// The node that it befalls; `None` for a fault of the network.
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            Injection::Crash { node, .. }
+            | Injection::Pause { node }
+            | Injection::Slow { node, .. }
+            | Injection::Errors { node, .. } => Some(*node),
+            Injection::Latency { .. } | Injection::Loss { .. } | Injection::Partition { .. } => {
+                None
+            }
+        }
+    }
+
+    pub(super) fn links(&self) -> Option<&Targets> {
+        match self {
+            Injection::Latency { links, .. }
+            | Injection::Loss { links, .. }
+            | Injection::Partition { links } => Some(links),
+            _ => None,
+        }
+    }
+}
