@@ -138,7 +138,7 @@ impl Ledger {
             end,
             ending: run.ending.clone(),
             measures,
-            flows: self.requests.flows().to_vec(),
+            flows: self.requests.finished(),
             findings,
             episodes,
             window: self.requests.width(),

@@ -65,6 +65,13 @@ impl Requests {
         }
     }
 
+    /// The flows, when nothing more will happen to them.
+    pub fn finished(&self) -> Vec<Flow> {
+        let mut flows = self.flows.clone();
+        flows.iter_mut().for_each(|flow| flow.latency.compact());
+        flows
+    }
+
     /// The width of the windows of the time line.
     pub fn width(&self) -> Span {
         self.width

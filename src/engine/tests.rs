@@ -47,6 +47,10 @@ impl Actor {
         match request {
             Msg::Do { verb: SPIN, .. } => cx.kick(request.clone()),
             Msg::Do { verb: SHOW, key, .. } => self.log(cx, &key),
+            Msg::Do { verb: PASS, value: 0, key } => {
+                cx.send(cx.me(), Msg::Do { verb: PASS, key, value: 1 });
+            }
+            Msg::Do { verb: PASS, .. } => self.log(cx, &cx.baggage()),
             Msg::Do { value, .. } if value > 0 => {
                 let _ = cx.sleep(Span(value)).await;
             }
@@ -61,6 +65,8 @@ const ASK: Name = Name::of("ask");
 const SPIN: Name = Name::of("spin");
 /// Writes its key to the log.
 const SHOW: Name = Name::of("show");
+/// Passes itself on once, then writes what came along to the log.
+const PASS: Name = Name::of("pass");
 const SERVER: NodeId = NodeId(0);
 const CLIENT: NodeId = NodeId(1);
 
@@ -312,4 +318,28 @@ fn adding_a_node_changes_no_other_nodes_draws() {
     assert_eq!(alone_log, crowd_log);
     assert_eq!(alone_log.borrow().len(), 1);
     assert_ne!(alone.digest(), crowd.digest());
+}
+
+/// Sends a request with baggage through a relay.
+fn laden<'a>(_: &'a Actor, cx: &'a Cx<Wire>) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+    Box::pin(async move {
+        let class = Class(3);
+        cx.set_baggage(Baggage { deadline: cx.now() + Span(5_999), payload: 64, class });
+        cx.send(SERVER, Msg::Do { verb: PASS, key: 1, value: 0 });
+        cx.set_baggage(Baggage::NONE);
+        cx.send(SERVER, Msg::Do { verb: PASS, key: 2, value: 0 });
+    })
+}
+
+#[test]
+fn baggage_goes_along_with_every_call_and_a_deadline_never_grows() {
+    let (mut sim, log) = pair(1, laden);
+    finish(&mut sim);
+    // It was sent at 0 with 5,999 ns left, of which 5 us travel, and passed on at 10 with 4,990.
+    let first = Baggage { deadline: Time(4_010), payload: 64, class: Class(3) };
+    let expected: Vec<(u64, String)> =
+        [first, Baggage::NONE].iter().map(|baggage| (20, format!("{baggage:?}"))).collect();
+    assert_eq!(*log.borrow(), expected);
+    let header = u64::from(Msg::HEADER);
+    assert_eq!(sim.with(|state| state.counts.bytes), 4 * header + 2 * 64, "both hops carry it");
 }

@@ -292,6 +292,7 @@ fn latency(run: &Outcome, flow: Option<&str>) -> Histogram {
 pub(super) fn merged<'a>(parts: impl IntoIterator<Item = &'a Histogram>) -> Histogram {
     let mut all = Histogram::new();
     parts.into_iter().for_each(|part| all.merge(part));
+    all.compact();
     all
 }
 

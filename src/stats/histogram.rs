@@ -5,7 +5,7 @@
 //! requests. An average of per-run p99s would be biased. Count, sum and extremes are kept exactly
 //! beside the buckets.
 
-use hdrhistogram::Histogram as Buckets;
+use hdrhistogram::Histogram as Dense;
 
 /// The largest value with a bucket of its own, one day: what is longer counts as that in quantiles.
 pub const LONGEST_NS: u64 = 86_400_000_000_000;
@@ -13,13 +13,41 @@ pub const LONGEST_NS: u64 = 86_400_000_000_000;
 /// The precision of the buckets, in significant decimal digits.
 const DIGITS: u8 = 3;
 
+/// The significant bits that all values of a bucket share: the least power of two that is as fine
+/// as [`DIGITS`] digits.
+const BITS: u32 = 11;
+
 /// A distribution of lengths of time, in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    buckets: Buckets<u64>,
+    buckets: Buckets,
     sum: u128,
     min: u64,
     max: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Buckets {
+    /// One place for every bucket up to the largest value: fast to record in.
+    Dense(Dense<u64>),
+    /// Those that hold something, by rising value, and how many values there are in all.
+    Sparse(Box<[Bucket]>, u64),
+}
+
+impl Buckets {
+    fn dense() -> Dense<u64> {
+        Dense::new(DIGITS).expect("3 digits are among the possible 0 to 5")
+    }
+
+    fn iter(&self) -> Box<dyn Iterator<Item = Bucket> + '_> {
+        match self {
+            Buckets::Dense(dense) => Box::new(dense.iter_recorded().map(|step| Bucket {
+                upper: step.value_iterated_to(),
+                count: step.count_at_value(),
+            })),
+            Buckets::Sparse(buckets, _) => Box::new(buckets.iter().copied()),
+        }
+    }
 }
 
 /// One bucket that holds something.
@@ -39,16 +67,37 @@ impl Default for Histogram {
 
 impl Histogram {
     /// An empty histogram. It grows when a value needs it, a handful of times in its life, and
-    /// takes about 170 kB once it has seen a second.
+    /// takes about 170 kB once it has seen a second, until it is [compacted](Histogram::compact).
     pub fn new() -> Histogram {
-        let buckets = Buckets::new(DIGITS).expect("3 digits are among the possible 0 to 5");
+        let buckets = Buckets::Dense(Buckets::dense());
         Histogram { buckets, sum: 0, min: u64::MAX, max: 0 }
+    }
+
+    /// Gives back the memory of what it does not hold, which is nearly all of it. It can do all that
+    /// it could; the next value recorded takes the memory again.
+    pub fn compact(&mut self) {
+        if let Buckets::Dense(dense) = &self.buckets {
+            let count = dense.len();
+            self.buckets = Buckets::Sparse(self.buckets.iter().collect(), count);
+        }
+    }
+
+    fn open(&mut self) -> &mut Dense<u64> {
+        if let Buckets::Sparse(..) = &self.buckets {
+            let mut dense = Buckets::dense();
+            self.buckets.iter().for_each(|Bucket { upper, count }| put(&mut dense, upper, count));
+            self.buckets = Buckets::Dense(dense);
+        }
+        match &mut self.buckets {
+            Buckets::Dense(dense) => dense,
+            Buckets::Sparse(..) => unreachable!("it was opened"),
+        }
     }
 
     /// Adds one value.
     #[inline]
     pub fn record(&mut self, nanoseconds: u64) {
-        self.buckets.record(nanoseconds.min(LONGEST_NS)).expect("the histogram grows up to a day");
+        put(self.open(), nanoseconds.min(LONGEST_NS), 1);
         self.sum += u128::from(nanoseconds);
         self.min = self.min.min(nanoseconds);
         self.max = self.max.max(nanoseconds);
@@ -56,7 +105,13 @@ impl Histogram {
 
     /// Adds everything that another histogram holds. Exact, and the same in any order.
     pub fn merge(&mut self, other: &Histogram) {
-        self.buckets.add(&other.buckets).expect("the histogram grows up to a day");
+        let dense = self.open();
+        match &other.buckets {
+            Buckets::Dense(more) => dense.add(more).expect("the histogram grows up to a day"),
+            Buckets::Sparse(more, _) => {
+                more.iter().for_each(|&Bucket { upper, count }| put(dense, upper, count));
+            }
+        }
         self.sum += other.sum;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -64,12 +119,15 @@ impl Histogram {
 
     /// How many values it holds.
     pub fn count(&self) -> u64 {
-        self.buckets.len()
+        match &self.buckets {
+            Buckets::Dense(dense) => dense.len(),
+            Buckets::Sparse(_, count) => *count,
+        }
     }
 
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
+        self.count() == 0
     }
 
     /// The exact sum of the values, in nanoseconds.
@@ -101,9 +159,20 @@ impl Histogram {
         if self.is_empty() {
             return None;
         }
-        // Half a rank below, so that no rounding in the callee can pick the neighbour.
-        let middle = rank(quantile, self.count()) as f64 - 0.5;
-        let bucket = self.buckets.value_at_quantile(middle / self.count() as f64);
+        let (rank, mut seen) = (rank(quantile, self.count()), 0);
+        let bucket = match &self.buckets {
+            Buckets::Dense(dense) => {
+                // Half a rank below, so that no rounding in the callee can pick the neighbour.
+                dense.value_at_quantile((rank as f64 - 0.5) / self.count() as f64)
+            }
+            Buckets::Sparse(buckets, _) => {
+                let mut reaches = |bucket: &&Bucket| {
+                    seen += bucket.count;
+                    seen >= rank
+                };
+                buckets.iter().find(&mut reaches).map_or(self.max, |bucket| bucket.upper)
+            }
+        };
         Some(bucket.clamp(self.min, self.max))
     }
 
@@ -116,7 +185,14 @@ impl Histogram {
         if threshold < self.min {
             return self.count();
         }
-        self.count() - self.buckets.count_between(0, threshold.min(LONGEST_NS))
+        let threshold = threshold.min(LONGEST_NS);
+        match &self.buckets {
+            Buckets::Dense(dense) => self.count() - dense.count_between(0, threshold),
+            Buckets::Sparse(buckets, _) => {
+                let above = buckets.partition_point(|bucket| bucket.upper <= last_alike(threshold));
+                buckets[above..].iter().map(|bucket| bucket.count).sum()
+            }
+        }
     }
 
     /// The share of values above `threshold`, as `count_above` counts them; none of nothing.
@@ -126,10 +202,7 @@ impl Histogram {
 
     /// The buckets that hold something, by rising value.
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> {
-        self.buckets.iter_recorded().map(|step| Bucket {
-            upper: step.value_iterated_to().min(self.max),
-            count: step.count_at_value(),
-        })
+        self.buckets.iter().map(|bucket| Bucket { upper: bucket.upper.min(self.max), ..bucket })
     }
 
     /// The distribution function: value, and the share of values up to it, by rising value.
@@ -151,6 +224,16 @@ impl PartialEq for Histogram {
 }
 
 impl Eq for Histogram {}
+
+fn put(dense: &mut Dense<u64>, value: u64, count: u64) {
+    dense.record_n(value, count).expect("the histogram grows up to a day");
+}
+
+/// The largest value that shares its bucket with `value`.
+fn last_alike(value: u64) -> u64 {
+    let width = (u64::BITS - value.leading_zeros()).saturating_sub(BITS);
+    value | ((1 << width) - 1)
+}
 
 /// The rank, from 1, of a quantile among `count` values: the smallest that is at least
 /// `quantile` × `count`. The product may land an ulp above a whole number (0.07 × 100 does), which
@@ -186,6 +269,34 @@ mod tests {
                 assert!(exact <= found && found as f64 <= exact as f64 * 1.001, "{found} {exact}");
             }
         }
+    }
+
+    #[test]
+    fn a_compact_histogram_says_the_same_and_takes_more() {
+        let mut rng = Splitmix(5);
+        let mut values: Vec<u64> = (0..500).map(|_| 1 << rng.below(44)).collect();
+        values.iter_mut().for_each(|value| *value += rng.below(*value));
+        values.extend([0, 1, 2047, 2048, LONGEST_NS * 2]);
+        let whole = of(values.iter().copied());
+        let mut compact = whole.clone();
+        compact.compact();
+        assert_eq!(compact, whole);
+        assert_eq!(compact.count(), whole.count());
+        for share in 0..=1000 {
+            let share = f64::from(share) / 1000.0;
+            assert_eq!(compact.quantile(share), whole.quantile(share), "{share}");
+        }
+        for threshold in values.iter().flat_map(|value| [*value, value + 1, value / 2]) {
+            let (found, known) = (compact.count_above(threshold), whole.count_above(threshold));
+            assert_eq!(found, known, "{threshold}");
+        }
+        let (mut merged, mut more) = (of([7, 7_000_000]), of([7, 7_000_000]));
+        merged.merge(&compact);
+        more.merge(&whole);
+        assert_eq!(merged, more);
+        compact.record(9);
+        assert_eq!((compact.count(), compact.quantile(0.0)), (506, Some(0)));
+        assert_ne!(compact, whole);
     }
 
     #[test]
