@@ -233,7 +233,7 @@ impl Node for Service {
     }
 
     fn machine(&self) -> MachineSpec {
-        self.machine
+        self.machine.clone()
     }
 
     fn problem(&self) -> Option<String> {

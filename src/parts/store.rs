@@ -116,7 +116,7 @@ impl Node for Store {
     }
 
     fn machine(&self) -> MachineSpec {
-        self.machine
+        self.machine.clone()
     }
 
     fn disk(&self) -> DiskSpec {

@@ -92,7 +92,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/network.rs"),
     include_str!("../world/fault/injection.rs"),
     include_str!("../world/fault/targets.rs"),
-    include_str!("../world/machine.rs"),
+    include_str!("../world/machine/spec.rs"),
     include_str!("../world/disk.rs"),
     include_str!("../parts/policy.rs"),
     include_str!("../engine/dist/shape.rs"),

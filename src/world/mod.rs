@@ -5,12 +5,14 @@
 //! the world, never a node's memory: a crash takes a node's volatile state because the node is made
 //! afresh, not because somebody clears it.
 
+mod class;
 mod disk;
 mod fault;
 mod machine;
 mod network;
 mod node;
 
+pub use class::ClassTraits;
 pub use disk::{Disk, DiskSpec, DiskUse, Entry};
 pub(crate) use fault::schedule;
 pub use fault::{FaultSpec, Injection, Targets};
@@ -66,6 +68,7 @@ pub struct World {
     load_ends: Time,
     /// Of an address that stands for several nodes: those that a caller may be sent to now.
     instances: Vec<Option<Rc<[NodeId]>>>,
+    classes: Vec<ClassTraits>,
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -84,6 +87,7 @@ impl World {
             seed,
             load_ends: Time::MAX,
             instances: Vec::new(),
+            classes: Vec::new(),
         }
     }
 

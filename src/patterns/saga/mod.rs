@@ -131,7 +131,7 @@ impl Node for Saga {
     }
 
     fn machine(&self) -> MachineSpec {
-        self.machine
+        self.machine.clone()
     }
 
     fn edges(&self) -> Vec<Edge> {

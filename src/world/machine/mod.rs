@@ -5,37 +5,16 @@
 //! any more still costs. A pause stops the clock of every running job, a slow-down stretches what
 //! is left of it.
 
+mod spec;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use serde::Deserialize;
+pub use spec::{Discipline, MachineSpec};
 
 use super::{JOB, World};
 use crate::engine::{self, Call, Due, Factor, Fault, Msg, NodeId, Span, State, Time, WaitId};
-
-/// In which order queued work is taken up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Discipline {
-    /// First in, first out.
-    #[default]
-    Fifo,
-    /// Last in, first out: under overload some are served fast and the rest not at all.
-    Lifo,
-}
-
-/// The machine of a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MachineSpec {
-    /// How many jobs run at once, for example threads or processors. Default: without limit.
-    pub workers: Option<u32>,
-    /// How many jobs may wait for a worker; more are refused as overloaded. Default: without limit.
-    pub queue_max: Option<u32>,
-    /// In which order queued jobs are taken up. Default: `Fifo`.
-    pub discipline: Discipline,
-}
 
 /// How a machine was used, up to now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -311,71 +290,4 @@ impl Future for Work<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HERE: NodeId = NodeId(0);
-
-    fn machines(spec: MachineSpec) -> Machines {
-        let mut machines = Machines::default();
-        machines.admit(spec);
-        machines
-    }
-
-    fn job(node: NodeId) -> Job {
-        Job { node, wait: WaitId::NONE, phase: Phase::Queued, left: Span(10) }
-    }
-
-    #[test]
-    fn a_queue_is_taken_up_in_the_order_of_its_discipline() {
-        for (discipline, order) in [(Discipline::Fifo, [3, 4, 5]), (Discipline::Lifo, [5, 4, 3])] {
-            let mut machines = machines(MachineSpec { discipline, ..MachineSpec::default() });
-            let machine = &mut machines.machines[0];
-            machine.queue.extend([3, 4, 5]);
-            machine.usage.waiting = 3;
-            assert_eq!([machine.pick(), machine.pick(), machine.pick()], order.map(Some));
-            assert_eq!((machine.pick(), machine.usage.waiting), (None, 0));
-        }
-    }
-
-    #[test]
-    fn there_is_room_for_as_many_jobs_as_there_are_workers() {
-        let spec = MachineSpec { workers: Some(2), ..MachineSpec::default() };
-        let mut machines = machines(spec);
-        let machine = &mut machines.machines[0];
-        machine.usage.working = 1;
-        assert!(machine.has_room());
-        machine.usage.working = 2;
-        assert!(!machine.has_room());
-        machine.spec.workers = None;
-        assert!(machine.has_room(), "without a limit there always is");
-    }
-
-    #[test]
-    fn use_is_worker_time_and_a_pause_spends_none() {
-        let mut machines = machines(MachineSpec::default());
-        let machine = &mut machines.machines[0];
-        (machine.usage.working, machine.usage.waiting) = (2, 3);
-        machine.advance(Time(10));
-        machine.paused = true;
-        machine.advance(Time(30));
-        machine.paused = false;
-        assert_eq!((machine.usage.busy, machine.usage.queued), (20, 90));
-        // Looking does not change anything.
-        for _ in 0..2 {
-            let usage = machines.usage(HERE, Time(31));
-            assert_eq!((usage.busy, usage.queued), (22, 93));
-        }
-    }
-
-    #[test]
-    fn the_place_of_a_job_that_is_over_is_used_again() {
-        let mut machines = machines(MachineSpec::default());
-        let (first, other) = (machines.open(job(HERE)), machines.open(job(NodeId(1))));
-        assert_eq!(machines.jobs_of(HERE), [first]);
-        machines.close(first);
-        assert!(machines.jobs_of(HERE).is_empty());
-        assert_eq!((machines.open(job(HERE)), machines.open(job(HERE))), (first, other + 1));
-        assert_eq!(machines.jobs_of(HERE), [first, other + 1]);
-    }
-}
+mod tests;
