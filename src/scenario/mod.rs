@@ -17,6 +17,7 @@ mod syntax;
 mod tokens;
 pub mod topology;
 mod translate;
+mod verify;
 
 use serde::Deserialize;
 
