@@ -40,17 +40,19 @@ impl<E: Environment> Core<E> {
 #[derive(Clone, Copy)]
 struct Caller {
     node: NodeId,
+    /// May the caller take its request back?
+    may_cancel: bool,
     wait: WaitId,
 }
 
 impl Caller {
-    const NONE: Caller = Caller { node: NodeId(u32::MAX), wait: WaitId::NONE };
+    const NONE: Caller = Caller { node: NodeId(u32::MAX), may_cancel: false, wait: WaitId::NONE };
 }
 
 /// What a task may do to the world. One per task.
 pub struct Cx<E: Environment> {
-    core: Rc<Core<E>>,
-    task: Cell<TaskId>,
+    pub(super) core: Rc<Core<E>>,
+    pub(super) task: Cell<TaskId>,
     root: Cell<Root>,
     caller: Cell<Caller>,
     baggage: Cell<Baggage>,
@@ -77,9 +79,20 @@ impl<E: Environment> Cx<E> {
         let record = state.record(index);
         self.task.set(TaskId::new(node, self.task.get().slot()));
         self.root.set(record.root);
-        self.caller.set(Caller { node: record.from, wait: record.wait });
+        let may_cancel = record.is_cancellable;
+        self.caller.set(Caller { node: record.from, may_cancel, wait: record.wait });
         self.baggage.set(record.baggage());
         self.answer.set(0);
+        if may_cancel {
+            drop(state);
+            self.watch();
+        }
+    }
+
+    #[cold]
+    fn watch(&self) {
+        let (task, request, root) = (self.task.get(), self.caller.get().wait, self.root.get());
+        self.core.state_mut().withdrawals.watch(task, request, root);
     }
 
     /// What the request in record `index` says.
@@ -119,7 +132,7 @@ impl<E: Environment> Cx<E> {
 
     /// Who asked for what this task does; `None` for a one-way message or a node's own work.
     pub fn caller(&self) -> Option<NodeId> {
-        let Caller { node, wait } = self.caller.get();
+        let Caller { node, wait, .. } = self.caller.get();
         (wait != WaitId::NONE).then_some(node)
     }
 
@@ -187,6 +200,27 @@ impl<E: Environment> Cx<E> {
         state.post(index, delay);
     }
 
+    /// May whoever asked for what this task does take it back?
+    #[inline]
+    pub fn is_cancellable(&self) -> bool {
+        self.caller.get().may_cancel
+    }
+
+    /// Goes on whatever becomes of the caller: for what must come to an end once it has begun.
+    pub fn detach(&self) {
+        let caller = self.caller.get();
+        if caller.may_cancel {
+            self.caller.set(Caller { may_cancel: false, ..caller });
+            self.core.state_mut().withdrawals.release(self.task.get());
+        }
+    }
+
+    /// What the process of this node keeps of type `T`: made when it is first asked for, and gone
+    /// with the process.
+    pub fn local<T: Default + 'static>(&self) -> Rc<T> {
+        self.core.state_mut().local(self.me())
+    }
+
     /// Starts a new task on this very node, without crossing the network: the only way to fork.
     #[inline]
     pub fn kick(&self, msg: Msg) {
@@ -197,7 +231,7 @@ impl<E: Environment> Cx<E> {
     }
 
     #[inline(always)]
-    fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
+    pub(super) fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
         let (from, root, sent) = (self.me(), self.root.get(), state.now());
         let Baggage { deadline, payload, class } = self.baggage.get();
         let patience = Record::patience(deadline, sent);
@@ -213,6 +247,7 @@ impl<E: Environment> Cx<E> {
             payload,
             class,
             attempt: 0,
+            is_cancellable: false,
         }
     }
 
@@ -269,8 +304,14 @@ impl<E: Environment> Cx<E> {
     }
 
     #[inline(never)]
-    fn answer(&self, Caller { node, wait }: Caller, body: Reply) {
+    fn answer(&self, Caller { node, wait, may_cancel }: Caller, body: Reply) {
         let mut state = self.core.state_mut();
+        if may_cancel {
+            if state.is_withdrawing() {
+                return;
+            }
+            state.withdrawals.release(self.task.get());
+        }
         let (from, root) = (self.me(), self.root.get());
         let (msg, fault) = match body {
             Ok(msg) => (msg, None),
@@ -288,6 +329,7 @@ impl<E: Environment> Cx<E> {
             payload: if fault.is_some() { 0 } else { self.answer.get() },
             class: self.baggage.get().class,
             attempt: 0,
+            is_cancellable: false,
         };
         let index = state.write(record);
         state.transmit(index, Kind::Reply);
@@ -305,8 +347,8 @@ impl<E: Environment> Drop for Cx<E> {
 /// Something awaited: a reply, a timer. Dropping it forgets the answer.
 #[must_use = "it does nothing for you until it is awaited"]
 pub struct Call<'a, E: Environment> {
-    cx: &'a Cx<E>,
-    wait: WaitId,
+    pub(super) cx: &'a Cx<E>,
+    pub(super) wait: WaitId,
 }
 
 impl<E: Environment> Call<'_, E> {
@@ -314,6 +356,24 @@ impl<E: Environment> Call<'_, E> {
     #[inline]
     pub fn within(self, timeout: Span) -> Self {
         self.cx.core.state_mut().set_deadline(self.wait, timeout);
+        self
+    }
+
+    /// The row that it waits on, unless it has been answered.
+    #[inline]
+    pub fn pending(&self) -> Option<WaitId> {
+        (self.wait != WaitId::NONE).then_some(self.wait)
+    }
+
+    /// Whose call it is.
+    pub fn cx(&self) -> &Cx<E> {
+        self.cx
+    }
+
+    /// Fails with [`Fault::Timeout`] unless the reply arrives by `at`. For instants of all kinds;
+    /// what has the same length every time is better bounded with [`Call::within`].
+    pub fn until(self, at: Time) -> Self {
+        self.cx.core.state_mut().set_end(self.wait, at);
         self
     }
 }

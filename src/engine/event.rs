@@ -106,6 +106,8 @@ pub(crate) struct Record {
     pub class: Class,
     /// How often the transport has sent it again, up to 255.
     pub attempt: u8,
+    /// Of a request: its caller may take it back.
+    pub is_cancellable: bool,
 }
 
 impl Record {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::name::Name;
 use super::time::Time;
+use super::waits::WaitId;
 
 /// A node of the simulation: its place in the order of addition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -97,6 +98,14 @@ pub enum Msg {
         /// The rows of the transaction.
         rows: Rc<[Row]>,
     },
+    /// Nobody wants the answer to a request any more: drop it. The engine does, and no node is
+    /// asked.
+    Cancel {
+        /// The request, by where its answer was awaited.
+        request: WaitId,
+        /// Let it go on if its work has started.
+        unless_begun: bool,
+    },
 }
 
 impl Msg {
@@ -107,6 +116,7 @@ impl Msg {
             Msg::Done { value } => *value,
             Msg::Clash { row, found } => u64::from(*row) << 32 ^ *found,
             Msg::Commit { rows } => rows.first().map_or(0, |row| row.key),
+            Msg::Cancel { request, .. } => u64::from(request.slot()),
         }
     }
 
@@ -118,6 +128,7 @@ impl Msg {
             Msg::Clash { .. } => 2,
             Msg::Get { table, .. } => u64::from(table.value()) << 8 | 3,
             Msg::Commit { rows } => (rows.len() as u64) << 8 | 4,
+            Msg::Cancel { unless_begun, .. } => u64::from(*unless_begun) << 8 | 5,
         }
     }
 
@@ -207,11 +218,15 @@ pub enum Fault {
     Conflict,
     /// The caller's own circuit breaker is open: it was never sent. Definite.
     Open,
+    /// The caller's own rate limit or bulkhead has no room: it was never sent. Definite.
+    Limited,
+    /// Its deadline had passed before anybody began it. Definite.
+    Expired,
 }
 
 impl Fault {
     /// Every fault, in the order of reports.
-    pub const ALL: [Fault; 9] = [
+    pub const ALL: [Fault; 11] = [
         Fault::Timeout,
         Fault::Reset,
         Fault::Unreachable,
@@ -221,6 +236,8 @@ impl Fault {
         Fault::Unknown,
         Fault::Conflict,
         Fault::Open,
+        Fault::Limited,
+        Fault::Expired,
     ];
 
     /// Is it certain that the request had no effect?
@@ -230,7 +247,10 @@ impl Fault {
 
     /// May the same request succeed if it is simply sent again?
     pub fn is_retryable(self) -> bool {
-        !matches!(self, Fault::Refused | Fault::Unknown | Fault::Conflict | Fault::Open)
+        matches!(
+            self,
+            Fault::Timeout | Fault::Reset | Fault::Unreachable | Fault::Overloaded | Fault::Failed
+        )
     }
 
     /// As reports spell it.
@@ -245,6 +265,8 @@ impl Fault {
             Fault::Unknown => "unknown operation",
             Fault::Conflict => "conflict",
             Fault::Open => "breaker open",
+            Fault::Limited => "limited by its caller",
+            Fault::Expired => "deadline passed",
         }
     }
 }
@@ -261,6 +283,14 @@ mod tests {
         assert_eq!(size_of::<Msg>(), 24);
         assert_eq!(size_of::<Reply>(), 24);
         assert_eq!(size_of::<Option<Reply>>(), 24);
+    }
+
+    #[test]
+    fn what_cannot_help_the_next_time_is_not_tried_again() {
+        let tried: Vec<Fault> = Fault::ALL.into_iter().filter(|f| f.is_retryable()).collect();
+        let [timeout, reset, unreachable] = [Fault::Timeout, Fault::Reset, Fault::Unreachable];
+        assert_eq!(tried, [timeout, reset, unreachable, Fault::Overloaded, Fault::Failed]);
+        assert!(Fault::ALL.into_iter().zip(0..).all(|(fault, place)| fault as u64 == place));
     }
 
     #[test]

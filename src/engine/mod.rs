@@ -6,6 +6,7 @@
 //! [`Environment`].
 
 mod ahead;
+mod cancellable;
 mod condition;
 mod cx;
 mod digest;
@@ -24,12 +25,14 @@ mod time;
 mod together;
 mod units;
 mod waits;
+mod withdrawal;
 
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub use cancellable::Cancellable;
 pub use condition::Condition;
 pub use cx::{Call, Cx};
 pub use digest::Digest;
@@ -153,8 +156,9 @@ impl<E: Environment> Sim<E> {
         let body = self.pools[pool].make(local);
         let mut state = self.core.state_mut();
         let old = std::mem::replace(&mut state.places[node.index()].body, body);
+        let kept = state.forget(node);
         drop(state);
-        drop(old);
+        drop((old, kept));
     }
 
     /// Freezes a node: what happens to it waits for [`Sim::resume`].
@@ -190,7 +194,11 @@ impl<E: Environment> Sim<E> {
         let Some(key) = state.next(end) else { return Went::Nowhere };
         let due = match key.tag {
             Tag::Deliver => {
-                let Some((node, pool, local)) = state.deliver(key.index) else { return Went::On };
+                let Some((node, pool, local)) = state.deliver(key.index) else {
+                    drop(state);
+                    self.withdraw();
+                    return Went::On;
+                };
                 drop(state);
                 self.pools[pool as usize].deliver(&self.core, local, node, key.index);
                 return Went::To(node);
@@ -213,6 +221,26 @@ impl<E: Environment> Sim<E> {
         drop(state);
         self.pools[pool as usize].poll(task.slot());
         Went::To(task.node())
+    }
+
+    /// Drops the tasks whose requests have just been taken back, while nothing is borrowed: what
+    /// they wait for is forgotten, what they called is taken back in turn, and they answer nobody.
+    #[cold]
+    #[inline(never)]
+    fn withdraw(&mut self) {
+        let mut state = self.core.state_mut();
+        let tasks = std::mem::take(&mut state.withdrawn);
+        if tasks.is_empty() {
+            return;
+        }
+        state.counts.withdrawn += tasks.len() as u64;
+        state.withdrawals.is_silent = true;
+        drop(state);
+        for task in tasks {
+            let pool = self.core.state().places[task.node().index()].pool;
+            self.pools[pool as usize].withdraw(task.slot());
+        }
+        self.core.state_mut().withdrawals.is_silent = false;
     }
 
     #[cold]

@@ -1,6 +1,7 @@
 //! The state of a run that tasks may touch: time, pending events, waits, nodes' streams, counters.
 
 mod due;
+mod recall;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -17,7 +18,8 @@ use super::name::Name;
 use super::queue::Queue;
 use super::rng::Rng;
 use super::time::{Span, Time};
-use super::waits::{Lanes, Outcome, WaitId, Waits};
+use super::waits::{Lanes, Outcome, TaskId, WaitId, Waits};
+use super::withdrawal::Withdrawals;
 
 /// Is a node there to be spoken to?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +66,10 @@ pub struct Counts {
     pub resent: u64,
     /// Replies that came after their caller had given up.
     pub orphans: u64,
+    /// Cancellations handed to the network.
+    pub cancellations: u64,
+    /// Tasks dropped because their requests were taken back.
+    pub withdrawn: u64,
 }
 
 /// The state of a run that tasks may touch.
@@ -86,6 +92,11 @@ pub struct State<E> {
     /// What waits for paused nodes to resume.
     backlogs: BTreeMap<NodeId, Vec<Deferred>>,
     roots: u32,
+    pub(crate) withdrawals: Withdrawals,
+    /// Tasks whose requests have been taken back at this step, to be dropped before the next.
+    pub(crate) withdrawn: Vec<TaskId>,
+    /// What the process of a node keeps while it lives, one of each type.
+    locals: BTreeMap<NodeId, Vec<Rc<dyn Any>>>,
     pub(crate) digest: Digest,
     /// What happened how often.
     pub counts: Counts,
@@ -111,6 +122,9 @@ impl<E: Environment> State<E> {
             streams: Vec::new(),
             backlogs: BTreeMap::new(),
             roots: 0,
+            withdrawals: Withdrawals::default(),
+            withdrawn: Vec::new(),
+            locals: BTreeMap::new(),
             digest: Digest::default(),
             counts: Counts::default(),
             observer: None,
@@ -233,6 +247,7 @@ impl<E: Environment> State<E> {
             payload: 0,
             class: Class::default(),
             attempt: 0,
+            is_cancellable: false,
         };
         Outcome::Replied(self.records.put(record).into())
     }
@@ -285,6 +300,11 @@ impl<E: Environment> State<E> {
         if let Some((lane, due)) = self.lanes.set(self.now, length, id) {
             self.push(due, Tag::Lane, lane);
         }
+    }
+
+    /// A deadline at an instant instead of after a length.
+    pub(crate) fn set_end(&mut self, id: WaitId, at: Time) {
+        self.wake_at(id, at.max(self.now));
     }
 
     /// Writes down a message. It is written in place, field by field, where the sender is compiled:
@@ -391,7 +411,7 @@ impl<E: Environment> State<E> {
     }
 
     #[inline]
-    fn trace(&self, index: u32, kind: Kind, fate: Fate) {
+    pub(super) fn trace(&self, index: u32, kind: Kind, fate: Fate) {
         if let Some(tracer) = &self.tracer {
             show(tracer, self.now, self.records.get(index), kind, fate);
         }

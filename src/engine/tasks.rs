@@ -31,6 +31,8 @@ pub(crate) trait Pool<E: Environment> {
     fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, me: NodeId, index: u32);
     /// Goes on with a task.
     fn poll(&mut self, slot: u32);
+    /// Drops a task that serves a request.
+    fn withdraw(&mut self, slot: u32);
     /// Drops every task of the node.
     fn crash(&mut self, me: NodeId, local: u32);
 }
@@ -194,6 +196,14 @@ where
         }
         if self.desk.idle.take() {
             place.node = NOBODY;
+            self.free.push(slot);
+        }
+    }
+
+    fn withdraw(&mut self, slot: u32) {
+        if let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.node != NOBODY)
+        {
+            (place.node, place.worker) = (NOBODY, None);
             self.free.push(slot);
         }
     }

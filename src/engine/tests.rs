@@ -343,3 +343,68 @@ fn baggage_goes_along_with_every_call_and_a_deadline_never_grows() {
     let header = u64::from(Msg::HEADER);
     assert_eq!(sim.with(|state| state.counts.bytes), 4 * header + 2 * 64, "both hops carry it");
 }
+
+#[test]
+fn a_call_that_is_given_up_is_taken_back_and_nobody_answers_it() {
+    let (mut sim, log) = pair(1, |me, cx| {
+        Box::pin(async {
+            let call = cx.call_cancellable(SERVER, ask(7, 100)).within(Span(50));
+            me.log(cx, &call.await);
+            drop(cx.call_cancellable(SERVER, ask(8, 100)));
+            me.log(cx, &cx.call_cancellable(SERVER, ask(9, 5)).until(Time(90)).await);
+        })
+    });
+    finish(&mut sim);
+    expect(&log, &[(50, "Err(Timeout)"), (75, "Ok(Done { value: 9 })")]);
+    let counts = sim.with(|state| state.counts);
+    assert_eq!((counts.cancellations, counts.withdrawn), (2, 2), "the third was answered");
+    assert_eq!((counts.requests, counts.replies, counts.orphans), (5, 1, 0));
+    assert_eq!(sim.with(|state| state.pending()), 0);
+    assert!(sim.with(|state| state.withdrawals.is_idle()));
+}
+
+#[test]
+fn a_cancellation_that_comes_after_the_answer_finds_nobody() {
+    let (mut sim, log) = pair(1, |me, cx| {
+        Box::pin(async {
+            // Answered at 20; the answer is on its way when the caller gives up at 25.
+            let call = cx.call_cancellable(SERVER, ask(7, 10)).until(Time(25));
+            me.log(cx, &call.await);
+        })
+    });
+    finish(&mut sim);
+    expect(&log, &[(25, "Err(Timeout)")]);
+    let counts = sim.with(|state| state.counts);
+    assert_eq!((counts.cancellations, counts.withdrawn, counts.orphans), (1, 0, 1));
+}
+
+#[test]
+fn a_paused_node_hears_of_a_cancellation_when_it_resumes() {
+    let (mut sim, _) = pair(1, |_, cx| {
+        Box::pin(async {
+            let _ = cx.call_cancellable(SERVER, ask(7, 1_000)).within(Span(50)).await;
+        })
+    });
+    sim.run(Time(20), u64::MAX);
+    sim.pause(SERVER);
+    sim.run(Time(200), u64::MAX);
+    assert_eq!(sim.with(|state| state.counts.withdrawn), 0);
+    sim.resume(SERVER);
+    sim.run(Time(200), u64::MAX);
+    assert_eq!(sim.with(|state| state.counts.withdrawn), 1);
+}
+
+#[test]
+fn what_a_process_keeps_is_gone_with_it() {
+    let (mut sim, log) = pair(1, |me, cx| {
+        Box::pin(async {
+            let kept = cx.local::<std::cell::Cell<u32>>();
+            kept.set(kept.get() + 1);
+            me.log(cx, &cx.local::<std::cell::Cell<u32>>().get());
+        })
+    });
+    sim.crash(CLIENT);
+    sim.boot(CLIENT);
+    finish(&mut sim);
+    expect(&log, &[(0, "1"), (0, "1")]);
+}

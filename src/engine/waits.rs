@@ -15,7 +15,7 @@ use super::time::{Span, Time};
 /// The row's place and its generation share one word, here as in [`TaskId`] and [`Outcome`]: a
 /// value of two halves is written in two steps and soon read in one, and the processor stalls on
 /// that.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct WaitId(u64);
 
 impl WaitId {
@@ -39,10 +39,14 @@ impl WaitId {
 }
 
 /// A task of a node: a future in a slot of the node's pool.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct TaskId(u64);
 
 impl TaskId {
+    /// Before and after every other, for ranges.
+    pub(crate) const FIRST: TaskId = TaskId(0);
+    pub(crate) const LAST: TaskId = TaskId(u64::MAX);
+
     #[inline]
     pub(crate) const fn new(node: NodeId, slot: u32) -> TaskId {
         TaskId((slot as u64) << 32 | node.0 as u64)
@@ -168,6 +172,12 @@ impl Waits {
     #[inline]
     pub fn is_settled(&self, id: WaitId) -> bool {
         self.rows.get(id.slot() as usize).is_some_and(|row| row.outcome != Outcome::Waiting)
+    }
+
+    /// Has the row's time passed before anything came?
+    pub fn is_timed_out(&self, id: WaitId) -> bool {
+        let row = self.rows.get(id.slot() as usize);
+        row.is_some_and(|row| row.outcome == Outcome::TIMEOUT)
     }
 
     /// Records the outcome of a row that waits.

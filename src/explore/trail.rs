@@ -115,6 +115,10 @@ impl Trail {
     fn message(&mut self, at: Time, hop: &Hop<'_>, fate: Fate) {
         let (from, to) = (hop.from, hop.to);
         match fate {
+            Fate::Sent if matches!(hop.body, Ok(Msg::Cancel { .. })) => {
+                self.gave_up(at, from);
+                self.tell(at, from, false, format!("tells {} to forget it", self.name(to)));
+            }
             Fate::Sent if !hop.is_reply => {
                 self.gave_up(at, from);
                 let text = format!("asks {} to {}", self.name(to), self.said(hop));
@@ -160,6 +164,7 @@ impl Trail {
                 };
                 format!("commit {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
             }
+            Ok(Msg::Cancel { .. }) => "forget it".to_owned(),
             Err(fault) => fault.label().to_owned(),
         }
     }

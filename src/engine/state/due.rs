@@ -52,8 +52,9 @@ impl<E: Environment> State<E> {
         let node = record.to;
         let (what, key) = record.msg.identity();
         self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
+        let is_recall = matches!(record.msg, Msg::Cancel { .. });
         let Place { status, pool, local, .. } = self.places[node.index()];
-        if status != Status::Up {
+        if status != Status::Up || is_recall {
             self.turn_away(node, status, index);
             return None;
         }
@@ -64,13 +65,17 @@ impl<E: Environment> State<E> {
         Some((node, pool, local))
     }
 
-    /// A request has come to a node that is not up.
+    /// A request has come to a node that is not up, or a cancellation to any.
     #[cold]
     #[inline(never)]
     fn turn_away(&mut self, node: NodeId, status: Status, index: u32) {
-        if status == Status::Paused {
-            self.defer(node, Deferred::Message(Tag::Deliver, index));
-            return;
+        match status {
+            Status::Up => return self.recalled(node, index),
+            Status::Paused => {
+                self.defer(node, Deferred::Message(Tag::Deliver, index));
+                return;
+            }
+            Status::Down => {}
         }
         let packet = packet(self.records.get(index));
         match self.env.knock(&packet, self.now) {

@@ -125,6 +125,8 @@ impl Node for Saga {
         if self.progress(key).is_some() {
             return self.result(cx, key).await;
         }
+        // Once begun it must come to an end, whatever becomes of whoever asked.
+        cx.detach();
         cx.note(facts::BEGAN, key, value);
         self.log(cx, BEGIN, key, value).await;
         self.forward(cx, key).await

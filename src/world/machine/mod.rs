@@ -183,9 +183,10 @@ fn start(state: &mut State<World>, index: u32) {
         job.phase = Phase::Held;
         return;
     }
-    let ends = now + machine.speed.of(job.left);
+    let (ends, wait) = (now + machine.speed.of(job.left), job.wait);
     let sequence = state.set_alarm(ends, index << 1 | JOB);
     state.env.machines.jobs[index as usize].phase = Phase::Running { ends, sequence };
+    state.begins(wait);
 }
 
 /// The alarm of a job: it is finished, unless it was moved or its machine crashed.
@@ -208,6 +209,29 @@ pub(crate) fn finished(state: &mut State<World>, index: u32, alarm: u64) -> Due 
         None => machine.usage.working -= 1,
     }
     state.settle(wait, Ok(Msg::Done { value: 0 }))
+}
+
+/// Takes the job that would settle `wait` off a node's machine: the request that it was for has
+/// been taken back.
+#[cold]
+fn abandon(state: &mut State<World>, node: NodeId, wait: WaitId) {
+    let now = state.now();
+    let machines = &mut state.env.machines;
+    let is_it = |job: &Job| job.wait == wait && !matches!(job.phase, Phase::Free);
+    let Some(place) = machines.jobs.iter().position(is_it) else { return };
+    let is_queued = matches!(machines.jobs[place].phase, Phase::Queued);
+    machines.close(place as u32);
+    let machine = &mut machines.machines[node.index()];
+    machine.advance(now);
+    if is_queued {
+        machine.queue.retain(|job| *job != place as u32);
+        machine.usage.waiting -= 1;
+        return;
+    }
+    match machine.pick() {
+        Some(next) => start(state, next),
+        None => machine.usage.working -= 1,
+    }
 }
 
 /// Takes the running jobs of a machine off their workers, noting what is left of each.
@@ -276,7 +300,8 @@ impl engine::Cx<World> {
     }
 }
 
-/// A job under way. Dropping it leaves the job to the machine.
+/// A job under way. Dropping it leaves the job to the machine, unless the request that it is for
+/// has been taken back: then it leaves the machine.
 #[must_use = "it does nothing for you until it is awaited"]
 pub struct Work<'a>(Call<'a, World>);
 
@@ -286,6 +311,28 @@ impl Future for Work<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         Pin::new(&mut self.0).poll(cx).map_ok(|_| ())
+    }
+}
+
+impl Drop for Work<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(wait) = self.0.pending() {
+            self.abandon(wait);
+        }
+    }
+}
+
+impl Work<'_> {
+    #[cold]
+    fn abandon(&self, wait: WaitId) {
+        let cx = self.0.cx();
+        let me = cx.me();
+        cx.with(|state| {
+            if state.is_withdrawing() {
+                abandon(state, me, wait);
+            }
+        });
     }
 }
 
