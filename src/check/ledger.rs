@@ -1,5 +1,6 @@
 //! The ledger of a run: the one reader that all measuring and checking hangs on.
 
+use super::classes;
 use super::effects::Effects;
 use super::invariants::Checker;
 use super::measures::{self, Material, NodeSample};
@@ -65,7 +66,8 @@ impl Ledger {
         let parts = measures::parts(&scenario.invariants, &effects);
         let end = scenario.phases.end();
         Ledger {
-            requests: Requests::new(&clients, variant.nodes.len(), from, end),
+            requests: Requests::new(&clients, variant.nodes.len(), from, end)
+                .of_classes(classes::flows(scenario, variant)),
             effects,
             checkers,
             timeline: Timeline::default(),
@@ -139,6 +141,7 @@ impl Ledger {
             ending: run.ending.clone(),
             measures,
             flows: self.requests.finished(),
+            classes: self.requests.finished_classes(),
             findings,
             episodes,
             window: self.requests.width(),
@@ -192,6 +195,8 @@ impl Observer for Ledger {
         match fact.what {
             client_facts::STARTED => self.requests.started(fact),
             client_facts::SUCCEEDED | client_facts::FAILED => self.requests.ended(fact),
+            client_facts::CLASSED => self.requests.classed(fact),
+            client_facts::LATE => self.requests.late(fact),
             facts::FAULT_BEGINS => self.timeline.begins(fact),
             facts::FAULT_ENDS => self.timeline.ends(fact),
             policy_facts::RETRIED => self.retries += 1,

@@ -1,9 +1,10 @@
 //! Measuring: from what a run has shown to a value for each metric of the catalogue.
 
+use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
-use super::outcome::{Axis, Episode, Finding, Measure, NodeUse};
+use super::outcome::{Axis, ClassFlow, Episode, Finding, Measure, NodeUse};
 use super::requests::Requests;
 use crate::engine::{Counts, Fault, Span, Time};
 use crate::patterns::Spec;
@@ -113,6 +114,18 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
             measures.push(measure(metric, id, latency(metric.id, &flow.latency)));
         }
     }
+    for class in material.requests.classes() {
+        for metric in METRICS {
+            let value = match metric.axis {
+                Axis::Latency => latency(metric.id, &class.flow.latency),
+                _ => match facets.of_class(metric.id, class) {
+                    Some(value) => Some(value),
+                    None => continue,
+                },
+            };
+            measures.push(measure(metric, format!("{}/{}", metric.id, class.flow.name), value));
+        }
+    }
     measures
 }
 
@@ -178,6 +191,17 @@ impl Facets {
         }
     }
 
+    /// What is measured for each class besides its latency.
+    fn of_class(&self, id: &str, class: &ClassFlow) -> Option<f64> {
+        let (begun, succeeded, ended) = class.measured;
+        match id {
+            "throughput.offered" => Some(begun as f64 / self.seconds),
+            "throughput.goodput" => Some(succeeded as f64 / self.seconds),
+            "availability.success" => (ended > 0).then(|| succeeded as f64 / ended as f64),
+            _ => None,
+        }
+    }
+
     fn service(&self, id: &str, material: &Material<'_>) -> Option<f64> {
         let (begun, succeeded, ended) = self.measured;
         let share = |count: u64| (begun > 0).then(|| count as f64 / begun as f64);
@@ -190,6 +214,7 @@ impl Facets {
         match id {
             "throughput.offered" => Some(begun as f64 / self.seconds),
             "throughput.goodput" => Some(succeeded as f64 / self.seconds),
+            "throughput.fairness" => classes::fairness(material.requests.classes()),
             "availability.success" => (ended > 0).then(|| succeeded as f64 / ended as f64),
             "availability.refused" => share(self.failed[Fault::Refused as usize]),
             "availability.timeout" => share(self.failed[Fault::Timeout as usize]),

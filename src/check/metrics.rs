@@ -66,6 +66,12 @@ pub const METRICS: &[Metric] = &[
         "Requests that succeeded, a second of the measured load.",
     ),
     metric_of(
+        "throughput.fairness",
+        "fairness",
+        (Axis::Throughput, Quantity::Share, Better::Higher),
+        "Jain's index over tenants of the share of their requests that succeeded: 1 if all fare alike.",
+    ),
+    metric_of(
         "availability.success",
         "success",
         WELL,
@@ -241,7 +247,8 @@ pub const METRICS: &[Metric] = &[
     ),
 ];
 
-/// The metric with this id; `latency.p99/buyers` is the metric `latency.p99` of one flow.
+/// The metric with this id; `latency.p99/buyers` is the metric `latency.p99` of one flow, and
+/// `latency.p99/class:buy` that of one class.
 pub fn metric(id: &str) -> Option<&'static Metric> {
     let stem = id.split('/').next().unwrap_or(id);
     METRICS.iter().find(|metric| metric.id == stem)

@@ -88,6 +88,20 @@ pub struct Flow {
     pub latency: Histogram,
 }
 
+/// The requests of one class, of whichever client.
+#[derive(Clone, Debug)]
+pub struct ClassFlow {
+    /// The requests; their name is `class:` and the name of the class.
+    pub flow: Flow,
+    /// How important they are: 0 before 1.
+    pub priority: u8,
+    /// Who they are made for.
+    pub tenant: Option<String>,
+    /// Requests that began in the measured phase: how many, how many of them succeeded, how many
+    /// ended.
+    pub measured: (u64, u64, u64),
+}
+
 /// An invariant after a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
@@ -208,6 +222,8 @@ pub struct Outcome {
     pub measures: Vec<Measure>,
     /// The requests, a flow for each client.
     pub flows: Vec<Flow>,
+    /// The same requests by class; those without one are not among them.
+    pub classes: Vec<ClassFlow>,
     /// Every invariant, always in the same order for a scenario.
     pub findings: Vec<Finding>,
     /// The faults, in the order in which they began.

@@ -1,9 +1,9 @@
 //! Requests: every one is counted once, from its beginning to its one end.
 
-use super::outcome::{Finding, Flow, Violation, Window};
+use super::classes;
+use super::outcome::{ClassFlow, Finding, Flow, Violation, Window};
 use crate::engine::{Fact, Fault, NodeId, Root, Span, Time};
 use crate::parts::client_facts as facts;
-use crate::stats::Histogram;
 
 /// How a request stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub(crate) enum Standing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     flow: u32,
+    /// Its place in the run's table of classes, from 1; 0 for none.
+    class: u8,
     pub began: Time,
     pub ended: Time,
     pub standing: Standing,
@@ -26,6 +28,7 @@ pub(crate) struct Request {
 pub(crate) struct Requests {
     requests: Vec<Request>,
     flows: Vec<Flow>,
+    classes: Vec<ClassFlow>,
     /// For each node its place among the flows.
     of_node: Vec<Option<u32>>,
     measured_from: Time,
@@ -44,17 +47,10 @@ impl Requests {
         for (place, (node, _)) in clients.iter().enumerate() {
             of_node[node.index()] = Some(place as u32);
         }
-        let flow = |name: &String| Flow {
-            name: name.clone(),
-            started: 0,
-            succeeded: 0,
-            failed: [0; Fault::ALL.len()],
-            in_flight: 0,
-            latency: Histogram::new(),
-        };
         Requests {
             requests: Vec::new(),
-            flows: clients.iter().map(|(_, name)| flow(name)).collect(),
+            flows: clients.iter().map(|(_, name)| classes::flow(name.clone())).collect(),
+            classes: Vec::new(),
             of_node,
             measured_from: from,
             width: window(end),
@@ -70,6 +66,18 @@ impl Requests {
         let mut flows = self.flows.clone();
         flows.iter_mut().for_each(|flow| flow.latency.compact());
         flows
+    }
+
+    /// The classes, when nothing more will happen to them.
+    pub fn finished_classes(&self) -> Vec<ClassFlow> {
+        let mut classes = self.classes.clone();
+        classes.iter_mut().for_each(|class| class.flow.latency.compact());
+        classes
+    }
+
+    /// The same, told apart by these classes too.
+    pub fn of_classes(self, classes: Vec<ClassFlow>) -> Requests {
+        Requests { classes, ..self }
     }
 
     /// The width of the windows of the time line.
@@ -89,10 +97,33 @@ impl Requests {
         if self.requests.len() + 1 != root {
             return self.stray(fact, "a request began out of turn");
         }
-        let request = Request { flow, began: fact.at, ended: Time::MAX, standing: Standing::Open };
+        let standing = Standing::Open;
+        let request = Request { flow, class: 0, began: fact.at, ended: Time::MAX, standing };
         self.requests.push(request);
         self.flows[flow as usize].started += 1;
         self.window(fact.at).offered += 1;
+    }
+
+    /// The request that has just begun is of a class.
+    pub fn classed(&mut self, fact: &Fact) {
+        let Some(request) = self.requests.get_mut((fact.root.0 as usize).wrapping_sub(1)) else {
+            return self.stray(fact, "a request of a class that never began");
+        };
+        request.class = fact.key as u8;
+        if let Some(class) = self.classes.get_mut((fact.key as usize).wrapping_sub(1)) {
+            class.flow.started += 1;
+        }
+    }
+
+    /// The request that has just begun was due earlier: that is where it counts.
+    pub fn late(&mut self, fact: &Fact) {
+        let Some(request) = self.requests.get_mut((fact.root.0 as usize).wrapping_sub(1)) else {
+            return self.stray(fact, "a request was late that never began");
+        };
+        let (noted, due) = (request.began, Time(request.began.0.saturating_sub(fact.value)));
+        request.began = due;
+        self.window(noted).offered -= 1;
+        self.window(due).offered += 1;
     }
 
     pub fn ended(&mut self, fact: &Fact) {
@@ -111,6 +142,9 @@ impl Requests {
         let request = *request;
         let flow = &mut self.flows[request.flow as usize];
         let measured = request.began >= self.measured_from;
+        if let Some(class) = self.classes.get_mut(usize::from(request.class).wrapping_sub(1)) {
+            class.count(standing, measured, fact.value);
+        }
         match standing {
             Standing::Succeeded => {
                 flow.succeeded += 1;
@@ -204,6 +238,12 @@ impl Requests {
         for request in self.requests.iter().filter(|one| one.standing == Standing::Open) {
             self.flows[request.flow as usize].in_flight += 1;
         }
+        for request in &self.requests {
+            let class = self.classes.get_mut(usize::from(request.class).wrapping_sub(1));
+            let Some(class) = class else { continue };
+            class.flow.in_flight += u64::from(request.standing == Standing::Open);
+            class.measured.0 += u64::from(request.began >= self.measured_from);
+        }
         let mut first = self.astray.take();
         for flow in &self.flows {
             let failed: u64 = flow.failed.iter().sum();
@@ -227,8 +267,30 @@ impl Requests {
         &self.flows
     }
 
+    pub fn classes(&self) -> &[ClassFlow] {
+        &self.classes
+    }
+
     pub fn windows(&self) -> &[Window] {
         &self.windows
+    }
+}
+
+impl ClassFlow {
+    fn count(&mut self, standing: Standing, measured: bool, latency: u64) {
+        let measured = u64::from(measured);
+        self.measured.2 += measured;
+        match standing {
+            Standing::Succeeded => {
+                self.flow.succeeded += 1;
+                self.measured.1 += measured;
+                if measured > 0 {
+                    self.flow.latency.record(latency);
+                }
+            }
+            Standing::Failed(fault) => self.flow.failed[fault as usize] += 1,
+            Standing::Open => {}
+        }
     }
 }
 

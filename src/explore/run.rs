@@ -99,7 +99,10 @@ fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
         };
     }
     let quiet = scenario.phases.quiet_from();
-    sim.with(|state| state.env.end_load(quiet));
+    sim.with(|state| {
+        state.env.end_load(quiet);
+        state.env.declare_classes(&variant.classes);
+    });
     schedule(&mut sim, &variant.faults, quiet);
     sim
 }

@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use super::run;
 use crate::check::outcome::{Chain, ChainStep, Violation};
-use crate::engine::{Change, Fact, Fate, Hop, Lexicon, Msg, NodeId, Root, Step, Time, Tracer};
+use crate::engine::{
+    Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
+};
 use crate::parts::{client_facts, policy_facts};
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
@@ -32,6 +34,7 @@ pub(crate) fn chain(
     let trail = Trail {
         names: scenario.names.clone(),
         faults: variant.faults.iter().map(|(name, _)| name.clone()).collect(),
+        classes: variant.classes.iter().map(|class| class.name).collect(),
         lexicon,
         root: Root(violation.root),
         waiting: Vec::new(),
@@ -62,6 +65,7 @@ struct Told {
 struct Trail {
     names: Vec<String>,
     faults: Vec<String>,
+    classes: Vec<Name>,
     lexicon: Lexicon,
     root: Root,
     /// Requests of this operation without an answer: who waits for whom since when.
@@ -175,6 +179,8 @@ impl Trail {
             || fact.what == client_facts::FAILED;
         let text = match fact.what {
             client_facts::STARTED => format!("the client asks for {}", fact.value),
+            client_facts::CLASSED => format!("of class {}", self.class(fact.key)),
+            client_facts::LATE => format!("late by {}", Span(fact.value)),
             client_facts::SUCCEEDED => "the client is told: success".to_owned(),
             client_facts::FAILED => {
                 let fault = crate::engine::Fault::ALL[fact.key as usize];
@@ -195,6 +201,12 @@ impl Trail {
         if name != "service.records" {
             self.tell(fact.at, fact.node, is_bad, text);
         }
+    }
+
+    /// How a class is spelt, by its place in the run's table.
+    fn class(&self, place: u64) -> &str {
+        let class = (place as usize).checked_sub(1).and_then(|place| self.classes.get(place));
+        class.map_or("?", |name| self.lexicon.spelling(*name))
     }
 
     /// Something happened to the world.

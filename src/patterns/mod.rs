@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::engine::NodeId;
 use crate::parts::{Client, Service, Store, client_facts};
-use crate::world::{DiskSpec, Edge, MachineSpec, Node, Sim, add};
+use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add};
 use saga::Saga;
 
 /// A kind of node, as the command line's reference knows it.
@@ -44,6 +44,11 @@ macro_rules! nodes {
                 match self { $(Spec::$Node(node) => node.edges(),)* }
             }
 
+            /// The classes that it gives to requests.
+            pub fn classes(&self) -> Vec<ClassInfo> {
+                match self { $(Spec::$Node(node) => node.classes(),)* }
+            }
+
             /// The machine that it runs on.
             pub fn machine(&self) -> MachineSpec {
                 match self { $(Spec::$Node(node) => node.machine(),)* }
@@ -78,7 +83,7 @@ macro_rules! nodes {
 }
 
 nodes! {
-    Client(false, "../parts/client.rs", &client_facts::NAMES),
+    Client(false, "../parts/client/mod.rs", &client_facts::NAMES),
     Service(false, "../parts/service.rs", &[]),
     Store(false, "../parts/store.rs", &[]),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),

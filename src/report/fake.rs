@@ -209,6 +209,7 @@ fn run(design: &Design, seed: u64) -> Outcome {
         end: Time(Span::from_seconds(END).0),
         ending: Ending::Complete,
         measures: measures(design, &flow, &windows, (half, twice)),
+        classes: Vec::new(),
         findings,
         episodes: vec![episode(design, &mut noise)],
         window: Span::SECOND,

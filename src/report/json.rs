@@ -22,7 +22,8 @@
 //!   `significant` and `verdict` (`"better"`, `"worse"` or null). A variant without any value is
 //!   null;
 //! - `variants`: `name`, `about`, `breaks`, `digest`, `events`, `requests`, `latency` (all runs of
-//!   each flow together), `invariants` (all runs together), `chains`, and `runs` one by one.
+//!   each flow and each class together), `invariants` (all runs together), `chains`, and `runs` one
+//!   by one.
 //!
 //! Values of measures are in base units (seconds, shares of one, bytes); whatever ends in `_ns` is
 //! whole nanoseconds. Digests are strings of 16 hexadecimal digits, since 64 bits do not fit the

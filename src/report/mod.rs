@@ -6,6 +6,7 @@
 
 mod chains;
 pub mod chart;
+mod classes;
 mod document;
 mod effects;
 mod expectations;
@@ -53,6 +54,7 @@ fn document(study: &Study, medium: Medium) -> Vec<Block> {
     blocks.extend(faults::section(study, medium));
     blocks.extend(expectations::section(study));
     blocks.extend(requests::section(study, medium));
+    blocks.extend(classes::section(study));
     blocks.extend(saturation::section(study, medium));
     blocks.extend(foot::section(study, medium));
     blocks

@@ -282,10 +282,12 @@ pub(super) fn value(run: &Outcome, id: &str) -> Option<f64> {
     measure.value.filter(|value| value.is_finite())
 }
 
-/// The latencies of one flow, or of all flows.
+/// The latencies of one flow or class, or of all flows.
 fn latency(run: &Outcome, flow: Option<&str>) -> Histogram {
-    let flows = run.flows.iter().filter(|other| flow.is_none_or(|name| other.name == name));
-    merged(flows.map(|flow| &flow.latency))
+    let Some(name) = flow else { return merged(run.flows.iter().map(|flow| &flow.latency)) };
+    let classes = run.classes.iter().map(|class| &class.flow);
+    let named = run.flows.iter().chain(classes).filter(|flow| flow.name == name);
+    merged(named.map(|flow| &flow.latency))
 }
 
 /// Everything that several histograms hold.

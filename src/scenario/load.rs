@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 
 use super::diagnose::Problem;
 use super::source::Source;
-use super::{Expectation, Invariant, Phases, Prices, Scenario, Variant, names, verify};
+use super::{Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, names, verify};
 use crate::engine::Lexicon;
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, NetworkSpec};
@@ -101,6 +101,10 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     let (draft, nodes, mut lexicon) = read(source)?;
     let spans = source.spans();
     let mut problems = verify::base(&draft, &nodes, &spans);
+    if !problems.is_empty() {
+        // Every variant that sets a value would say the same again.
+        return Err(problems);
+    }
     let mut variants = Vec::new();
     for (place, variation) in draft.variants.iter().enumerate() {
         let (base, known) = match spliced(source, variation, place) {
@@ -120,6 +124,7 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     for (place, variant) in variants.iter().enumerate() {
         let at = format!("variants.{place}");
         problems.extend(verify::dangling(variant, &nodes, &spans, &at));
+        problems.extend(classes::problem(variant, &nodes, &lexicon, &spans));
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -181,10 +186,16 @@ fn spliced(
         let next = text.set_as(&origin, path, value);
         text = next.map_err(|problem| vec![text.settled(problem)])?;
     }
-    match read(&text) {
-        Ok((draft, _, lexicon)) => Ok(Some((draft, lexicon))),
-        Err(problems) => Err(problems.into_iter().map(|problem| text.settled(problem)).collect()),
+    let settled = |problems: Vec<Problem>| -> Vec<Problem> {
+        problems.into_iter().map(|problem| text.settled(problem)).collect()
+    };
+    let (draft, nodes, lexicon) = read(&text).map_err(settled)?;
+    let problems = verify::base(&draft, &nodes, &text.spans());
+    if problems.is_empty() {
+        return Ok(Some((draft, lexicon)));
     }
+    let note = format!("this is so with what the variant `{}` sets", variation.name);
+    Err(settled(problems.into_iter().map(|problem| problem.note(note.clone())).collect()))
 }
 
 fn plain(draft: &Draft, nodes: &[String]) -> Variant {
@@ -208,10 +219,12 @@ fn vary(mut base: Draft, variation: &Variation, nodes: &[String]) -> Variant {
     }
     base.nodes.extend(variation.nodes.clone());
     base.faults.extend(variation.faults.clone());
+    let nodes: Vec<_> = nodes.iter().map(|name| base.nodes.remove(name)).collect();
     Variant {
         name: variation.name.clone(),
         about: variation.about.clone(),
-        nodes: nodes.iter().map(|name| base.nodes.remove(name)).collect(),
+        classes: classes::table(&nodes),
+        nodes,
         network: variation.network.clone().unwrap_or(base.network),
         faults: base.faults.into_iter().collect(),
         breaks: variation.breaks.clone(),
@@ -299,6 +312,16 @@ mod tests {
             assert!(complaint.contains(says), "{from} -> {to}:\n{complaint}");
             assert!(complaint.contains("shop.ron:") || complaint.contains(".set"), "{complaint}");
         }
+    }
+
+    #[test]
+    fn what_a_variant_sets_is_checked_like_what_the_file_says() {
+        let complaint = complaint(
+            "\"nodes.bank.machine.workers\": \"2\"",
+            "\"nodes.buyers.load\": \"Closed(users: 0)\"",
+        );
+        assert!(complaint.contains("a closed loop needs at least one user"), "{complaint}");
+        assert!(complaint.contains("with what the variant `calm` sets"), "{complaint}");
     }
 
     #[test]

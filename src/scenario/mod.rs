@@ -4,6 +4,7 @@
 //! changes, and checks what types cannot say. What comes out is plain data that a run is a function
 //! of, together with a seed.
 
+mod classes;
 pub mod diagnose;
 mod load;
 mod mismatch;
@@ -23,7 +24,7 @@ use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, NetworkSpec};
+use crate::world::{ClassInfo, FaultSpec, NetworkSpec};
 pub use load::{Variation, load};
 
 /// The phases of a run.
@@ -248,6 +249,8 @@ pub struct Variant {
     pub about: String,
     /// Its nodes, by id; `None` for those that only other variants have.
     pub nodes: Vec<Option<Spec>>,
+    /// The classes of its requests: the first has place 1 in [`Class`](crate::engine::Class).
+    pub classes: Vec<ClassInfo>,
     /// Its network.
     pub network: NetworkSpec,
     /// What befalls it, by name.

@@ -94,6 +94,8 @@ const SOURCES: &[&str] = &[
     include_str!("../world/fault/targets.rs"),
     include_str!("../world/machine/spec.rs"),
     include_str!("../world/disk.rs"),
+    include_str!("../parts/client/class.rs"),
+    include_str!("../parts/client/load.rs"),
     include_str!("../parts/policy.rs"),
     include_str!("../engine/dist/shape.rs"),
     include_str!("../engine/time.rs"),
@@ -113,6 +115,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("bool", "true or false", "true"),
     ("u64", "whole number", "3"),
     ("u32", "whole number", "3"),
+    ("u8", "whole number", "3"),
     ("usize", "whole number", "3"),
     ("f64", "number", "0.5"),
 ];
@@ -282,7 +285,8 @@ impl<'s> Walk<'s> {
         }
         let simple = WORDS.iter().chain(UNITS).find(|(known, ..)| *known == kind);
         if let Some((_, word, example)) = simple {
-            let is_plain = matches!(kind, "bool" | "u64" | "u32" | "usize" | "f64" | "String");
+            let is_plain =
+                matches!(kind, "bool" | "u64" | "u32" | "u8" | "usize" | "f64" | "String");
             return if is_plain { (*word).to_owned() } else { format!("{word} such as {example}") };
         }
         match kind {

@@ -73,8 +73,8 @@ impl Histogram {
         Histogram { buckets, sum: 0, min: u64::MAX, max: 0 }
     }
 
-    /// Gives back the memory of what it does not hold, which is nearly all of it. It can do all that
-    /// it could; the next value recorded takes the memory again.
+    /// Gives back the memory of what it does not hold, which is nearly all of it. It can do all
+    /// that it could; the next value recorded takes the memory again.
     pub fn compact(&mut self) {
         if let Buckets::Dense(dense) = &self.buckets {
             let count = dense.len();

@@ -12,7 +12,7 @@ mod machine;
 mod network;
 mod node;
 
-pub use class::ClassTraits;
+pub use class::{ClassInfo, ClassTraits};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry};
 pub(crate) use fault::schedule;
 pub use fault::{FaultSpec, Injection, Targets};
@@ -23,8 +23,8 @@ pub use node::{Edge, Node, add};
 use std::rc::Rc;
 
 use crate::engine::{
-    self, Due, Environment, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time, Verdict,
-    name_hash,
+    self, Class, Due, Environment, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time,
+    Verdict, name_hash,
 };
 use disk::Drive;
 use fault::Injections;
@@ -69,6 +69,8 @@ pub struct World {
     /// Of an address that stands for several nodes: those that a caller may be sent to now.
     instances: Vec<Option<Rc<[NodeId]>>>,
     classes: Vec<ClassTraits>,
+    /// Their names, from place 1 on.
+    class_names: Vec<Name>,
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -88,6 +90,7 @@ impl World {
             load_ends: Time::MAX,
             instances: Vec::new(),
             classes: Vec::new(),
+            class_names: Vec::new(),
         }
     }
 
@@ -174,6 +177,22 @@ impl engine::Cx<World> {
     /// The zone that a node is in, by its place in the scenario's list.
     pub fn zone(&self, node: NodeId) -> Option<u32> {
         self.with(|state| state.env.network.zone(node))
+    }
+
+    /// The class of this name, as its place in the run's table.
+    pub fn class_named(&self, name: Name) -> Option<Class> {
+        self.with(|state| state.env.class_named(name))
+    }
+
+    /// A random stream of this node's own beside its usual one, for one purpose; what is drawn from
+    /// it moves no other draw. `salt` tells the lives of a node apart.
+    pub fn stream(&self, purpose: &str, salt: u64) -> Rng {
+        let me = self.me();
+        let mixed = name_hash(purpose).wrapping_add(salt).rotate_left(23);
+        self.with(|state| {
+            let env = &state.env;
+            Rng::from_hash(env.seed, env.hashes[me.index()] ^ mixed)
+        })
     }
 
     /// The hash of this node's name: the same whatever else there is.

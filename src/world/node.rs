@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Cx, DiskSpec, MachineSpec, Sim};
+use super::{ClassInfo, Cx, DiskSpec, MachineSpec, Sim};
 use crate::engine::{Desk, Msg, NodeId, Reply, pool};
 
 /// A node is an async function from a request to a reply.
@@ -30,6 +30,11 @@ pub trait Node: Clone + 'static {
 
     /// Whom it speaks to: the edges of the topology. Default: nobody.
     fn edges(&self) -> Vec<Edge> {
+        Vec::new()
+    }
+
+    /// The classes that it gives to requests that it begins. Default: none.
+    fn classes(&self) -> Vec<ClassInfo> {
         Vec::new()
     }
 

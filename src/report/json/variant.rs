@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::check::outcome::{
-    Chain, Ending, Episode, Finding, NodeUse, Outcome, VariantStudy, Violation,
+    Chain, Ending, Episode, Finding, Flow, NodeUse, Outcome, VariantStudy, Violation,
 };
 use crate::engine::{Fault, Time};
 use crate::report::foot::{digest, events};
@@ -133,6 +133,7 @@ struct Run<'a> {
     stuck: Option<&'a str>,
     requests: Requests,
     flows: Vec<FlowOfRun<'a>>,
+    classes: Vec<FlowOfRun<'a>>,
     findings: Vec<FindingOfRun<'a>>,
     episodes: Vec<EpisodeOfRun<'a>>,
     window_ns: u64,
@@ -194,9 +195,9 @@ struct Node<'a> {
 
 impl Variant<'_> {
     pub(super) fn of(variant: &VariantStudy) -> Variant<'_> {
-        let flows = variant.runs.first().map_or(&[][..], |run| &run.flows);
+        let flows = variant.runs.first().map(all_flows).unwrap_or_default();
         let latency = flows.iter().map(|flow| {
-            let runs = variant.runs.iter().flat_map(|run| &run.flows);
+            let runs = variant.runs.iter().flat_map(all_flows);
             let same = runs.filter(|other| other.name == flow.name);
             latency(&flow.name, &merged(same.map(|flow| &flow.latency)), true)
         });
@@ -214,6 +215,12 @@ impl Variant<'_> {
             runs: variant.runs.iter().map(run).collect(),
         }
     }
+}
+
+/// The flows of a run, by client and by class.
+fn all_flows(run: &Outcome) -> Vec<&Flow> {
+    let classes = run.classes.iter().map(|class| &class.flow);
+    run.flows.iter().chain(classes).collect()
 }
 
 fn hex(digest: u64) -> String {
@@ -288,11 +295,6 @@ fn run(run: &Outcome) -> Run<'_> {
         Ending::EventLimit => ("event_limit", None),
         Ending::Stuck(why) => ("stuck", Some(why.as_str())),
     };
-    let flows = run.flows.iter().map(|flow| FlowOfRun {
-        name: &flow.name,
-        requests: requests(&Account::of_flow(flow)),
-        latency: latency(&flow.name, &flow.latency, false),
-    });
     Run {
         seed: run.seed,
         digest: hex(run.digest),
@@ -301,12 +303,21 @@ fn run(run: &Outcome) -> Run<'_> {
         ending,
         stuck,
         requests: requests(&Account::of_run(run)),
-        flows: flows.collect(),
+        flows: run.flows.iter().map(flow_of_run).collect(),
+        classes: run.classes.iter().map(|class| flow_of_run(&class.flow)).collect(),
         findings: run.findings.iter().map(finding).collect(),
         episodes: run.episodes.iter().map(episode).collect(),
         window_ns: run.window.0,
         windows: windows(run),
         nodes: run.nodes.iter().map(node).collect(),
+    }
+}
+
+fn flow_of_run(flow: &Flow) -> FlowOfRun<'_> {
+    FlowOfRun {
+        name: &flow.name,
+        requests: requests(&Account::of_flow(flow)),
+        latency: latency(&flow.name, &flow.latency, false),
     }
 }
 

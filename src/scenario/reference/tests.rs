@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Span, Time};
-use crate::parts::{Backoff, Breaker, Policy};
+use crate::parts::{Backoff, Breaker, Policy, RequestClass};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
@@ -28,6 +28,7 @@ fn check(entry: &Entry, text: &str) {
         (_, "Targets", _) => {
             reads::<FaultSpec>(&within("(what: Partition(links: ", "), at: \"1s\")"));
         }
+        (_, _, "RequestClass") => reads::<RequestClass>(text),
         (_, "Load", _) => {
             reads::<Spec>(&within("Client(target: \"shop\", operation: \"buy\", load: ", ")"));
         }
