@@ -181,6 +181,18 @@ impl<E: Environment> Cx<E> {
         wait
     }
 
+    /// Sends a request in another node's name, for whoever steers a run by hand; the reply takes
+    /// the way back to that node, and this task hears of it.
+    pub fn call_as(&self, from: NodeId, to: NodeId, msg: Msg) -> Call<'_, E> {
+        let mut state = self.core.state_mut();
+        let wait = state.waits.open(self.task.get());
+        let record = Record { from, ..self.record(&state, to, msg, wait) };
+        let index = state.write(record);
+        state.transmit(index, Kind::Request);
+        drop(state);
+        Call { cx: self, wait }
+    }
+
     /// Sends a message that wants no reply.
     #[inline]
     pub fn send(&self, to: NodeId, msg: Msg) {

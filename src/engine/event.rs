@@ -116,6 +116,22 @@ impl Record {
     /// The patience of somebody who waits for ever.
     pub const FOREVER: u32 = u32::MAX;
 
+    /// A record that says nothing, from nobody and to nobody.
+    pub const BLANK: Record = Record {
+        msg: Record::SILENCE,
+        fault: None,
+        wait: WaitId::NONE,
+        from: NodeId(u32::MAX),
+        to: NodeId(u32::MAX),
+        root: Root::NONE,
+        sent: Time(0),
+        patience: Record::FOREVER,
+        payload: 0,
+        class: Class(0),
+        attempt: 0,
+        is_cancellable: false,
+    };
+
     /// How long after `now` a deadline is, as it travels. Whole microseconds, rounded down: nobody
     /// works for longer than the caller waits.
     #[inline]

@@ -13,7 +13,7 @@ use super::digest::Digest;
 use super::environment::{Due, Environment, Packet, Verdict};
 use super::event::{Key, Record, SEQUENCE_MAX, Slab, Tag};
 use super::fact::{Fact, Fate, Hop, Observer, Step, Tracer};
-use super::message::{Class, Fault, Msg, NodeId, Reply, Root};
+use super::message::{Fault, Msg, NodeId, Reply, Root};
 use super::name::Name;
 use super::queue::Queue;
 use super::rng::Rng;
@@ -235,20 +235,7 @@ impl<E: Environment> State<E> {
     /// Keeps a reply that came in no record until it is taken.
     #[inline(never)]
     fn keep(&mut self, msg: Msg) -> Outcome {
-        let record = Record {
-            msg,
-            fault: None,
-            wait: WaitId::NONE,
-            from: NodeId(u32::MAX),
-            to: NodeId(u32::MAX),
-            root: Root::NONE,
-            sent: self.now,
-            patience: Record::FOREVER,
-            payload: 0,
-            class: Class::default(),
-            attempt: 0,
-            is_cancellable: false,
-        };
+        let record = Record { msg, sent: self.now, ..Record::BLANK };
         Outcome::Replied(self.records.put(record).into())
     }
 
@@ -328,6 +315,13 @@ impl<E: Environment> State<E> {
     #[inline(never)]
     pub(crate) fn kick(&mut self, index: u32) {
         self.push(self.now, Tag::Deliver, index);
+    }
+
+    /// Gives `node` something to do now, from outside of the run.
+    pub(crate) fn nudge(&mut self, node: NodeId, msg: Msg) {
+        let record = Record { msg, from: node, to: node, sent: self.now, ..Record::BLANK };
+        let index = self.write(record);
+        self.kick(index);
     }
 
     /// Hands a message to the network.

@@ -2,9 +2,11 @@
 
 mod judge;
 mod run;
+mod session;
 mod study;
 mod trail;
 mod warmup;
 
 pub use run::{simulate, traced};
+pub use session::{NodeState, Session};
 pub use study::{Plan, Progress, Silent, study};

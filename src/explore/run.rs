@@ -84,13 +84,22 @@ pub(crate) fn run(
     Rc::into_inner(ledger).expect("nobody else reads the facts").into_inner().close(&closing)
 }
 
-fn present(variant: &Variant) -> impl Iterator<Item = (NodeId, &crate::patterns::Spec)> {
+pub(super) fn present(variant: &Variant) -> impl Iterator<Item = (NodeId, &crate::patterns::Spec)> {
     let numbered = variant.nodes.iter().enumerate();
     numbered.filter_map(|(place, spec)| Some((NodeId(place as u32), spec.as_ref()?)))
 }
 
 /// The world of a variant, every node in its place and none started.
 fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
+    let mut sim = place(scenario, variant, seed);
+    let quiet = scenario.phases.quiet_from();
+    sim.with(|state| state.env.end_load(quiet));
+    schedule(&mut sim, &variant.faults, quiet);
+    sim
+}
+
+/// Every node of a variant in its place, without load and faults.
+pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     let mut sim = Sim::new(seed, World::new(seed, variant.network.clone()));
     for (name, spec) in scenario.names.iter().zip(&variant.nodes) {
         match spec {
@@ -98,12 +107,7 @@ fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
             None => add(&mut sim, name, Absent),
         };
     }
-    let quiet = scenario.phases.quiet_from();
-    sim.with(|state| {
-        state.env.end_load(quiet);
-        state.env.declare_classes(&variant.classes);
-    });
-    schedule(&mut sim, &variant.faults, quiet);
+    sim.with(|state| state.env.declare_classes(&variant.classes));
     sim
 }
 

@@ -1,4 +1,4 @@
-//! The trail of one business operation: what happened to it, in order, told from a second run.
+//! The trail of a business operation, or of all of them: what happened, in order, in words.
 //!
 //! Nothing is recorded for this while runs are measured. A run is a function of its seed, so the
 //! story of a violation is had by running that seed again with a tracer that keeps one operation.
@@ -24,23 +24,7 @@ pub(crate) fn chain(
     invariant: &str,
     violation: &Violation,
 ) -> Chain {
-    let mut lexicon = scenario.lexicon.clone();
-    let of_nodes = CATALOGUE.iter().map(|kind| kind.facts);
-    let known = of_nodes.chain([&facts::NAMES[..], &policy_facts::NAMES, &["service.records"]]);
-    for name in known.flatten() {
-        // A scenario's name with the same hash was there first and stays.
-        let _ = lexicon.intern(name);
-    }
-    let trail = Trail {
-        names: scenario.names.clone(),
-        faults: variant.faults.iter().map(|(name, _)| name.clone()).collect(),
-        classes: variant.classes.iter().map(|class| class.name).collect(),
-        lexicon,
-        root: Root(violation.root),
-        waiting: Vec::new(),
-        late: None,
-        steps: Vec::new(),
-    };
+    let trail = Trail::of(scenario, variant, Whose::One(Root(violation.root)));
     let trail = Rc::new(RefCell::new(trail));
     if violation.root != 0 {
         run::run(scenario, variant, seed, Time(0), Some(trail.clone()));
@@ -57,20 +41,32 @@ pub(crate) fn chain(
     }
 }
 
-struct Told {
-    step: ChainStep,
+/// A step, and the operation that it belongs to.
+pub(crate) struct Told {
+    pub step: ChainStep,
+    pub root: Root,
     about_world: bool,
 }
 
-struct Trail {
+/// Whose story is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// That of one operation, and what happened to the world meanwhile.
+    One(Root),
+    /// Everybody's, and every arrival and every answer too.
+    All,
+}
+
+/// Tells what happens, step by step.
+pub(crate) struct Trail {
     names: Vec<String>,
     faults: Vec<String>,
     classes: Vec<Name>,
     lexicon: Lexicon,
-    root: Root,
-    /// Requests of this operation without an answer: who waits for whom since when.
-    waiting: Vec<(NodeId, NodeId, Time)>,
-    /// A deadline has just passed here; if the operation goes on at this instant, it was its.
+    whose: Whose,
+    /// Requests without an answer: in which operation who waits for whom since when.
+    waiting: Vec<(Root, NodeId, NodeId, Time)>,
+    /// A deadline has just passed here; if an operation goes on at this instant, it was its.
     late: Option<(NodeId, Time)>,
     steps: Vec<Told>,
 }
@@ -79,18 +75,57 @@ impl Tracer for Trail {
     fn step(&mut self, at: Time, step: &Step<'_>) {
         match step {
             Step::TimedOut(node) => self.late = Some((*node, at)),
-            Step::Message(hop, fate) if hop.root == self.root => self.message(at, hop, *fate),
-            Step::Noted(fact) if fact.root == self.root => {
-                self.gave_up(at, fact.node);
+            Step::Message(hop, fate) if self.tells(hop.root) => self.message(at, hop, *fate),
+            Step::Noted(fact) if fact.root == Root::NONE => self.world(fact),
+            Step::Noted(fact) if self.tells(fact.root) => {
+                self.gave_up(at, fact.node, fact.root);
                 self.noted(fact);
             }
-            Step::Noted(fact) if fact.root == Root::NONE => self.world(fact),
             _ => {}
         }
     }
 }
 
 impl Trail {
+    pub(crate) fn of(scenario: &Scenario, variant: &Variant, whose: Whose) -> Trail {
+        let mut lexicon = scenario.lexicon.clone();
+        let of_nodes = CATALOGUE.iter().map(|kind| kind.facts);
+        let known = of_nodes.chain([&facts::NAMES[..], &policy_facts::NAMES, &["service.records"]]);
+        for name in known.flatten() {
+            // A scenario's name with the same hash was there first and stays.
+            let _ = lexicon.intern(name);
+        }
+        Trail {
+            names: scenario.names.clone(),
+            faults: variant.faults.iter().map(|(name, _)| name.clone()).collect(),
+            classes: variant.classes.iter().map(|class| class.name).collect(),
+            lexicon,
+            whose,
+            waiting: Vec::new(),
+            late: None,
+            steps: Vec::new(),
+        }
+    }
+
+    /// A fault joins the run; the number of its facts is its place among all.
+    pub(crate) fn add_fault(&mut self, name: &str) {
+        self.faults.push(name.to_owned());
+    }
+
+    /// What has been told since this was last asked.
+    pub(crate) fn take(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.steps)
+    }
+
+    /// How a name is spelt.
+    pub(crate) fn spelling(&self, name: Name) -> &str {
+        self.lexicon.spelling(name)
+    }
+
+    fn tells(&self, root: Root) -> bool {
+        self.whose == Whose::All || self.whose == Whose::One(root)
+    }
+
     fn name(&self, node: NodeId) -> String {
         if node == facts::NETWORK {
             return "network".to_owned();
@@ -98,53 +133,65 @@ impl Trail {
         self.names.get(node.index()).cloned().unwrap_or_default()
     }
 
-    fn tell(&mut self, at: Time, node: NodeId, is_bad: bool, what: String) {
+    fn tell(&mut self, (at, node, root): (Time, NodeId, Root), is_bad: bool, what: String) {
         let step = ChainStep { at, node: self.name(node), what, is_bad };
-        self.steps.push(Told { step, about_world: false });
+        self.steps.push(Told { step, root, about_world: false });
     }
 
     /// If a deadline has passed here at this instant, the operation has given up waiting.
-    fn gave_up(&mut self, at: Time, node: NodeId) {
+    fn gave_up(&mut self, at: Time, node: NodeId, root: Root) {
         if self.late != Some((node, at)) {
             return;
         }
-        if let Some(place) = self.waiting.iter().position(|(who, _, _)| *who == node) {
-            let (_, whom, since) = self.waiting.remove(place);
+        let is_it = |wait: &(Root, NodeId, NodeId, Time)| (wait.0, wait.1) == (root, node);
+        if let Some(place) = self.waiting.iter().position(is_it) {
+            let (.., whom, since) = self.waiting.remove(place);
             let text = format!("gives up waiting for {} after {}", self.name(whom), at - since);
-            self.tell(at, node, true, text);
+            self.tell((at, node, root), true, text);
         }
         self.late = None;
     }
 
     fn message(&mut self, at: Time, hop: &Hop<'_>, fate: Fate) {
-        let (from, to) = (hop.from, hop.to);
+        let (from, to, root) = (hop.from, hop.to, hop.root);
+        let tells_all = self.whose == Whose::All;
         match fate {
             Fate::Sent if matches!(hop.body, Ok(Msg::Cancel { .. })) => {
-                self.gave_up(at, from);
-                self.tell(at, from, false, format!("tells {} to forget it", self.name(to)));
+                self.gave_up(at, from, root);
+                self.tell((at, from, root), false, format!("tells {} to forget it", self.name(to)));
             }
             Fate::Sent if !hop.is_reply => {
-                self.gave_up(at, from);
+                self.gave_up(at, from, root);
                 let text = format!("asks {} to {}", self.name(to), self.said(hop));
-                self.waiting.push((from, to, at));
-                self.tell(at, from, false, text);
+                self.waiting.push((root, from, to, at));
+                self.tell((at, from, root), false, text);
             }
-            Fate::Sent => self.gave_up(at, from),
+            Fate::Sent => {
+                self.gave_up(at, from, root);
+                if tells_all {
+                    let text = format!("answers {}: {}", self.name(to), self.said(hop));
+                    self.tell((at, from, root), false, text);
+                }
+            }
             Fate::Arrived if hop.is_reply => {
-                self.waiting.retain(|wait| (wait.0, wait.1) != (to, from));
+                self.waiting.retain(|wait| (wait.0, wait.1, wait.2) != (root, to, from));
                 let text = format!("hears from {}: {}", self.name(from), self.said(hop));
                 let fine = matches!(hop.body, Ok(Msg::Done { .. }));
-                self.tell(at, to, !fine, text);
+                self.tell((at, to, root), !fine, text);
+            }
+            Fate::Arrived if tells_all && from != to => {
+                let text = format!("is asked by {} to {}", self.name(from), self.said(hop));
+                self.tell((at, to, root), false, text);
             }
             Fate::Arrived => {}
             Fate::Orphaned => {
                 let text = format!("hears from {} too late: {}", self.name(from), self.said(hop));
-                self.tell(at, to, true, text);
+                self.tell((at, to, root), true, text);
             }
             Fate::Lost(why) => {
                 let what = if hop.is_reply { "answer to" } else { "request to" };
                 let text = format!("the {what} {} is lost: {why}", self.name(to));
-                self.tell(at, from, true, text);
+                self.tell((at, from, root), true, text);
             }
         }
     }
@@ -176,7 +223,7 @@ impl Trail {
     fn noted(&mut self, fact: &Fact) {
         let name = self.lexicon.spelling(fact.what);
         let is_bad = matches!(fact.what, saga::facts::TURNED_BACK | saga::facts::PARKED)
-            || fact.what == client_facts::FAILED;
+            || matches!(fact.what, client_facts::FAILED | facts::GAVE_UP);
         let text = match fact.what {
             client_facts::STARTED => format!("the client asks for {}", fact.value),
             client_facts::CLASSED => format!("of class {}", self.class(fact.key)),
@@ -185,6 +232,9 @@ impl Trail {
             client_facts::FAILED => {
                 let fault = crate::engine::Fault::ALL[fact.key as usize];
                 format!("the client is told: {}", fault.label())
+            }
+            facts::GAVE_UP => {
+                format!("gives up waiting for {}", self.name(NodeId(fact.key as u32)))
             }
             policy_facts::RETRIED => format!("try {} failed, tries again", fact.value),
             saga::facts::BEGAN => "begins a saga".to_owned(),
@@ -199,7 +249,7 @@ impl Trail {
             _ => format!("durable: {name} {:+}", fact.value as i64),
         };
         if name != "service.records" {
-            self.tell(fact.at, fact.node, is_bad, text);
+            self.tell((fact.at, fact.node, fact.root), is_bad, text);
         }
     }
 
@@ -220,9 +270,10 @@ impl Trail {
             facts::FAULT_ENDS => (fault("fault ends"), false),
             facts::CRASHED => ("crashes".to_owned(), true),
             facts::RESTARTED => ("starts again".to_owned(), false),
+            what if self.whose == Whose::All => (self.lexicon.spelling(what).to_owned(), false),
             _ => return,
         };
         let step = ChainStep { at: fact.at, node: self.name(fact.node), what, is_bad };
-        self.steps.push(Told { step, about_world: true });
+        self.steps.push(Told { step, root: Root::NONE, about_world: true });
     }
 }

@@ -146,6 +146,14 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     })
 }
 
+/// Reads a single fault, as it stands in a scenario's `faults`, about the nodes of `scenario`.
+///
+/// # Errors
+/// Every problem that was found, each with its place in the text.
+pub fn read_fault(scenario: &Scenario, source: &Source) -> Result<FaultSpec, Vec<Problem>> {
+    names::scope(scenario.names.clone(), || source.parse()).0
+}
+
 /// What there is to know about names before the rest can be read.
 #[derive(Default, Deserialize)]
 #[serde(default, rename = "Scenario")]

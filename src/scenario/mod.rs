@@ -25,7 +25,7 @@ use serde::Deserialize;
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::Spec;
 use crate::world::{ClassInfo, FaultSpec, NetworkSpec};
-pub use load::{Variation, load};
+pub use load::{Variation, load, read_fault};
 
 /// The phases of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]

@@ -81,6 +81,11 @@ impl Drive {
         }
     }
 
+    /// Everything that is written, and how much of it a crash leaves.
+    pub fn log(&self) -> (&[Entry], usize) {
+        (&self.log, self.durable)
+    }
+
     /// What was not synced is gone.
     pub fn crash(&mut self) {
         self.usage.lost += (self.log.len() - self.durable) as u64;

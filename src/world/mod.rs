@@ -14,8 +14,8 @@ mod node;
 
 pub use class::{ClassInfo, ClassTraits};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry};
-pub(crate) use fault::schedule;
 pub use fault::{FaultSpec, Injection, Targets};
+pub(crate) use fault::{join, schedule};
 pub use machine::{Discipline, MachineSpec, MachineUse, Work};
 pub use network::{LinkSpec, NetworkSpec, Transport, ZoneSpec};
 pub use node::{Edge, Node, add};
@@ -50,9 +50,13 @@ pub mod facts {
     pub const CRASHED: Name = Name::of("node.crashed");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
+    /// Somebody who asked in a node's name has stopped waiting for the answer; the key is whom it
+    /// had asked.
+    pub const GAVE_UP: Name = Name::of("hand.gave up");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 4] = ["fault.begins", "fault.ends", "node.crashed", "node.restarted"];
+    pub const NAMES: [&str; 5] =
+        ["fault.begins", "fault.ends", "node.crashed", "node.restarted", "hand.gave up"];
 }
 
 /// What surrounds the nodes of a run.
@@ -123,6 +127,11 @@ impl World {
     /// How a node's disk was used so far.
     pub fn disk_use(&self, node: NodeId) -> DiskUse {
         self.drives[node.index()].usage
+    }
+
+    /// What is written on a node's disk, and how much of it, from the oldest, a crash would leave.
+    pub fn log(&self, node: NodeId) -> (&[Entry], usize) {
+        self.drives[node.index()].log()
     }
 
     /// Should this operation of this node fail, as a fault has it?

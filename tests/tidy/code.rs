@@ -46,10 +46,10 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ("Instant", &["src/cli/"], "use simulated time: cx.now()"),
     ("std::thread", &[], "run whole simulations side by side, in src/explore/"),
     ("rayon", &["src/explore/"], "run whole simulations side by side, in src/explore/"),
-    // The loader's tests need a folder of their own.
+    // The loader's tests need a folder of their own, and texts of tests are written anew on demand.
     (
         "std::env",
-        &["src/cli/", "src/scenario/source/", "benches/"],
+        &["src/cli/", "src/scenario/source/", "benches/", "tests/interaction.rs"],
         "a run depends on no such thing",
     ),
     ("std::fs", &["src/cli/", "src/scenario/source/", "tests/", "benches/"], "take a Source"),

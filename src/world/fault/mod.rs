@@ -53,14 +53,20 @@ impl Injections {
 /// Adds the faults of a scenario, by name, and schedules them. From `quiet` on none begins, and
 /// those that are on end: the system must then converge.
 pub(crate) fn schedule(sim: &mut Sim, faults: &[(String, FaultSpec)], quiet: Time) {
-    let seed = sim.seed();
+    sim.with(|state| state.env.injections.quiet = quiet);
+    for (name, spec) in faults {
+        join(sim, name, spec);
+    }
+}
+
+/// Adds a fault while the run goes on; what should have begun before begins now.
+pub(crate) fn join(sim: &mut Sim, name: &str, spec: &FaultSpec) {
+    let rng = Rng::new(sim.seed(), &format!("fault/{name}"));
     sim.with(|state| {
-        state.env.injections.quiet = quiet;
-        for (index, (name, spec)) in faults.iter().enumerate() {
-            let rng = Rng::new(seed, &format!("fault/{name}"));
-            state.env.injections.all.push(Active { spec: spec.clone(), rng, on: false });
-            begin_at(state, index as u32, Time(0) + spec.at);
-        }
+        let index = state.env.injections.all.len() as u32;
+        state.env.injections.all.push(Active { spec: spec.clone(), rng, on: false });
+        let at = (Time(0) + spec.at).max(state.now());
+        begin_at(state, index, at);
     });
 }
 
@@ -81,7 +87,10 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
         let (what, spec) = (fault.spec.what.clone(), fault.spec.clone());
         if !ends {
             let end = spec.lasts.map_or(quiet, |lasts| (now + lasts).min(quiet));
-            state.set_control(end, control | 1);
+            // Where no quiet phase comes it is there to stay.
+            if end < Time::MAX {
+                state.set_control(end, control | 1);
+            }
             if let Some(every) = spec.every {
                 begin_at(state, index, now + every);
             }
