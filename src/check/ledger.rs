@@ -130,7 +130,7 @@ impl Ledger {
         let measures = measures::all(&material);
         let timeline = &self.timeline;
         let uses = nodes.iter().enumerate().filter_map(|(place, sample)| {
-            let crashes = timeline.crashes(variant, place);
+            let crashes = timeline.crashes(NodeId(place as u32));
             sample.as_ref().map(|sample| sample.finish(crashes))
         });
         Outcome {
@@ -198,6 +198,7 @@ impl Observer for Ledger {
             client_facts::CLASSED => self.requests.classed(fact),
             client_facts::LATE => self.requests.late(fact),
             facts::FAULT_BEGINS => self.timeline.begins(fact),
+            facts::CRASHED => self.timeline.crashed(fact),
             facts::FAULT_ENDS => self.timeline.ends(fact),
             policy_facts::RETRIED => self.retries += 1,
             policy_facts::OPENED => self.breaker_openings += 1,

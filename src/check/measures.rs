@@ -297,7 +297,7 @@ impl Facets {
     fn shape(&self, id: &str) -> Option<f64> {
         let utilisation = self.servers.iter().filter_map(|node| node.utilisation);
         Some(match id {
-            "complexity.nodes" => self.servers.len() as f64,
+            "complexity.nodes" => self.topology.servers() as f64,
             "complexity.edges" => self.topology.edges() as f64,
             "complexity.asynchronous" => self.topology.asynchronous_edges() as f64,
             "complexity.depth" => self.topology.depth() as f64,

@@ -202,7 +202,12 @@ pub const METRICS: &[Metric] = &[
         (Axis::Cost, Quantity::Money, Better::Lower),
         "What a thousand successful requests cost by the scenario's price list.",
     ),
-    metric_of("complexity.nodes", "nodes", SIZE, "Nodes that are no clients."),
+    metric_of(
+        "complexity.nodes",
+        "nodes",
+        SIZE,
+        "Descriptions of nodes that are no clients: instances behind one address count once.",
+    ),
     metric_of(
         "complexity.edges",
         "edges",

@@ -44,8 +44,12 @@ fn findings(topology: &Topology, faults: usize, width: usize) -> String {
         0 => String::new(),
         some => format!(" ({some} of them asynchronous)"),
     };
+    let instances = match topology.instances() {
+        all if all == topology.nodes() => String::new(),
+        all => format!(" ({all} with every instance)"),
+    };
     let mut lines = vec![format!(
-        "{}, {}{asynchronous}, {}",
+        "{}{instances}, {}{asynchronous}, {}",
         count(topology.nodes(), "node"),
         count(topology.edges(), "edge"),
         count(faults, "fault"),

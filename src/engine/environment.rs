@@ -54,6 +54,12 @@ pub trait Environment: Sized + 'static {
     /// Decides what becomes of a packet that leaves now.
     fn route(&mut self, packet: &Packet, now: Time) -> Verdict;
 
+    /// A request has reached a node that is down: who is to have it instead, if it is for an
+    /// address that others stand behind. Default: nobody.
+    fn stand_in(&mut self, _: &Packet) -> Option<NodeId> {
+        None
+    }
+
     /// A packet has reached a node that is down: what its sender learns, and after how long.
     fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)>;
 

@@ -108,6 +108,9 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
         };
     }
     sim.with(|state| state.env.declare_classes(&variant.classes));
+    for group in &variant.groups {
+        sim.with(|state| state.env.add_group(group.address, &group.members));
+    }
     sim
 }
 

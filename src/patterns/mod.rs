@@ -1,6 +1,7 @@
 //! The catalogue of nodes. Adding a pattern: write `name.rs`, add one line below, write
 //! `scenarios/name_….ron`.
 
+mod instances;
 pub mod saga;
 
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use crate::engine::NodeId;
 use crate::parts::{Client, Service, Store, client_facts};
 use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add};
+pub use instances::Instances;
 use saga::Saga;
 
 /// A kind of node, as the command line's reference knows it.
@@ -86,5 +88,6 @@ nodes! {
     Client(false, "../parts/client/mod.rs", &client_facts::NAMES),
     Service(false, "../parts/service.rs", &[]),
     Store(false, "../parts/store.rs", &[]),
+    Instances(false, "instances.rs", &[]),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

@@ -1,6 +1,7 @@
 //! How near each node came to its limits: how busy it was and how long its queue got.
 
-use crate::check::outcome::{NodeUse, Study, VariantStudy};
+use crate::check::outcome::{NodeUse, Outcome, Study, VariantStudy};
+use crate::patterns::Instances;
 use crate::report::chart::sparkline;
 use crate::report::document::Block;
 use crate::report::table::{Align, Cell, Table, Tone};
@@ -15,9 +16,12 @@ const CURVE: usize = 20;
 /// A terminal narrower than this has no room for the curve.
 const CURVE_FROM: usize = 72;
 
-/// A node over all runs of a variant.
-struct Load<'a> {
-    node: &'a NodeUse,
+/// A node, or the instances behind one address, over all runs of a variant.
+struct Load {
+    /// What it is called: `api ×4`.
+    name: String,
+    /// The load over the first run, the mean of all instances.
+    curve: Vec<f64>,
     utilisation: Option<f64>,
     working: f64,
     queue_mean: f64,
@@ -57,7 +61,7 @@ pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
         for load in loads.iter().take(shown) {
             let mut cells = cells(load);
             if has_curve {
-                cells.push(Cell::new(curve(load.node)));
+                cells.push(Cell::new(curve(load)));
             }
             table.row(cells);
         }
@@ -65,10 +69,12 @@ pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
     vec![Block::heading("Saturation", note), Block::Table(table)]
 }
 
-/// The nodes of a variant, the busiest first.
-fn loads(variant: &VariantStudy) -> Vec<Load<'_>> {
+/// The nodes of a variant, the busiest first; instances behind one address are one.
+fn loads(variant: &VariantStudy) -> Vec<Load> {
     let nodes = variant.runs.first().map_or(&[][..], |run| &run.nodes);
-    let mut loads: Vec<Load> = nodes.iter().map(|node| load(variant, node)).collect();
+    let mut names: Vec<&str> = nodes.iter().map(|node| Instances::address(&node.name)).collect();
+    names.dedup();
+    let mut loads: Vec<Load> = names.into_iter().map(|name| load(variant, name)).collect();
     loads.sort_by(|a, b| {
         let busy = |load: &Load| load.utilisation.unwrap_or(-1.0);
         busy(b).total_cmp(&busy(a)).then(b.working.total_cmp(&a.working))
@@ -76,24 +82,39 @@ fn loads(variant: &VariantStudy) -> Vec<Load<'_>> {
     loads
 }
 
-fn load<'a>(variant: &'a VariantStudy, node: &'a NodeUse) -> Load<'a> {
-    let all: Vec<&NodeUse> = (variant.runs.iter())
-        .flat_map(|run| run.nodes.iter().find(|other| other.name == node.name))
-        .collect();
+fn load(variant: &VariantStudy, name: &str) -> Load {
+    let of = |run: &Outcome| -> Vec<NodeUse> {
+        let ours = run.nodes.iter().filter(|node| Instances::address(&node.name) == name);
+        ours.cloned().collect()
+    };
+    let all: Vec<NodeUse> = variant.runs.iter().flat_map(of).collect();
+    let first = variant.runs.first().map(of).unwrap_or_default();
     let mean = |values: Vec<f64>| match values.len() {
         0 => None,
         count => Some(values.iter().sum::<f64>() / count as f64),
     };
+    // What the instances of one run have together.
+    let sum = |pick: fn(&NodeUse) -> f64| {
+        all.iter().map(pick).sum::<f64>() / variant.runs.len().max(1) as f64
+    };
+    let windows = first.iter().map(|node| node.load.len()).max().unwrap_or(0);
+    let window = |place: usize| {
+        mean(first.iter().filter_map(|node| node.load.get(place).copied()).collect()).unwrap_or(0.0)
+    };
     Load {
-        node,
+        name: match &first[..] {
+            [only] => only.name.clone(),
+            several => format!("{name} ×{}", several.len()),
+        },
+        curve: (0..windows).map(window).collect(),
         utilisation: mean(
             all.iter()
                 .filter_map(|node| node.utilisation)
                 .filter(|share| share.is_finite())
                 .collect(),
         ),
-        working: mean(all.iter().map(|node| node.working_mean).collect()).unwrap_or(0.0),
-        queue_mean: mean(all.iter().map(|node| node.queue_mean).collect()).unwrap_or(0.0),
+        working: sum(|node| node.working_mean),
+        queue_mean: sum(|node| node.queue_mean),
         queue_peak: all.iter().map(|node| node.queue_peak).max().unwrap_or(0),
         refused: all.iter().map(|node| node.refused).sum(),
     }
@@ -113,7 +134,7 @@ fn cells(load: &Load) -> Vec<Cell> {
         refused => Cell::new(number::integer(refused)).tone(Tone::Bad),
     };
     vec![
-        Cell::new(&load.node.name),
+        Cell::new(&load.name),
         busy,
         Cell::new(number::fixed(load.working, 2)),
         Cell::new(number::fixed(load.queue_mean, 2)),
@@ -123,10 +144,10 @@ fn cells(load: &Load) -> Vec<Cell> {
 }
 
 /// The load over the first run, from zero to all workers, or to the most that were ever at work.
-fn curve(node: &NodeUse) -> String {
-    let top = if node.utilisation.is_some() { 1.0 } else { f64::MIN_POSITIVE };
+fn curve(load: &Load) -> String {
+    let top = if load.utilisation.is_some() { 1.0 } else { f64::MIN_POSITIVE };
     let scale = [0.0, top];
-    let values = [&scale[..], &resampled(&node.load)].concat();
+    let values = [&scale[..], &resampled(&load.curve)].concat();
     sparkline(&values).chars().skip(scale.len()).collect()
 }
 

@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::diagnose::Problem;
 use super::source::Source;
-use super::{Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, names, verify};
+use super::{
+    Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, instances, names, verify,
+};
 use crate::engine::Lexicon;
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, NetworkSpec};
@@ -98,7 +99,8 @@ fn billion() -> u64 {
 /// # Errors
 /// Every problem that was found, each with its place in the text.
 pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
-    let (draft, nodes, mut lexicon) = read(source)?;
+    let nodes = instances::roster(source);
+    let (draft, mut lexicon) = read(source, &nodes)?;
     let spans = source.spans();
     let mut problems = verify::base(&draft, &nodes, &spans);
     if !problems.is_empty() {
@@ -107,7 +109,7 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     }
     let mut variants = Vec::new();
     for (place, variation) in draft.variants.iter().enumerate() {
-        let (base, known) = match spliced(source, variation, place) {
+        let (base, known) = match spliced(source, variation, place, &nodes) {
             Ok(None) => (draft.clone(), Lexicon::default()),
             Ok(Some(other)) => other,
             Err(more) => {
@@ -122,8 +124,11 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
         variants.push(plain(&draft, &nodes));
     }
     for (place, variant) in variants.iter().enumerate() {
-        let at = format!("variants.{place}");
-        problems.extend(verify::dangling(variant, &nodes, &spans, &at));
+        for problem in verify::whole(&draft, variant, &nodes, place).placed(&spans) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
         problems.extend(classes::problem(variant, &nodes, &lexicon, &spans));
     }
     if !problems.is_empty() {
@@ -154,29 +159,9 @@ pub fn read_fault(scenario: &Scenario, source: &Source) -> Result<FaultSpec, Vec
     names::scope(scenario.names.clone(), || source.parse()).0
 }
 
-/// What there is to know about names before the rest can be read.
-#[derive(Default, Deserialize)]
-#[serde(default, rename = "Scenario")]
-struct Outline {
-    nodes: BTreeMap<String, IgnoredAny>,
-    variants: Vec<Sketch>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Sketch {
-    nodes: BTreeMap<String, IgnoredAny>,
-}
-
-fn read(source: &Source) -> Result<(Draft, Vec<String>, Lexicon), Vec<Problem>> {
-    // Where even the outline cannot be read, reading the whole says why.
-    let outline: Outline = source.parse().unwrap_or_default();
-    let varied = outline.variants.iter().flat_map(|sketch| sketch.nodes.keys());
-    let mut nodes: Vec<String> = outline.nodes.keys().chain(varied).cloned().collect();
-    nodes.sort();
-    nodes.dedup();
-    let (draft, lexicon) = names::scope(nodes.clone(), || source.parse::<Draft>());
-    Ok((draft?, nodes, lexicon))
+fn read(source: &Source, nodes: &[String]) -> Result<(Draft, Lexicon), Vec<Problem>> {
+    let (draft, lexicon) = names::scope(nodes.to_vec(), || source.parse::<Draft>());
+    Ok((draft?, lexicon))
 }
 
 /// The base of a variant that sets single values: the same text with the values in it.
@@ -184,6 +169,7 @@ fn spliced(
     source: &Source,
     variation: &Variation,
     place: usize,
+    nodes: &[String],
 ) -> Result<Option<(Draft, Lexicon)>, Vec<Problem>> {
     if variation.set.is_empty() {
         return Ok(None);
@@ -197,8 +183,8 @@ fn spliced(
     let settled = |problems: Vec<Problem>| -> Vec<Problem> {
         problems.into_iter().map(|problem| text.settled(problem)).collect()
     };
-    let (draft, nodes, lexicon) = read(&text).map_err(settled)?;
-    let problems = verify::base(&draft, &nodes, &text.spans());
+    let (draft, lexicon) = read(&text, nodes).map_err(settled)?;
+    let problems = verify::base(&draft, nodes, &text.spans());
     if problems.is_empty() {
         return Ok(Some((draft, lexicon)));
     }
@@ -227,13 +213,15 @@ fn vary(mut base: Draft, variation: &Variation, nodes: &[String]) -> Variant {
     }
     base.nodes.extend(variation.nodes.clone());
     base.faults.extend(variation.faults.clone());
-    let nodes: Vec<_> = nodes.iter().map(|name| base.nodes.remove(name)).collect();
+    let (places, groups) = instances::placed(nodes, base.nodes);
+    let network = variation.network.clone().unwrap_or(base.network);
     Variant {
         name: variation.name.clone(),
         about: variation.about.clone(),
-        classes: classes::table(&nodes),
-        nodes,
-        network: variation.network.clone().unwrap_or(base.network),
+        classes: classes::table(&places),
+        nodes: places,
+        network: instances::connected(network, &groups),
+        groups,
         faults: base.faults.into_iter().collect(),
         breaks: variation.breaks.clone(),
     }

@@ -6,6 +6,7 @@
 
 mod classes;
 pub mod diagnose;
+mod instances;
 mod load;
 mod mismatch;
 mod mistakes;
@@ -23,7 +24,7 @@ mod verify;
 use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
-use crate::patterns::Spec;
+use crate::patterns::{Instances, Spec};
 use crate::world::{ClassInfo, FaultSpec, NetworkSpec};
 pub use load::{Variation, load, read_fault};
 
@@ -126,6 +127,20 @@ pub enum Invariant {
         /// The coordinator.
         node: NodeId,
     },
+}
+
+impl Invariant {
+    /// The nodes that it is about.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let (accounts, node) = match self {
+            Invariant::Atomic { accounts }
+            | Invariant::Once { accounts }
+            | Invariant::Conserved { accounts }
+            | Invariant::Truthful { accounts } => (&accounts[..], None),
+            Invariant::Settled { node } => (&[][..], Some(*node)),
+        };
+        accounts.iter().map(|account| account.store).chain(node)
+    }
 }
 
 /// A bound on a metric, which the mean over all runs must keep.
@@ -240,6 +255,17 @@ impl Scenario {
     }
 }
 
+/// An address that stands for several nodes.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The address, whose own place is empty.
+    pub address: NodeId,
+    /// The instances, in the order of their numbers.
+    pub members: Vec<NodeId>,
+    /// How they were described.
+    pub spec: Instances,
+}
+
 /// One design of a scenario.
 #[derive(Clone, Debug)]
 pub struct Variant {
@@ -251,6 +277,8 @@ pub struct Variant {
     pub nodes: Vec<Option<Spec>>,
     /// The classes of its requests: the first has place 1 in [`Class`](crate::engine::Class).
     pub classes: Vec<ClassInfo>,
+    /// Its addresses that stand for several nodes each.
+    pub groups: Vec<Group>,
     /// Its network.
     pub network: NetworkSpec,
     /// What befalls it, by name.

@@ -43,7 +43,11 @@ impl<'de> Deserialize<'de> for NodeId {
 fn unknown(name: &str, nodes: &[String]) -> String {
     let advice = match super::diagnose::nearest(name, nodes) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the nodes are {}", nodes.join(", ")),
+        None => {
+            let written = nodes.iter().filter(|name| !name.contains('/'));
+            let written: Vec<&str> = written.map(String::as_str).collect();
+            format!("the nodes are {}", written.join(", "))
+        }
     };
     format!("no node is called `{name}`\nnot a node\n{advice}")
 }

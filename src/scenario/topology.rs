@@ -22,6 +22,18 @@ pub struct Place {
     pub name: String,
     /// Its kind.
     pub kind: &'static str,
+    /// How many nodes it stands for: instances behind one address are one place.
+    pub count: usize,
+}
+
+impl Place {
+    /// Its kind, and how often it is there: `Service ×4`.
+    fn label(&self) -> String {
+        match self.count {
+            1 => self.kind.to_owned(),
+            count => format!("{} ×{count}", self.kind),
+        }
+    }
 }
 
 /// A node whose loss cuts clients off from others.
@@ -49,27 +61,34 @@ impl Topology {
     /// The topology of a variant.
     pub fn of(scenario: &Scenario, variant: &Variant) -> Topology {
         let mut graph = DiGraph::new();
-        let mut of_node: Vec<Option<NodeIndex>> = Vec::new();
+        let mut of_node: Vec<Option<NodeIndex>> = vec![None; scenario.names.len()];
         let mut clients = Vec::new();
-        for (name, spec) in scenario.names.iter().zip(&variant.nodes) {
-            let Some(spec) = spec else {
-                of_node.push(None);
-                continue;
+        let mut specs = Vec::new();
+        for (number, name) in scenario.names.iter().enumerate() {
+            let id = NodeId(number as u32);
+            let group = variant.group(id);
+            let (spec, count) = match (&variant.nodes[number], group) {
+                (_, Some(group)) => (&*group.spec.of, group.members.len()),
+                (Some(spec), None) if of_node[number].is_none() => (spec, 1),
+                _ => continue,
             };
-            let place = graph.add_node(Place { name: name.clone(), kind: spec.kind() });
+            let place = graph.add_node(Place { name: name.clone(), kind: spec.kind(), count });
+            let members = group.map_or(&[][..], |group| &group.members);
+            for id in members.iter().chain([&id]) {
+                of_node[id.index()] = Some(place);
+            }
             if matches!(spec, Spec::Client(_)) {
                 clients.push(place);
             }
-            of_node.push(Some(place));
+            specs.push((place, spec));
         }
         let at = |id: NodeId| of_node.get(id.index()).copied().flatten();
-        for (number, spec) in variant.nodes.iter().enumerate() {
-            let (Some(spec), Some(from)) = (spec, at(NodeId(number as u32))) else { continue };
-            let edges: BTreeSet<_> = spec.edges().into_iter().collect();
-            for edge in edges {
-                if let Some(to) = at(edge.to) {
-                    graph.add_edge(from, to, edge.is_synchronous);
-                }
+        for (from, spec) in specs {
+            let edges = spec.edges().into_iter();
+            let edges: BTreeSet<(NodeIndex, bool)> =
+                edges.filter_map(|edge| Some((at(edge.to)?, edge.is_synchronous))).collect();
+            for (to, is_synchronous) in edges {
+                graph.add_edge(from, to, is_synchronous);
             }
         }
         Topology { name: variant.name.clone(), graph, clients }
@@ -80,9 +99,19 @@ impl Topology {
         self.graph.node_weights()
     }
 
-    /// How many nodes there are, clients included.
+    /// How many descriptions of nodes there are, clients included.
     pub fn nodes(&self) -> usize {
         self.graph.node_count()
+    }
+
+    /// How many of them are no clients.
+    pub fn servers(&self) -> usize {
+        self.nodes() - self.clients.len()
+    }
+
+    /// How many nodes there are, every instance and every client counted.
+    pub fn instances(&self) -> usize {
+        self.graph.node_weights().map(|place| place.count).sum()
     }
 
     /// How many edges there are.
@@ -101,6 +130,11 @@ impl Topology {
 
     fn is_client(&self, place: NodeIndex) -> bool {
         self.clients.contains(&place)
+    }
+
+    /// Is it a single node, so that nobody stands in for it?
+    fn is_one(&self, place: NodeIndex) -> bool {
+        self.graph[place].count == 1
     }
 
     fn reached_from(&self, client: NodeIndex) -> BTreeSet<NodeIndex> {
@@ -155,8 +189,9 @@ impl Topology {
             let reached = self.reached_from(client);
             for &other in reached.iter().filter(|other| **other != client) {
                 let above = tree.strict_dominators(other).into_iter().flatten();
-                let on_the_way = above.filter(|place| !self.is_client(*place));
-                let only = (reached.len() == 2 && !self.is_client(other)).then_some(other);
+                let is_point = |place: &NodeIndex| !self.is_client(*place) && self.is_one(*place);
+                let on_the_way = above.filter(is_point);
+                let only = (reached.len() == 2 && is_point(&other)).then_some(other);
                 for point in on_the_way.chain(only) {
                     let (clients, cut) = lost.entry(point).or_default();
                     clients.insert(client);
@@ -218,8 +253,9 @@ impl Topology {
         let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
         let mut text = format!("digraph \"{}\" {{\n", quoted(&self.name));
         text += "    rankdir=LR;\n    node [fontname=\"sans-serif\"];\n";
-        for Place { name, kind } in self.graph.node_weights() {
-            let look = match look(kind) {
+        for place in self.graph.node_weights() {
+            let (name, kind) = (&place.name, place.label());
+            let look = match look(place.kind) {
                 Look::Client => "shape=box, style=rounded",
                 Look::Store => "shape=cylinder",
                 Look::Pattern => "shape=box, style=filled, fillcolor=\"#dbe7ff\"",
@@ -242,7 +278,8 @@ impl Topology {
         let mut text = format!("---\ntitle: {:?}\n---\nflowchart LR\n", quoted(&self.name));
         let mut patterns = Vec::new();
         for place in self.graph.node_indices() {
-            let Place { name, kind } = &self.graph[place];
+            let (id, kind) = (place.index(), self.graph[place].kind);
+            let (name, label) = (&self.graph[place].name, self.graph[place].label());
             let (open, close) = match look(kind) {
                 Look::Client => ("([", "])"),
                 Look::Store => ("[(", ")]"),
@@ -250,8 +287,7 @@ impl Topology {
                 Look::Service => ("[", "]"),
             };
             // Numbers for ids: `end` is a word of Mermaid, and a dash may belong to an arrow.
-            let id = place.index();
-            text += &format!("    n{id}{open}\"{}<br/>{kind}\"{close}\n", quoted(name));
+            text += &format!("    n{id}{open}\"{}<br/>{label}\"{close}\n", quoted(name));
             if look(kind) == Look::Pattern {
                 patterns.push(format!("n{id}"));
             }

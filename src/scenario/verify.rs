@@ -1,12 +1,12 @@
 //! What types cannot say: whether the values of a scenario make sense together.
 
-use super::diagnose::Problem;
+use super::diagnose::{Problem, nearest};
 use super::load::{Draft, Variation};
 use super::spans::Spans;
-use super::{Expectation, Invariant, Variant};
+use super::{Expectation, Invariant, Variant, instances};
 use crate::engine::NodeId;
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, Injection, NetworkSpec};
+use crate::world::{FaultSpec, NetworkSpec};
 
 /// A problem with the value at `path`, or at the nearest place that exists.
 fn at(spans: &Spans, path: &str) -> Problem {
@@ -36,7 +36,8 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
         let title = "nobody makes a request: there is no Client among the nodes";
         problems.push(at(spans, "nodes").title(title).label("add a Client"));
     }
-    for name in nodes {
+    let varied = draft.variants.iter().flat_map(|variation| variation.nodes.keys());
+    for name in draft.nodes.keys().chain(varied) {
         let ordinary = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || !name.chars().all(ordinary) {
             let path = format!("nodes.{name}");
@@ -44,7 +45,9 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
             problems.push(at(spans, &path).title(title).label("letters, digits, `-` and `_` only"));
         }
     }
-    problems.extend(zones(&draft.network, nodes, spans));
+    let (_, groups) = instances::placed(nodes, draft.nodes.clone());
+    let network = instances::connected(draft.network.clone(), &groups);
+    problems.extend(zones(&network, nodes, spans));
     for (name, spec) in &draft.nodes {
         problems.extend(own(spec, spans, &format!("nodes.{name}")));
     }
@@ -165,33 +168,73 @@ fn variant(draft: &Draft, variation: &Variation, spans: &Spans, place: usize) ->
     problems
 }
 
-/// Addresses of nodes that this variant does not have.
-pub(super) fn dangling(
-    variant: &Variant,
-    nodes: &[String],
-    spans: &Spans,
-    path: &str,
-) -> Vec<Problem> {
-    let missing = |id: NodeId| variant.nodes.get(id.index()).is_none_or(Option::is_none);
-    let problem = |what: String, id: NodeId, here: &str| {
-        let name = nodes.get(id.index()).map_or("?", String::as_str);
-        let title = format!("{what} `{name}`, which {} does not have", variant.name);
-        at(spans, here).title(title).label("in this variant")
-    };
-    let mut problems = Vec::new();
-    for (name, spec) in nodes.iter().zip(&variant.nodes) {
-        let edges = spec.iter().flat_map(Spec::edges).filter(|edge| missing(edge.to));
-        problems.extend(edges.map(|edge| problem(format!("`{name}` calls"), edge.to, path)));
+/// What does not fit together in a variant as a whole.
+pub(super) fn whole(draft: &Draft, variant: &Variant, nodes: &[String], place: usize) -> Whole {
+    let name = |id: NodeId| nodes.get(id.index()).map_or("?", String::as_str);
+    let mut found = Whole { problems: Vec::new(), place };
+    let missing = |id: NodeId| !variant.has(id);
+    let other = &variant.name;
+    let lacks =
+        |what: String, id: NodeId| format!("{what} `{}`, which {other} does not have", name(id));
+    for (from, spec) in nodes.iter().zip(&variant.nodes) {
+        for edge in spec.iter().flat_map(Spec::edges).filter(|edge| missing(edge.to)) {
+            found.add("", lacks(format!("`{from}` calls"), edge.to), "in this variant");
+        }
     }
-    for (name, fault) in &variant.faults {
-        let node = match &fault.what {
-            Injection::Crash { node, .. } => Some(*node),
-            other => other.node(),
-        };
-        problems.extend(
-            node.filter(|id| missing(*id))
-                .map(|id| problem(format!("the fault `{name}` is about"), id, path)),
-        );
+    for (fault, spec) in &variant.faults {
+        if let Some(id) = spec.what.node().filter(|id| missing(*id)) {
+            found.add("", lacks(format!("the fault `{fault}` is about"), id), "in this variant");
+        }
     }
-    problems
+    for group in &variant.groups {
+        let path = format!("nodes.{}.zones", name(group.address));
+        let known: Vec<&str> =
+            variant.network.zones.iter().map(|zone| zone.name.as_str()).collect();
+        for zone in group.spec.zones.iter().filter(|zone| !known.contains(&zone.as_str())) {
+            let title = format!("no zone of the network is called `{zone}`");
+            let near = nearest(zone, known.iter().copied());
+            let label = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => {
+                    "add it: `network: (zones: [(name: \"…\", nodes: [])])`".to_owned()
+                }
+                None => format!("the zones are {}", known.join(", ")),
+            };
+            found.add(&path, title, label);
+        }
+    }
+    for (invariant, what) in &draft.invariants {
+        for id in what.nodes().filter(|id| variant.group(*id).is_some()) {
+            let (path, name) = (format!("invariants.{invariant}"), name(id));
+            let title = format!("`{name}` stands for several nodes, and each has state of its own");
+            found.add(&path, title, format!("name one of them, such as `{name}/1`"));
+        }
+    }
+    found
+}
+
+/// Problems of a variant, by the path of what they are about.
+pub(super) struct Whole {
+    problems: Vec<(String, String, String)>,
+    place: usize,
+}
+
+impl Whole {
+    fn add(&mut self, path: &str, title: String, label: impl Into<String>) {
+        self.problems.push((path.to_owned(), title, label.into()));
+    }
+
+    /// Each at its place: in the variant, if it is written there, or in the base.
+    pub fn placed(self, spans: &Spans) -> impl Iterator<Item = Problem> {
+        let variant = format!("variants.{}", self.place);
+        self.problems.into_iter().map(move |(path, title, label)| {
+            let own = format!("{variant}.{path}");
+            let path = match &path {
+                path if path.is_empty() => &variant,
+                _ if spans.get(&own).is_some() => &own,
+                path => path,
+            };
+            at(spans, path).title(title).label(label)
+        })
+    }
 }

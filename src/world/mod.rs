@@ -8,6 +8,7 @@
 mod class;
 mod disk;
 mod fault;
+mod group;
 mod machine;
 mod network;
 mod node;
@@ -28,6 +29,7 @@ use crate::engine::{
 };
 use disk::Drive;
 use fault::Injections;
+use group::Groups;
 use machine::Machines;
 use network::Network;
 
@@ -72,6 +74,7 @@ pub struct World {
     load_ends: Time,
     /// Of an address that stands for several nodes: those that a caller may be sent to now.
     instances: Vec<Option<Rc<[NodeId]>>>,
+    groups: Groups,
     classes: Vec<ClassTraits>,
     /// Their names, from place 1 on.
     class_names: Vec<Name>,
@@ -93,6 +96,7 @@ impl World {
             seed,
             load_ends: Time::MAX,
             instances: Vec::new(),
+            groups: Groups::default(),
             classes: Vec::new(),
             class_names: Vec::new(),
         }
@@ -105,9 +109,20 @@ impl World {
         self.instances[address.index()] = Some(instances.into());
     }
 
+    /// From now on `address` stands for these nodes, all of which may be called.
+    pub fn add_group(&mut self, address: NodeId, members: &[NodeId]) {
+        self.groups.add(address, members.to_vec());
+        self.set_instances(address, members);
+    }
+
     /// From `end` on clients make no more requests.
     pub fn end_load(&mut self, end: Time) {
         self.load_ends = end;
+    }
+
+    /// How many nodes there are, addresses among them.
+    fn nodes(&self) -> u32 {
+        self.hashes.len() as u32
     }
 
     /// Makes room for the next node.
@@ -143,7 +158,16 @@ impl World {
 impl Environment for World {
     #[inline]
     fn route(&mut self, packet: &Packet, now: Time) -> Verdict {
+        // An address is no place: its instances are, and the way to one of them is yet to come.
+        if !self.groups.is_empty() && self.groups.is_address(packet.to) {
+            return Verdict::Deliver(Span::ZERO);
+        }
         self.network.route(packet, now)
+    }
+
+    fn stand_in(&mut self, packet: &Packet) -> Option<NodeId> {
+        let instances = self.instances.get(packet.to.index())?.clone()?;
+        self.groups.next(packet.to, &instances)
     }
 
     fn knock(&mut self, packet: &Packet, _: Time) -> Option<(Fault, Span)> {

@@ -6,7 +6,7 @@
 use super::{Deferred, Kind, Place, State, Status, packet};
 use crate::engine::Sim;
 use crate::engine::ahead::{Ahead, CACHED};
-use crate::engine::environment::{Due, Environment};
+use crate::engine::environment::{Due, Environment, Packet};
 use crate::engine::event::{Key, Record, Tag};
 use crate::engine::fact::{Fate, Step};
 use crate::engine::message::{Msg, NodeId};
@@ -78,6 +78,11 @@ impl<E: Environment> State<E> {
             Status::Down => {}
         }
         let packet = packet(self.records.get(index));
+        if let Some(instance) = self.env.stand_in(&packet) {
+            self.records.get_mut(index).to = instance;
+            let verdict = self.env.route(&Packet { to: instance, ..packet }, self.now);
+            return self.divert(verdict, Kind::Request, index);
+        }
         match self.env.knock(&packet, self.now) {
             Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
             None => self.lose(index, Kind::Request, "node down"),

@@ -21,6 +21,17 @@ pub struct FaultSpec {
     pub every: Option<Span>,
 }
 
+impl FaultSpec {
+    /// The same fault, about the links of the nodes that addresses stand for, out of so many.
+    pub(super) fn across(&self, members: impl Fn(NodeId) -> Vec<NodeId>, nodes: u32) -> FaultSpec {
+        let mut spec = self.clone();
+        if let Some(links) = spec.what.links_mut() {
+            *links = links.across(members, nodes);
+        }
+        spec
+    }
+}
+
 /// What a fault does while it is on.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +101,15 @@ impl Injection {
             Injection::Latency { .. } | Injection::Loss { .. } | Injection::Partition { .. } => {
                 None
             }
+        }
+    }
+
+    pub(super) fn links_mut(&mut self) -> Option<&mut Targets> {
+        match self {
+            Injection::Latency { links, .. }
+            | Injection::Loss { links, .. }
+            | Injection::Partition { links } => Some(links),
+            _ => None,
         }
     }
 

@@ -21,6 +21,8 @@ struct Active {
     spec: FaultSpec,
     rng: Rng,
     on: bool,
+    /// Whom it befalls while it is on.
+    victims: Vec<NodeId>,
 }
 
 /// The faults of a run.
@@ -64,8 +66,9 @@ pub(crate) fn join(sim: &mut Sim, name: &str, spec: &FaultSpec) {
     let rng = Rng::new(sim.seed(), &format!("fault/{name}"));
     sim.with(|state| {
         let index = state.env.injections.all.len() as u32;
-        state.env.injections.all.push(Active { spec: spec.clone(), rng, on: false });
+        let spec = spec.across(|node| state.env.groups.members(node), state.env.nodes());
         let at = (Time(0) + spec.at).max(state.now());
+        state.env.injections.all.push(Active { spec, rng, on: false, victims: Vec::new() });
         begin_at(state, index, at);
     });
 }
@@ -79,11 +82,17 @@ fn begin_at(state: &mut State<World>, index: u32, at: Time) {
 /// A fault begins or ends.
 pub(crate) fn turn(sim: &mut Sim, control: u32) {
     let (index, ends) = (control >> 1, control & 1 == 1);
-    let what = sim.with(|state| {
+    let (what, victims) = sim.with(|state| {
         let now = state.now();
-        let quiet = state.env.injections.quiet;
-        let fault = &mut state.env.injections.all[index as usize];
+        let World { injections, groups, .. } = &mut state.env;
+        let quiet = injections.quiet;
+        let fault = &mut injections.all[index as usize];
         fault.on = !ends;
+        if !ends {
+            let node = fault.spec.what.node();
+            fault.victims = node.map(|node| groups.members(node)).unwrap_or_default();
+        }
+        let victims = fault.victims.clone();
         let (what, spec) = (fault.spec.what.clone(), fault.spec.clone());
         if !ends {
             let end = spec.lasts.map_or(quiet, |lasts| (now + lasts).min(quiet));
@@ -97,21 +106,23 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
         }
         let fact = if ends { facts::FAULT_ENDS } else { facts::FAULT_BEGINS };
         note(state, what.node().unwrap_or(facts::NETWORK), fact, u64::from(index));
-        what
+        (what, victims)
     });
     match what {
-        Injection::Crash { node, host } => crash(sim, node, host, ends),
-        Injection::Pause { node } => pause(sim, node),
-        Injection::Slow { node, .. } => {
-            sim.with(|state| {
+        Injection::Crash { host, .. } => {
+            victims.into_iter().for_each(|node| crash(sim, node, host, ends));
+        }
+        Injection::Pause { .. } => victims.into_iter().for_each(|node| pause(sim, node)),
+        Injection::Slow { .. } => sim.with(|state| {
+            for node in victims {
                 let factor = speed(&state.env.injections, node);
                 machine::set_speed(state, node, factor);
-            });
-        }
-        Injection::Errors { node, .. } => sim.with(|state| {
+            }
+        }),
+        Injection::Errors { .. } => sim.with(|state| {
             let errors = &mut state.env.injections.errors;
             errors.retain(|(_, known)| *known != index);
-            errors.extend((!ends).then_some((node, index)));
+            errors.extend(victims.into_iter().filter(|_| !ends).map(|node| (node, index)));
             errors.sort_by_key(|(_, index)| *index);
         }),
         what if what.links().is_some() => sim.with(|state| {
@@ -128,25 +139,24 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
 }
 
 /// How many faults of a kind are on for a node.
-fn count(injections: &Injections, is: impl Fn(&Injection) -> bool) -> usize {
-    injections.all.iter().filter(|fault| fault.on && is(&fault.spec.what)).count()
+fn count(injections: &Injections, at: NodeId, is: impl Fn(&Injection) -> bool) -> usize {
+    let ours = injections.all.iter().filter(|fault| fault.on && fault.victims.contains(&at));
+    ours.filter(|fault| is(&fault.spec.what)).count()
 }
 
 fn crashes(injections: &Injections, at: NodeId) -> usize {
-    count(injections, |what| matches!(what, Injection::Crash { node, .. } if *node == at))
+    count(injections, at, |what| matches!(what, Injection::Crash { .. }))
 }
 
 fn pauses(injections: &Injections, at: NodeId) -> usize {
-    count(injections, |what| matches!(what, Injection::Pause { node } if *node == at))
+    count(injections, at, |what| matches!(what, Injection::Pause { .. }))
 }
 
 /// All slow-downs of a node that are on, multiplied.
 fn speed(injections: &Injections, at: NodeId) -> Factor {
-    injections.all.iter().filter(|fault| fault.on).fold(Factor::ONE, |product, fault| match &fault
-        .spec
-        .what
-    {
-        Injection::Slow { node, factor } if *node == at => product.times(*factor),
+    let ours = injections.all.iter().filter(|fault| fault.on && fault.victims.contains(&at));
+    ours.fold(Factor::ONE, |product, fault| match &fault.spec.what {
+        Injection::Slow { factor, .. } => product.times(*factor),
         _ => product,
     })
 }
@@ -197,7 +207,8 @@ mod tests {
 
     fn active(what: Injection, on: bool) -> Active {
         let spec = FaultSpec { what, at: Span::ZERO, lasts: None, every: None };
-        Active { spec, rng: Rng::new(1, "fault"), on }
+        let victims = spec.what.node().into_iter().collect();
+        Active { spec, rng: Rng::new(1, "fault"), on, victims }
     }
 
     #[test]

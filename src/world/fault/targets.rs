@@ -19,6 +19,20 @@ pub enum Targets {
 }
 
 impl Targets {
+    /// The same links, with the nodes in place of the addresses that stand for them.
+    pub(super) fn across(&self, members: impl Fn(NodeId) -> Vec<NodeId>, nodes: u32) -> Targets {
+        let all = |ids: &[NodeId]| ids.iter().flat_map(|id| members(*id)).collect::<Vec<_>>();
+        match self {
+            Targets::All => Targets::All,
+            Targets::Around(id) => match &members(*id)[..] {
+                [node] => Targets::Around(*node),
+                several => Targets::Between(several.to_vec(), (0..nodes).map(NodeId).collect()),
+            },
+            Targets::Between(left, right) => Targets::Between(all(left), all(right)),
+            Targets::OneWay(from, to) => Targets::OneWay(all(from), all(to)),
+        }
+    }
+
     /// Is the link from `from` to `to` among them?
     pub fn covers(&self, from: NodeId, to: NodeId) -> bool {
         match self {
