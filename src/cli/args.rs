@@ -189,6 +189,8 @@ pub enum Listing {
     Nodes,
     /// What can go wrong
     Faults,
+    /// When requests come, how often, and which objects they are about
+    Loads,
     /// Distributions of time spans
     Distributions,
     /// What can be demanded to hold

@@ -18,6 +18,9 @@ const HEADINGS: &[(Topic, &str)] = &[
     (Topic::Choice, "Values of parts"),
 ];
 
+/// What a client chooses from: when requests come, how often, and what they are about.
+const LOADS: [&str; 3] = ["Load", "Profile", "Keys"];
+
 /// Names and first sentences, aligned.
 pub fn list(what: Listing, width: usize) -> String {
     let entries = entries();
@@ -33,6 +36,13 @@ pub fn list(what: Listing, width: usize) -> String {
         Listing::Distributions => of(&[Topic::Distribution]),
         Listing::Invariants => of(&[Topic::Invariant]),
         Listing::Units => of(&[Topic::Unit]),
+        Listing::Loads => {
+            let chosen = entries.iter().filter(|entry| LOADS.contains(&entry.of.as_str()));
+            let named: Vec<(String, &str)> = chosen
+                .map(|entry| (format!("{} ({})", entry.name, entry.of), entry.brief()))
+                .collect();
+            rows(named.iter().map(|(name, says)| (name.as_str(), *says)), width)
+        }
         Listing::Metrics => metrics(width),
         Listing::Topics => topics(&entries, width),
     }

@@ -36,7 +36,7 @@ pub use cancellable::Cancellable;
 pub use condition::Condition;
 pub use cx::{Call, Cx};
 pub use digest::Digest;
-pub use dist::Dist;
+pub use dist::{Dist, SizeDist};
 pub use environment::{Due, Environment, Packet, Verdict};
 pub use event::{PENDING_MAX, SEQUENCE_MAX};
 pub use fact::{Fact, Fate, Hop, Observer, Step, Tracer};
@@ -46,7 +46,8 @@ pub use rng::{Rng, name_hash};
 pub use state::{Counts, State, Status};
 pub use time::{Span, Time};
 pub use together::{Either, all, quorum, race};
-pub use units::{Bandwidth, Bytes, Factor, Rate, Ratio};
+pub(crate) use units::spelt;
+pub use units::{Bandwidth, Bytes, Factor, ParseError, Rate, Ratio};
 pub use waits::WaitId;
 
 use cx::Core;

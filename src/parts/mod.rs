@@ -6,7 +6,10 @@ mod service;
 mod store;
 mod table;
 
-pub use client::{Client, Load, RequestClass, facts as client_facts};
+pub use client::{
+    Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,
+    Session, Think, facts as client_facts,
+};
 pub use policy::{Backoff, Breaker, Jitter, Policy, facts as policy_facts};
 pub use service::{CallSpec, Mode, Operation, Service, Transfer};
 pub use store::{Account, Store};

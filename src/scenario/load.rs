@@ -156,11 +156,12 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
 /// # Errors
 /// Every problem that was found, each with its place in the text.
 pub fn read_fault(scenario: &Scenario, source: &Source) -> Result<FaultSpec, Vec<Problem>> {
-    names::scope(scenario.names.clone(), || source.parse()).0
+    names::scope(scenario.names.clone(), source.files().clone(), || source.parse()).0
 }
 
 fn read(source: &Source, nodes: &[String]) -> Result<(Draft, Lexicon), Vec<Problem>> {
-    let (draft, lexicon) = names::scope(nodes.to_vec(), || source.parse::<Draft>());
+    let (draft, lexicon) =
+        names::scope(nodes.to_vec(), source.files().clone(), || source.parse::<Draft>());
     Ok((draft?, lexicon))
 }
 

@@ -9,23 +9,32 @@ use std::cell::RefCell;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::source::Files;
 use crate::engine::{Lexicon, Name, NodeId};
+use crate::parts::Recording;
 
 #[derive(Default)]
 struct Table {
     nodes: Vec<String>,
     lexicon: Lexicon,
+    files: Files,
 }
 
 thread_local! {
     static TABLE: RefCell<Table> = RefCell::default();
 }
 
-/// Reads with these nodes known; returns what was read and the spelling of every name that was met.
-pub fn scope<T>(nodes: Vec<String>, read: impl FnOnce() -> T) -> (T, Lexicon) {
-    TABLE.set(Table { nodes, lexicon: Lexicon::default() });
+/// Reads with these nodes and files known; returns what was read and the spelling of every name
+/// that was met.
+pub(super) fn scope<T>(nodes: Vec<String>, files: Files, read: impl FnOnce() -> T) -> (T, Lexicon) {
+    TABLE.set(Table { nodes, lexicon: Lexicon::default(), files });
     let value = read();
     (value, TABLE.take().lexicon)
+}
+
+/// The arrivals that stand in a file.
+pub(super) fn recording(path: &str) -> Result<Recording, String> {
+    TABLE.with_borrow_mut(|Table { lexicon, files, .. }| files.recording(path, lexicon))
 }
 
 impl<'de> Deserialize<'de> for NodeId {

@@ -96,6 +96,9 @@ const SOURCES: &[&str] = &[
     include_str!("../world/disk.rs"),
     include_str!("../parts/client/class.rs"),
     include_str!("../parts/client/load.rs"),
+    include_str!("../parts/client/profile.rs"),
+    include_str!("../parts/client/bursts.rs"),
+    include_str!("../parts/client/keys.rs"),
     include_str!("../parts/policy.rs"),
     include_str!("../engine/dist/shape.rs"),
     include_str!("../engine/time.rs"),
@@ -118,6 +121,10 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("u8", "whole number", "3"),
     ("usize", "whole number", "3"),
     ("f64", "number", "0.5"),
+    ("Level", "rate", r#""0/s""#),
+    ("Recording", "file", r#""arrivals.csv""#),
+    // What a distribution is of.
+    ("U", "span or size", r#""5ms" or "4KiB""#),
 ];
 
 /// Quantities: the type, its name, an example of one.
@@ -130,6 +137,15 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("Bytes", "size", r#""64KiB""#),
     ("Bandwidth", "bandwidth", r#""100Mbit/s""#),
     ("Value", "value", r#""250ms""#),
+];
+
+/// Types that are spelt as a text or as one of the choices of another type: what they are in words,
+/// and that other type.
+const SPELT: &[(&str, &str, &str)] = &[
+    ("Dist", "distribution", "Shape"),
+    ("SizeDist", "distribution of sizes", "Shape"),
+    ("U::Dist", "distribution", "Shape"),
+    ("Intensity", "rate such as \"200/s\", or profile", "Profile"),
 ];
 
 /// Types around others.
@@ -236,7 +252,7 @@ impl<'s> Walk<'s> {
 
     /// Remembers where a type is used, and to visit it.
     fn visit(&mut self, source: usize, type_name: &'s str, place: &str) {
-        let declared = if type_name == "Dist" { "Shape" } else { type_name };
+        let declared = declared_as(type_name);
         let Some((home, declaration)) = self.find(source, declared) else { return };
         let (declared, alias) = (declaration.type_name, &declaration.body);
         if let (Body::Alias(inner), false) = (alias, is_unit(declared)) {
@@ -254,7 +270,7 @@ impl<'s> Walk<'s> {
 
     /// The name of the entry that a type leads to, if it needs more than the words of its field.
     fn part(&self, source: usize, type_name: &str) -> Option<String> {
-        let declared = if type_name == "Dist" { "Shape" } else { type_name };
+        let declared = declared_as(type_name);
         if declared == "Spec" || is_unit(declared) {
             return None;
         }
@@ -267,6 +283,7 @@ impl<'s> Walk<'s> {
 
     /// A type in words.
     fn words(&self, source: usize, kind: &str) -> String {
+        let kind = kind.strip_suffix("<U>").unwrap_or(kind);
         let inner = |prefix: &str| kind.strip_prefix(prefix)?.strip_suffix('>');
         if let Some(inner) = inner("Option<").or_else(|| inner("Box<")) {
             return self.words(source, inner);
@@ -289,9 +306,10 @@ impl<'s> Walk<'s> {
                 matches!(kind, "bool" | "u64" | "u32" | "u8" | "usize" | "f64" | "String");
             return if is_plain { (*word).to_owned() } else { format!("{word} such as {example}") };
         }
-        match kind {
-            "Dist" => "distribution".to_owned(),
-            "Spec" => "node".to_owned(),
+        let spelt = SPELT.iter().find(|(known, ..)| *known == kind);
+        match (kind, spelt) {
+            (_, Some((_, words, _))) => (*words).to_owned(),
+            ("Spec", None) => "node".to_owned(),
             _ => self.declared_words(source, kind),
         }
     }
@@ -327,6 +345,11 @@ impl<'s> Walk<'s> {
 fn type_names(kind: &str) -> impl Iterator<Item = &str> {
     let names = kind.split(|c: char| !c.is_alphanumeric() && c != '_');
     names.filter(|name| !name.is_empty() && !AROUND.contains(name))
+}
+
+/// The type whose choices a type is spelt by: most often itself.
+fn declared_as(type_name: &str) -> &str {
+    SPELT.iter().find(|(known, ..)| *known == type_name).map_or(type_name, |(.., other)| other)
 }
 
 fn is_unit(type_name: &str) -> bool {

@@ -7,6 +7,7 @@
 //! brought it, never in a file that does not hold it.
 
 mod file;
+mod files;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::spans::Spans;
 use super::syntax;
 use super::translate::Reader;
 pub use file::{BYTES_MAX, MINIMAL_SCENARIO};
+pub(super) use files::Files;
 
 /// The text of a scenario, with its name for messages.
 #[derive(Clone, Debug)]
@@ -28,6 +30,7 @@ pub struct Source {
     text: String,
     original: Arc<str>,
     pub(super) splices: Vec<Splice>,
+    files: Files,
 }
 
 /// One change made by [`Source::set`].
@@ -77,7 +80,19 @@ impl Source {
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Source {
         let text: String = text.into();
         let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
-        Source { path: path.into(), original: text.as_str().into(), text, splices: Vec::new() }
+        let path = path.into();
+        let files = Files::beside(&path);
+        Source { path, original: text.as_str().into(), text, splices: Vec::new(), files }
+    }
+
+    /// Gives the scenario a file that is here already, under the path that it names it by.
+    pub fn attach(&mut self, path: &str, text: &str) {
+        self.files.attach(path, text);
+    }
+
+    /// The files that it may name.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The path as the user wrote it.
@@ -209,7 +224,9 @@ impl Source {
             splices.push(earlier);
         }
         splices.push(splice);
-        Source { path: self.path.clone(), text, original: self.original.clone(), splices }
+        let (path, original, files) =
+            (self.path.clone(), self.original.clone(), self.files.clone());
+        Source { path, text, original, splices, files }
     }
 }
 

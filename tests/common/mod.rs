@@ -109,6 +109,16 @@ pub fn run(text: &str) -> Record {
     record(&scenario, &scenario.variants[0], 1)
 }
 
+/// Runs the first variant of the scenario in this text, which names these files.
+pub fn run_with(text: &str, files: &[(&str, &str)]) -> Record {
+    let mut source = Source::new("test.ron", text);
+    files.iter().for_each(|(path, text)| source.attach(path, text));
+    let scenario = load(&source).unwrap_or_else(|problems| {
+        panic!("{}", diagnose::render(&problems, Some(&source), false));
+    });
+    record(&scenario, &scenario.variants[0], 1)
+}
+
 /// Runs a variant and keeps all that happens.
 pub fn record(scenario: &Scenario, variant: &Variant, seed: u64) -> Record {
     let mut lexicon = scenario.lexicon.clone();

@@ -13,10 +13,11 @@ const KEPT_MIN: f64 = 0.01;
 
 impl Sampler {
     /// The sampler of a shape, or a sentence on what is wrong with the shape.
-    pub fn new(shape: &Shape) -> Result<Sampler, String> {
+    /// Messages spell values as `exact` does.
+    pub fn new(shape: &Shape, exact: fn(u64) -> String) -> Result<Sampler, String> {
         match shape {
             Shape::Constant(span) => Ok(Sampler::Constant(*span)),
-            Shape::Uniform { min, max } => uniform(*min, *max),
+            Shape::Uniform { min, max } => uniform(*min, *max, exact),
             Shape::Exponential { mean, rate } => exponential(*mean, *rate),
             Shape::Erlang { k, mean } => erlang(*k, *mean),
             Shape::Gamma { mean, cv, shape } => gamma(*mean, *cv, *shape),
@@ -30,7 +31,7 @@ impl Sampler {
             }
             Shape::Mixture(parts) => mixture(parts),
             Shape::Empirical { points, values, between } => {
-                empirical(points.as_deref(), values.as_deref(), *between)
+                empirical(points.as_deref(), values.as_deref(), *between, exact)
             }
             Shape::Shifted { by, dist } => Ok(Sampler::Shifted { by: *by, dist: dist.clone() }),
             Shape::Truncated { min, max, dist } => truncated(*min, *max, dist),
@@ -66,9 +67,9 @@ fn chooser(name: &str, weights: &[f64]) -> Result<Chooser, String> {
     Ok(Chooser::new(weights))
 }
 
-fn uniform(min: Span, max: Span) -> Result<Sampler, String> {
+fn uniform(min: Span, max: Span, exact: fn(u64) -> String) -> Result<Sampler, String> {
     if max < min {
-        let (min, max) = (min.exact(), max.exact());
+        let (min, max) = (exact(min.0), exact(max.0));
         return Err(format!(
             "Uniform needs a `max` that is not below `min`, but {max} is below {min}"
         ));
@@ -223,12 +224,13 @@ fn empirical(
     points: Option<&[(Span, f64)]>,
     values: Option<&[Span]>,
     between: Option<Interpolation>,
+    exact: fn(u64) -> String,
 ) -> Result<Sampler, String> {
     match (points, values) {
-        (Some(points), None) => quantiles(
-            points,
-            between.unwrap_or(Interpolation::Linear) == Interpolation::Logarithmic,
-        ),
+        (Some(points), None) => {
+            let between = between.unwrap_or(Interpolation::Linear);
+            quantiles(points, between == Interpolation::Logarithmic, exact)
+        }
         (None, Some(_)) if between.is_some() => {
             Err("Empirical takes `between` only with `points`".into())
         }
@@ -242,7 +244,11 @@ fn empirical(
     }
 }
 
-fn quantiles(points: &[(Span, f64)], logarithmic: bool) -> Result<Sampler, String> {
+fn quantiles(
+    points: &[(Span, f64)],
+    logarithmic: bool,
+    exact: fn(u64) -> String,
+) -> Result<Sampler, String> {
     let ends = (points.first().map(|point| point.1), points.last().map(|point| point.1));
     if points.len() < 2 || ends != (Some(0.0), Some(1.0)) {
         let ends = "from probability 0 (the minimum) to 1 (the maximum)";
@@ -254,12 +260,12 @@ fn quantiles(points: &[(Span, f64)], logarithmic: bool) -> Result<Sampler, Strin
             return Err(format!("Empirical needs rising probabilities, but {next} follows {at}"));
         }
         if high < low {
-            let (low, high) = (low.exact(), high.exact());
-            return Err(format!("Empirical needs rising spans, but {high} follows {low}"));
+            let (low, high) = (exact(low.0), exact(high.0));
+            return Err(format!("Empirical needs rising values, but {high} follows {low}"));
         }
     }
     if logarithmic && points[0].0.is_zero() {
-        return Err("Empirical needs spans above zero to go between them logarithmically".into());
+        return Err("Empirical needs values above zero to go between them logarithmically".into());
     }
     let point = |&(span, probability): &(Span, f64)| Point { probability, nanos: span.0 as f64 };
     Ok(Sampler::Quantiles { points: points.iter().map(point).collect(), logarithmic })

@@ -10,6 +10,7 @@ mod fit;
 mod moments;
 mod sample;
 mod shape;
+mod size;
 mod special;
 mod text;
 
@@ -21,7 +22,8 @@ use ron::ser::PrettyConfig;
 use serde::{Serialize, Serializer};
 
 use sample::Sampler;
-pub use shape::{Branch, Interpolation, Part, Shape};
+pub use shape::{Branch, Interpolation, Part, Shape, Unit};
+pub use size::SizeDist;
 
 use crate::engine::rng::Rng;
 use crate::engine::time::Span;
@@ -56,7 +58,12 @@ impl Dist {
     /// # Errors
     /// A sentence on the first parameter that is missing, superfluous, or out of its range.
     pub fn new(shape: Shape) -> Result<Dist, ParseError> {
-        let sampler = Sampler::new(&shape).map_err(ParseError::new)?;
+        Dist::spelt(shape, |nanos| Span(nanos).exact())
+    }
+
+    /// The same, with messages that spell values as `exact` does.
+    fn spelt(shape: Shape, exact: fn(u64) -> String) -> Result<Dist, ParseError> {
+        let sampler = Sampler::new(&shape, exact).map_err(ParseError::new)?;
         let form = match (&shape, &sampler) {
             (Shape::Constant(span), _) => Form::Constant(*span),
             (_, Sampler::Exponential { mean }) if mean.fract() == 0.0 && *mean <= WHOLE_MAX => {

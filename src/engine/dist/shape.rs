@@ -2,23 +2,41 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Dist;
+use super::{Dist, SizeDist};
 use crate::engine::time::Span;
-use crate::engine::units::Rate;
+use crate::engine::units::{Bytes, Rate};
+
+/// What a distribution is of: spans of time, or sizes.
+pub trait Unit: Copy {
+    /// A distribution of it.
+    type Dist;
+}
+
+impl Unit for Span {
+    type Dist = Dist;
+}
+
+impl Unit for Bytes {
+    type Dist = SizeDist;
+}
 
 /// The kinds of distributions. A span alone, `"5ms"`, is short for `Constant("5ms")`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub enum Shape {
+#[serde(bound(
+    serialize = "U: Serialize, U::Dist: Serialize",
+    deserialize = "U: Deserialize<'de>, U::Dist: Deserialize<'de>"
+))]
+pub enum Shape<U: Unit = Span> {
     /// Always the same span: `Constant("5ms")`, or only `"5ms"`.
-    Constant(Span),
+    Constant(U),
 
     /// Every nanosecond from `min` to `max` equally likely: `Uniform(min: "1ms", max: "9ms")`.
     Uniform {
         /// The shortest span.
-        min: Span,
+        min: U,
         /// The longest span, itself included; not below `min`.
-        max: Span,
+        max: U,
     },
 
     /// Without memory, the classic model of arrivals and of service times:
@@ -26,7 +44,7 @@ pub enum Shape {
     Exponential {
         /// The mean span, above zero. Default: taken from `rate`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        mean: Option<Span>,
+        mean: Option<U>,
         /// Events per time; the mean is its inverse. Default: taken from `mean`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rate: Option<Rate>,
@@ -38,14 +56,14 @@ pub enum Shape {
         /// The number of stages, from 1 to 1 000 000; the coefficient of variation is 1/sqrt(k).
         k: u32,
         /// The mean of the sum, above zero.
-        mean: Span,
+        mean: U,
     },
 
     /// Between regular and bursty as you choose: `Gamma(mean: "10ms", cv: 0.5)` or
     /// `Gamma(mean: "10ms", shape: 4)`. Exactly one of `cv` and `shape`.
     Gamma {
         /// The mean span, above zero.
-        mean: Span,
+        mean: U,
         /// Standard deviation over mean, from 0.001 to 1000. Default: taken from `shape`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cv: Option<f64>,
@@ -60,14 +78,14 @@ pub enum Shape {
     LogNormal {
         /// Half of the draws are shorter; above zero. Default: taken from `mean`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        median: Option<Span>,
+        median: Option<U>,
         /// The mean span, above zero. Default: taken from `median`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        mean: Option<Span>,
+        mean: Option<U>,
         /// One draw in a hundred is longer; above `median` or `mean`, and with `mean` at most 14.9
         /// times as long, for no lognormal goes beyond. Default: taken from `cv`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        p99: Option<Span>,
+        p99: Option<U>,
         /// Standard deviation over mean, above zero, up to 1000. Default: taken from `p99`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cv: Option<f64>,
@@ -78,10 +96,10 @@ pub enum Shape {
     Weibull {
         /// The mean span, above zero. Default: taken from `scale`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        mean: Option<Span>,
+        mean: Option<U>,
         /// The span that 63.2 % of the draws stay below, above zero. Default: taken from `mean`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        scale: Option<Span>,
+        scale: Option<U>,
         /// Below 1 young ones fail most, 1 is exponential, above 1 things wear out; from 0.05 to
         /// 1000.
         shape: f64,
@@ -91,13 +109,13 @@ pub enum Shape {
     /// cut off at the top: `Pareto(min: "1ms", alpha: 1.1, max: "10s")`.
     Pareto {
         /// The shortest span, above zero.
-        min: Span,
+        min: U,
         /// The exponent of the tail, from 0.05 to 1000. The mean is infinite up to 1 and the
         /// variance up to 2, unless `max` bounds them.
         alpha: f64,
         /// The longest span, above `min`; the tail beyond is spread over the rest. Default: none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        max: Option<Span>,
+        max: Option<U>,
     },
 
     /// One of several exponentials, more bursty than one: `HyperExponential(mean: "10ms", cv: 3)`
@@ -106,18 +124,18 @@ pub enum Shape {
     HyperExponential {
         /// The mean span, above zero. Default: taken from `branches`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        mean: Option<Span>,
+        mean: Option<U>,
         /// Standard deviation over mean, above 1, up to 1000. Default: taken from `branches`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cv: Option<f64>,
         /// The exponentials and how often each is chosen. Default: taken from `mean` and `cv`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        branches: Option<Vec<Branch>>,
+        branches: Option<Vec<Branch<U>>>,
     },
 
     /// One of several distributions, such as a cache hit or a miss:
     /// `Mixture([(weight: 0.9, dist: "1ms"), (weight: 0.1, dist: Exponential(mean: "20ms"))])`.
-    Mixture(Vec<Part>),
+    Mixture(Vec<Part<U>>),
 
     /// What was measured: `Empirical(points: [("1ms", 0), ("3ms", 0.5), ("9ms", 0.99),
     /// ("50ms", 1)])` from quantiles, or `Empirical(values: ["1ms", "2ms", "9ms"])` from single
@@ -126,10 +144,10 @@ pub enum Shape {
         /// Spans and the probability that a draw is at most so long; both must rise, from
         /// probability 0 (the minimum) to 1 (the maximum). Default: taken from `values`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        points: Option<Vec<(Span, f64)>>,
+        points: Option<Vec<(U, f64)>>,
         /// Measurements, at least one. Default: taken from `points`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        values: Option<Vec<Span>>,
+        values: Option<Vec<U>>,
         /// What lies between two points; only with `points`. Default: `Linear`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         between: Option<Interpolation>,
@@ -139,9 +157,9 @@ pub enum Shape {
     /// `Shifted(by: "1ms", dist: Exponential(mean: "2ms"))`.
     Shifted {
         /// The constant that is added.
-        by: Span,
+        by: U,
         /// The distribution it is added to.
-        dist: Dist,
+        dist: U::Dist,
     },
 
     /// Another distribution without what lies outside of the bounds:
@@ -151,33 +169,37 @@ pub enum Shape {
     Truncated {
         /// The shortest span that is kept. Default: no lower bound.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        min: Option<Span>,
+        min: Option<U>,
         /// The longest span that is kept, not below `min`. Default: no upper bound.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        max: Option<Span>,
+        max: Option<U>,
         /// The distribution that is drawn from.
-        dist: Dist,
+        dist: U::Dist,
     },
 }
 
 /// One exponential of a hyperexponential distribution.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Branch {
+pub struct Branch<U = Span> {
     /// How often it is chosen in relation to the others, above zero; need not add up to 1.
     pub weight: f64,
     /// Its mean, above zero.
-    pub mean: Span,
+    pub mean: U,
 }
 
 /// One distribution of a mixture.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+#[serde(bound(
+    serialize = "U: Serialize, U::Dist: Serialize",
+    deserialize = "U: Deserialize<'de>, U::Dist: Deserialize<'de>"
+))]
+pub struct Part<U: Unit = Span> {
     /// How often it is chosen in relation to the others, above zero; need not add up to 1.
     pub weight: f64,
     /// The distribution.
-    pub dist: Dist,
+    pub dist: U::Dist,
 }
 
 /// How a quantile between two points of a table is found.
@@ -191,7 +213,7 @@ pub enum Interpolation {
     Logarithmic,
 }
 
-impl Shape {
+impl<U: Unit> Shape<U> {
     /// Each kind and its meaning in one line, for the reference on the command line.
     pub const LIST: &[(&str, &str)] = &[
         ("Constant", "always the same span; \"5ms\" alone means it too"),

@@ -208,8 +208,9 @@ fn every_example_in_the_reference_is_valid() {
     let comments: Vec<&str> =
         source.lines().filter_map(|line| line.trim().strip_prefix("///")).collect();
     let comments = comments.join(" ");
-    let named =
-        |code: &&str| Shape::LIST.iter().any(|(name, _)| code.starts_with(&format!("{name}(")));
+    let named = |code: &&str| {
+        Shape::<Span>::LIST.iter().any(|(name, _)| code.starts_with(&format!("{name}(")))
+    };
     let examples: Vec<&str> = comments.split('`').filter(named).collect();
     assert!(examples.len() >= 20, "{examples:?}");
     for example in examples {
@@ -220,7 +221,7 @@ fn every_example_in_the_reference_is_valid() {
 #[test]
 fn the_list_for_the_command_line_is_complete() {
     let error = Dist::options().from_str::<Dist>(r#"Normal(mean: "5ms")"#).map_err(|e| e.code);
-    let names: Vec<&str> = Shape::LIST.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = Shape::<Span>::LIST.iter().map(|(name, _)| *name).collect();
     let Err(ron::Error::NoSuchEnumVariant { expected, found, .. }) = error else {
         panic!("{error:?}");
     };
@@ -315,8 +316,8 @@ fn every_parameter_is_checked() {
             r#"Empirical(points: [("1s", 0), ("2s", 0), ("3s", 1)])"#,
             "probabilities, but 0 follows 0",
         ),
-        (r#"Empirical(points: [("2s", 0), ("1s", 1)])"#, "rising spans, but 1s follows 2s"),
-        (r#"Empirical(points: [("0s", 0), ("1s", 1)], between: Logarithmic)"#, "spans above zero"),
+        (r#"Empirical(points: [("2s", 0), ("1s", 1)])"#, "rising values, but 1s follows 2s"),
+        (r#"Empirical(points: [("0s", 0), ("1s", 1)], between: Logarithmic)"#, "values above zero"),
         (r#"Truncated(dist: "1s")"#, "at least one of `min` or `max`"),
         (r#"Truncated(min: "2s", max: "1s", dist: "1s")"#, "a `max` that is not below `min`"),
         (r#"Truncated(min: "10s", dist: Exponential(mean: "2s"))"#, "keeps only 0.67 % of its"),

@@ -10,6 +10,7 @@ mod bytes;
 pub(crate) mod parse;
 mod rate;
 mod ratio;
+pub(crate) mod spelt;
 
 pub use bytes::{Bandwidth, Bytes};
 pub use parse::ParseError;

@@ -44,6 +44,36 @@ impl Rate {
         Rate::reduced(events.into(), period.0.into()).ok()
     }
 
+    /// The rate that a text says, `None` for a rate of zero.
+    ///
+    /// # Errors
+    /// Why it is no rate.
+    pub fn parse_or_zero(text: &str) -> Result<Option<Rate>, ParseError> {
+        let (events, period) = Rate::fraction(text)?;
+        if events == 0 && period > 0 {
+            return Ok(None);
+        }
+        let rate = Rate::reduced(events, period);
+        rate.map(Some).map_err(|why| RATE.error(text, why.to_owned()))
+    }
+
+    /// The events and the period that a text says.
+    fn fraction(text: &str) -> Result<(u128, u128), ParseError> {
+        let fail = |why: String| RATE.error(text, why);
+        let (events, period) = text.split_once('/').unwrap_or((text, ""));
+        let (number, _, _) = RATE.part(events.trim()).map_err(fail)?;
+        let period = period.trim();
+        if period.is_empty() {
+            return Err(fail("it needs a period behind a slash".into()));
+        }
+        let counted = period.starts_with(|c: char| c.is_ascii_digit());
+        let period = if counted { period.to_owned() } else { format!("1{period}") };
+        let nanos = SPAN.sum(&period).map_err(fail)?;
+        let (numerator, denominator) = number.fraction();
+        let period = denominator.checked_mul(nanos.into());
+        Ok((numerator, period.ok_or_else(|| fail("it is too precise".into()))?))
+    }
+
     fn reduced(events: u128, period: u128) -> Result<Rate, &'static str> {
         if events == 0 {
             return Err("it must be above zero");
@@ -117,20 +147,8 @@ impl FromStr for Rate {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Rate, ParseError> {
-        let fail = |why: String| RATE.error(text, why);
-        let (events, period) = text.split_once('/').unwrap_or((text, ""));
-        let (number, _, _) = RATE.part(events.trim()).map_err(fail)?;
-        let period = period.trim();
-        if period.is_empty() {
-            return Err(fail("it needs a period behind a slash".into()));
-        }
-        let counted = period.starts_with(|c: char| c.is_ascii_digit());
-        let period = if counted { period.to_owned() } else { format!("1{period}") };
-        let nanos = SPAN.sum(&period).map_err(fail)?;
-        let (numerator, denominator) = number.fraction();
-        let period = denominator.checked_mul(nanos.into());
-        let period = period.ok_or_else(|| fail("it is too precise".into()))?;
-        Rate::reduced(numerator, period).map_err(|why| fail(why.into()))
+        let (events, period) = Rate::fraction(text)?;
+        Rate::reduced(events, period).map_err(|why| RATE.error(text, why.to_owned()))
     }
 }
 
@@ -165,6 +183,14 @@ mod tests {
         assert_eq!(rate("1/d").span_of(u64::MAX), Span::MAX);
         assert!((rate("90/h").per_second() - 0.025).abs() < 1e-15);
         assert!((rate("3/s").mean_gap_nanos() - 1e9 / 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_rate_may_be_zero_where_that_is_allowed() {
+        assert_eq!(Rate::parse_or_zero("0/s"), Ok(None));
+        assert_eq!(Rate::parse_or_zero("2/s"), Ok(Rate::new(2, Span::SECOND)));
+        let error = |text: &str| Rate::parse_or_zero(text).expect_err("no rate").to_string();
+        assert!(error("0").contains("needs a period") && error("0/0s").contains("above zero"));
     }
 
     #[test]

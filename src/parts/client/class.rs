@@ -5,7 +5,8 @@ use std::cell::Cell;
 
 use serde::Deserialize;
 
-use crate::engine::{Class, Name, NodeId, Rng};
+use super::keys::Keys;
+use crate::engine::{Class, Name, NodeId, Rng, SizeDist};
 use crate::parts::Policy;
 use crate::world::{ClassInfo, Cx};
 
@@ -43,6 +44,12 @@ pub struct RequestClass {
     /// The amount of each request, drawn uniformly from first to last. Default: as the client.
     #[serde(default)]
     pub(super) value: Option<(u64, u64)>,
+    /// The size of each request's body. Default: as the client.
+    #[serde(default)]
+    pub(super) payload: Option<SizeDist>,
+    /// Which business objects they are about. Default: as the client.
+    #[serde(default)]
+    pub(super) keys: Option<Keys>,
     /// How they are made. Default: as the client.
     #[serde(default)]
     pub(super) policy: Option<Policy>,
@@ -100,6 +107,7 @@ impl RequestClass {
                 return Some("two classes of one client have the same name".to_owned());
             }
             let problem = class.value.and_then(super::value_problem);
+            let problem = problem.or_else(|| class.keys.as_ref().and_then(Keys::problem));
             let problem =
                 problem.or_else(|| class.policy.as_ref().and_then(|policy| policy.problem()));
             if problem.is_some() {
@@ -123,6 +131,8 @@ mod tests {
             priority: 0,
             tenant: None,
             value: None,
+            payload: None,
+            keys: None,
             policy: None,
             id: Cell::default(),
         }

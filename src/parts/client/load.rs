@@ -2,32 +2,157 @@
 
 use serde::Deserialize;
 
-use crate::engine::{Dist, Rate, Span};
+use super::bursts::{BurstState, Bursts};
+use super::profile::Intensity;
+use super::trace::Recording;
+use crate::engine::dist::Shape;
+use crate::engine::{Dist, Rate, Ratio, Span};
 
 /// When a client asks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Load {
     /// Open loop, exponential gaps: many independent users.
+    ///
+    /// ```ron
+    /// Poisson(rate: Ramp(from: "10/s", to: "100/s", over: "60s"))
+    /// ```
     Poisson {
         /// How often on average.
-        rate: Rate,
+        rate: Intensity,
     },
     /// Open loop, equal gaps.
+    ///
+    /// ```ron
+    /// Constant(rate: "50/s")
+    /// ```
     Constant {
         /// How often.
+        rate: Intensity,
+        /// When the first request comes, from the client's start. Default: after one gap.
+        #[serde(default)]
+        first: Option<Span>,
+    },
+    /// Open loop, gaps of a gamma distribution: between regular and bursty as you choose.
+    ///
+    /// ```ron
+    /// Gamma(rate: "50/s", cv: 3)
+    /// ```
+    Gamma {
+        /// How often on average.
         rate: Rate,
+        /// Standard deviation of the gaps over their mean, from 0.001 to 1000: 1 is Poisson.
+        /// Default: taken from `shape`.
+        #[serde(default)]
+        cv: Option<f64>,
+        /// The shape parameter, 1/cv². Default: taken from `cv`.
+        #[serde(default)]
+        shape: Option<f64>,
+    },
+    /// Open loop, gaps of a Weibull distribution: below a shape of 1 requests come in clusters.
+    ///
+    /// ```ron
+    /// Weibull(rate: "50/s", shape: 0.6)
+    /// ```
+    Weibull {
+        /// How often on average.
+        rate: Rate,
+        /// The shape parameter, from 0.05 to 1000: 1 is Poisson, above it is more regular.
+        shape: f64,
     },
     /// Open loop, gaps of any distribution.
+    ///
+    /// ```ron
+    /// Gaps(Uniform(min: "10ms", max: "30ms"))
+    /// ```
     Gaps(Dist),
+    /// Open loop, bursts: a Poisson process whose rate depends on a state, which comes and goes at
+    /// random and is followed by any of the others. It starts as if it had gone on for ever.
+    ///
+    /// Source: the Markov-modulated Poisson process of H. Heffes and D. Lucantoni, "A Markov
+    /// Modulated Characterization of Packetized Voice and Data Traffic", IEEE JSAC 4(6), 1986.
+    ///
+    /// ```ron
+    /// Bursts(states: [(rate: "10/s", stay: "10s"), (rate: "200/s", stay: "1s")])
+    /// ```
+    Bursts {
+        /// The states, at least two.
+        states: Vec<BurstState>,
+    },
+    /// Open loop, requests at these instants, which count from the start of the run.
+    ///
+    /// ```ron
+    /// At(["0ms", "5ms", "6ms", "20ms"])
+    /// ```
+    At(Vec<Span>),
+    /// Open loop, requests from a CSV file: a header, then a row for each request, in the order of
+    /// their times. The column `time` counts from the start of the run, in seconds or with a unit.
+    /// There may be others: `key` (a whole number), `value`, `class` (the name of one of the
+    /// client's classes) and `payload` (bytes, or a size with a unit); what there is no column for
+    /// is drawn as the client has it. Blank lines and lines that begin with `#` are skipped.
+    ///
+    /// ```ron
+    /// Trace(file: "arrivals.csv")
+    /// ```
+    Trace {
+        /// The file, from the folder of the scenario; at most 10,000,000 rows and 512 MiB.
+        file: Recording,
+    },
     /// Closed loop: each user waits for the answer, thinks, and asks again.
+    ///
+    /// ```ron
+    /// Closed(users: 20, think: Exponential(mean: "500ms"))
+    /// ```
     Closed {
-        /// How many users.
+        /// How many users, from 1 to 10,000,000.
         users: u32,
         /// How long they think between an answer and the next request. Default: not at all.
         #[serde(default)]
         think: Think,
+        /// Each user means to ask so often, and thinks no longer than that: a request that could
+        /// not be made in time, since the answer before came too late, counts from when it was
+        /// meant to be made. Default: after the answer and the thinking.
+        #[serde(default)]
+        every: Option<Span>,
+        /// In what time the users come, one after the other. Default: all at the start.
+        #[serde(default)]
+        ramp_up: Span,
+        /// When a user leaves and comes back. Default: never.
+        #[serde(default)]
+        session: Option<Session>,
     },
+    /// Partly open: users come at random, each makes some requests in a closed loop, and leaves.
+    ///
+    /// Source: B. Schroeder, A. Wierman and M. Harchol-Balter, "Open Versus Closed: A Cautionary
+    /// Tale", NSDI 2006.
+    ///
+    /// ```ron
+    /// Sessions(rate: "5/s", stay: "80 %", think: Exponential(mean: "1s"))
+    /// ```
+    Sessions {
+        /// How often users come.
+        rate: Intensity,
+        /// How likely a user asks once more after each answer: the mean number of requests is
+        /// 1 / (1 - stay). Below 100 %.
+        stay: Ratio,
+        /// How long they think between an answer and the next request. Default: not at all.
+        #[serde(default)]
+        think: Think,
+    },
+}
+
+/// A user's session in a closed loop.
+///
+/// ```ron
+/// (requests: 20, pause: Exponential(mean: "60s"))
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// After so many requests the user leaves; at least 1.
+    pub(super) requests: u32,
+    /// After so long the user comes back, and thinks before the first request as always.
+    pub(super) pause: Dist,
 }
 
 /// How long a user thinks.
@@ -41,12 +166,60 @@ impl Default for Think {
     }
 }
 
+/// So many users, each with a task, take about as many gigabytes as one can expect to have.
+const USERS_MAX: u32 = 10_000_000;
+
 impl Load {
+    /// The gaps of a renewal process; `None` if it is none.
+    pub(super) fn gaps(&self) -> Option<Result<Dist, String>> {
+        let shape = match self {
+            Load::Gaps(gaps) => return Some(Ok(gaps.clone())),
+            Load::Poisson { rate: Intensity::Even(rate) } => {
+                return Some(Ok(Dist::exponential(rate.mean_gap())));
+            }
+            Load::Gamma { rate, cv, shape } => {
+                Shape::Gamma { mean: rate.mean_gap(), cv: *cv, shape: *shape }
+            }
+            Load::Weibull { rate, shape } => {
+                Shape::Weibull { mean: Some(rate.mean_gap()), scale: None, shape: *shape }
+            }
+            _ => return None,
+        };
+        Some(Dist::new(shape).map_err(|error| error.to_string()))
+    }
+
+    /// Does each user wait for the answer?
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Load::Closed { .. } | Load::Sessions { .. })
+    }
+
     /// What is wrong with it.
     pub(super) fn problem(&self) -> Option<String> {
-        if matches!(self, Load::Closed { users: 0, .. }) {
-            return Some("a closed loop needs at least one user".to_owned());
+        if let Some(Err(problem)) = self.gaps() {
+            return Some(problem);
         }
-        None
+        match self {
+            Load::Closed { users: 0, .. } => {
+                Some("a closed loop needs at least one user".to_owned())
+            }
+            Load::Closed { users, .. } if *users > USERS_MAX => {
+                Some(format!("a client can be at most {USERS_MAX} `users`"))
+            }
+            Load::Closed { every: Some(Span(0)), .. } => {
+                Some("a user cannot ask `every` 0 s".to_owned())
+            }
+            Load::Closed { session: Some(Session { requests: 0, .. }), .. } => {
+                Some("a session has at least one request".to_owned())
+            }
+            Load::Sessions { stay, .. } if stay.is_one() => {
+                Some("with a `stay` of 100 % no user would ever leave".to_owned())
+            }
+            Load::Bursts { states } => Bursts::problem(states),
+            Load::At(times) => times
+                .windows(2)
+                .find(|pair| pair[1] < pair[0])
+                .map(|pair| format!("instants must rise, but {} comes after {}", pair[1], pair[0])),
+            _ => None,
+        }
     }
 }

@@ -5,19 +5,33 @@
 //! a system that stalls cannot hide it. Load ends where the quiet phase begins.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 
 use serde::Deserialize;
 
 use super::policy::Policy;
-use crate::engine::{Baggage, Class, Dist, Fault, Msg, Name, NodeId, Rate, Reply, Rng, Span, Time};
+use crate::engine::{Baggage, Class, Fault, Msg, Name, NodeId, Reply, Rng, SizeDist, Span, Time};
 use crate::world::{ClassInfo, Cx, Edge, Node};
 
+mod arrivals;
+mod bursts;
 mod class;
+mod curve;
 pub mod facts;
+mod keys;
 mod load;
+mod profile;
+mod trace;
+mod users;
+mod zipf;
 
+pub use bursts::BurstState;
 pub use class::RequestClass;
-pub use load::Load;
+pub use keys::Keys;
+use keys::Past;
+pub use load::{Load, Session, Think};
+pub use profile::{Between, Intensity, Level, Profile};
+pub use trace::Recording;
 
 /// A client.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,37 +44,71 @@ pub struct Client {
     operation: Option<Name>,
     /// When it asks.
     load: Load,
+    /// How many requests come at once, from 1 to 1,000,000; not in a closed loop. Default: 1.
+    #[serde(default = "one")]
+    batch: u32,
+    /// After so many requests it makes no more; a client that crashes begins to count again.
+    /// Default: as many as come.
+    #[serde(default)]
+    count: Option<u64>,
+    /// Before this instant of the run it makes no requests. Default: 0.
+    #[serde(default)]
+    start: Span,
+    /// From this instant of the run on it makes no requests. Default: the end of the load.
+    #[serde(default)]
+    stop: Option<Span>,
     /// How it asks. Default: one try without a time limit.
     #[serde(default)]
     policy: Policy,
+    /// Which business object each request is about. Default: `Fresh`.
+    #[serde(default)]
+    keys: Keys,
     /// The amount of each request, drawn uniformly from first to last: cents, pieces. Default: 1.
-    #[serde(default = "one")]
+    #[serde(default = "amount")]
     value: (u64, u64),
+    /// The size of each request's body, besides the 200 bytes that any message weighs. It goes
+    /// along with every call that is made for the request. At most 4 GiB: what is longer is cut.
+    /// Default: nothing.
+    #[serde(default)]
+    payload: Option<SizeDist>,
     /// Kinds of requests, each request drawn as one of them by weight. Default: all are alike.
     #[serde(default)]
     classes: Vec<RequestClass>,
+    /// How many requests it has made, or is about to.
+    #[serde(skip)]
+    claimed: Cell<u64>,
     #[serde(skip)]
     asked: Cell<u64>,
     /// When it started, in microseconds: after a restart it goes on with other numbers.
     #[serde(skip)]
     born: Cell<u64>,
     #[serde(skip)]
-    streams: Streams,
+    draws: Draws,
 }
 
 /// Random streams for what not every client draws, so that it moves no other draw.
 #[derive(Clone, Default)]
+struct Draws(RefCell<Option<Box<Streams>>>);
+
+#[derive(Clone)]
 struct Streams {
-    classes: RefCell<Option<Rng>>,
+    classes: Rng,
+    keys: Rng,
+    payloads: Rng,
+    past: Past,
 }
 
-impl std::fmt::Debug for Streams {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Streams")
+impl fmt::Debug for Draws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draws")
     }
 }
 
-fn one() -> (u64, u64) {
+fn one() -> u32 {
+    1
+}
+
+fn amount() -> (u64, u64) {
     (1, 1)
 }
 
@@ -72,76 +120,97 @@ fn value_problem((first, last): (u64, u64)) -> Option<String> {
     (last == u64::MAX).then(|| format!("`value` must stay below {}", u64::MAX))
 }
 
-/// Verbs of a client to itself; the value is the intended start.
+/// The most requests at once.
+const BATCH_MAX: u32 = 1_000_000;
+
+/// Verbs of a client to itself. The value is the intended start; the key of a request is its row in
+/// a recording, 0 for none, that of a user the user's number.
 const ASK: Name = Name::of("client.ask");
 const USER: Name = Name::of("client.user");
+const SESSION: Name = Name::of("client.session");
+
+/// What a request asks for.
+struct Wish<'c> {
+    class: Option<&'c RequestClass>,
+    key: u64,
+    value: u64,
+    payload: u32,
+}
 
 impl Client {
-    /// Begins a request that was due at an instant, in a task of its own.
-    fn kick(&self, cx: &Cx, due: Time) {
-        cx.kick(Msg::Do { verb: ASK, key: 0, value: due.0 });
+    /// From when on it makes requests.
+    fn starts(&self, cx: &Cx) -> Time {
+        (Time(0) + self.start).max(cx.now())
     }
 
-    /// What is due while the client is frozen is late, and not put off.
-    async fn open(&self, cx: &Cx, gaps: &Dist) {
-        let mut due = cx.now();
-        loop {
-            due += cx.draw(gaps);
-            let _ = cx.sleep(due.max(cx.now()) - cx.now()).await;
-            if !cx.is_loading() {
-                return;
-            }
-            self.kick(cx, due);
-        }
+    /// Is a request that is due at this instant one too many?
+    fn is_over(&self, due: Time) -> bool {
+        self.stop.is_some_and(|stop| due >= Time(0) + stop)
     }
 
-    /// Every gap counts from the start, so that their roundings do not add up.
-    async fn evenly(&self, cx: &Cx, rate: Rate) {
-        let start = cx.now();
-        for count in 1.. {
-            let due = start + rate.span_of(count);
-            let _ = cx.sleep(due.max(cx.now()) - cx.now()).await;
-            if !cx.is_loading() {
-                return;
-            }
-            self.kick(cx, due);
-        }
+    /// Counts one more request, if there may be one.
+    fn claim(&self) -> bool {
+        let claimed = self.claimed.get();
+        self.claimed.set(claimed + 1);
+        self.count.is_none_or(|count| claimed < count)
     }
 
-    async fn user(&self, cx: &Cx, think: &Dist) {
-        loop {
-            let pause = cx.draw(think);
-            let due = cx.now() + pause;
-            let _ = cx.sleep(pause).await;
-            if !cx.is_loading() {
-                return;
-            }
-            self.ask(cx, due).await;
-        }
+    /// Does it draw anything but amounts?
+    fn has_draws(&self) -> bool {
+        let is_plain = self.classes.is_empty() && self.payload.is_none() && self.keys.is_fresh();
+        !is_plain || matches!(self.load, Load::Trace { .. })
     }
 
-    /// The class of the next request.
-    fn class(&self) -> Option<&RequestClass> {
-        let mut stream = self.streams.classes.borrow_mut();
-        RequestClass::draw(&self.classes, stream.as_mut()?)
-    }
-
-    async fn ask(&self, cx: &Cx, due: Time) {
-        self.asked.set(self.asked.get() + 1);
-        let class = if self.classes.is_empty() { None } else { self.class() };
-        // Numbers of different clients differ, and another client changes nobody's.
-        let key = (cx.name_hash() ^ self.born.get()) << 32 | self.asked.get();
-        let (first, last) = class.and_then(|class| class.value).unwrap_or(self.value);
+    /// The next request of a client whose requests are all alike.
+    fn plain(&self, cx: &Cx, fresh: u64) -> Wish<'_> {
+        let (first, last) = self.value;
         let value = first + cx.random(|rng| rng.below(last - first + 1));
+        Wish { class: None, key: fresh, value, payload: 0 }
+    }
+
+    /// The next request, which stands in this row of a recording if that is not 0.
+    fn wish(&self, cx: &Cx, fresh: u64, row: usize) -> Wish<'_> {
+        let mut draws = self.draws.0.borrow_mut();
+        let Some(streams) = draws.as_deref_mut() else { return self.plain(cx, fresh) };
+        let known = match (&self.load, row.checked_sub(1)) {
+            (Load::Trace { file }, Some(place)) => file.row(place),
+            _ => trace::Row::default(),
+        };
+        let class = match known.class {
+            Some(name) => self.classes.iter().find(|class| class.info().name == name),
+            None => RequestClass::draw(&self.classes, &mut streams.classes),
+        };
+        let keys = class.and_then(|class| class.keys.as_ref()).unwrap_or(&self.keys);
+        let (first, last) = class.and_then(|class| class.value).unwrap_or(self.value);
+        let drawn = first + cx.random(|rng| rng.below(last - first + 1));
+        let payload = class.and_then(|class| class.payload.as_ref()).or(self.payload.as_ref());
+        let payload = payload.map(|sizes| sizes.sample(&mut streams.payloads).0);
+        Wish {
+            class,
+            key: known.key.unwrap_or_else(|| {
+                keys.draw(fresh, &mut streams.past, cx.now(), &mut streams.keys)
+            }),
+            value: known.value.unwrap_or(drawn),
+            payload: known
+                .payload
+                .unwrap_or_else(|| u32::try_from(payload.unwrap_or_default()).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Makes a request that was due at an instant, and awaits the answer.
+    async fn ask(&self, cx: &Cx, due: Time, row: usize) {
+        self.asked.set(self.asked.get() + 1);
+        // Numbers of different clients differ, and another client changes nobody's.
+        let fresh = (cx.name_hash() ^ self.born.get()) << 32 | self.asked.get();
+        let wish = self.wish(cx, fresh, row);
+        let Wish { class, key, value, payload } = wish;
         let began = cx.now();
         cx.begin();
-        cx.set_baggage(Baggage {
-            class: class.map_or(Class(0), RequestClass::id),
-            ..Baggage::NONE
-        });
+        let id = class.map_or(Class(0), RequestClass::id);
+        cx.set_baggage(Baggage { class: id, payload, ..Baggage::NONE });
         cx.note(facts::STARTED, key, value);
-        if let Some(class) = class {
-            cx.note(facts::CLASSED, u64::from(class.id().0), 0);
+        if class.is_some() {
+            cx.note(facts::CLASSED, u64::from(id.0), u64::from(payload));
         }
         if due < began {
             cx.note(facts::LATE, key, (began - due).0);
@@ -157,35 +226,71 @@ impl Client {
             Err(fault) => cx.note(facts::FAILED, fault as u64, latency),
         }
     }
+
+    /// What is wrong with when it asks.
+    fn timing_problem(&self) -> Option<String> {
+        if self.batch == 0 || self.batch > BATCH_MAX {
+            return Some(format!("a `batch` has from 1 to {BATCH_MAX} requests"));
+        }
+        if self.batch > 1 && self.load.is_closed() {
+            return Some("users ask one at a time: a closed loop has no `batch`".to_owned());
+        }
+        if self.count == Some(0) {
+            return Some("with a `count` of 0 it makes no request at all".to_owned());
+        }
+        if self.stop.is_some_and(|stop| stop <= self.start) {
+            return Some("it would `stop` before it starts".to_owned());
+        }
+        self.load.problem()
+    }
+
+    /// What is wrong with what it asks for.
+    fn wish_problem(&self) -> Option<String> {
+        let says_nothing = self.operation.is_none()
+            && (self.classes.is_empty() || self.classes.iter().any(|one| one.operation.is_none()));
+        if says_nothing {
+            return Some("it needs an `operation` to ask for, or one in each class".to_owned());
+        }
+        if let Load::Trace { file } = &self.load {
+            let is_known = |name: &Name| self.classes.iter().any(|one| one.info().name == *name);
+            if !file.classes().iter().all(is_known) {
+                return Some("its file of arrivals names a class that it does not have".to_owned());
+            }
+        }
+        value_problem(self.value)
+            .or_else(|| self.keys.problem())
+            .or_else(|| RequestClass::problem(&self.classes))
+    }
 }
 
 impl Node for Client {
     async fn boot(&self, cx: &Cx) {
         self.born.set(cx.now().0 / Span::MICROSECOND.0);
-        if !self.classes.is_empty() {
+        if self.has_draws() {
             self.classes.iter().for_each(|class| class.settle(cx));
-            *self.streams.classes.borrow_mut() = Some(cx.stream("classes", self.born.get()));
+            let stream = |purpose| cx.stream(purpose, self.born.get());
+            *self.draws.0.borrow_mut() = Some(Box::new(Streams {
+                classes: stream("classes"),
+                keys: stream("keys"),
+                payloads: stream("payloads"),
+                past: Past::default(),
+            }));
         }
         match &self.load {
-            Load::Poisson { rate } => {
-                self.open(cx, &Dist::exponential(rate.mean_gap())).await;
-            }
-            Load::Constant { rate } => self.evenly(cx, *rate).await,
-            Load::Gaps(gaps) => self.open(cx, gaps).await,
             Load::Closed { users, .. } => {
                 for user in 0..*users {
                     cx.kick(Msg::Do { verb: USER, key: u64::from(user), value: 0 });
                 }
             }
+            _ => self.arrive(cx).await,
         }
     }
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
-        match (request, &self.load) {
-            (Msg::Do { verb: ASK, value, .. }, _) => self.ask(cx, Time(value)).await,
-            (Msg::Do { verb: USER, .. }, Load::Closed { think, .. }) => {
-                self.user(cx, &think.0).await;
-            }
+        match request {
+            Msg::Do { verb: ASK, key, value } => self.ask(cx, Time(value), key as usize).await,
+            Msg::Do { verb: USER, key, .. } => self.user(cx, key).await,
+            Msg::Do { verb: SESSION, value, .. } => self.visitor(cx, Time(value)).await,
             _ => return Err(Fault::Unknown),
         }
         Ok(Msg::Done { value: 0 })
@@ -196,15 +301,7 @@ impl Node for Client {
     }
 
     fn problem(&self) -> Option<String> {
-        let says_nothing = self.operation.is_none()
-            && (self.classes.is_empty() || self.classes.iter().any(|one| one.operation.is_none()));
-        if says_nothing {
-            return Some("it needs an `operation` to ask for, or one in each class".to_owned());
-        }
-        value_problem(self.value)
-            .or_else(|| self.load.problem())
-            .or_else(|| self.policy.problem())
-            .or_else(|| RequestClass::problem(&self.classes))
+        self.timing_problem().or_else(|| self.wish_problem()).or_else(|| self.policy.problem())
     }
 
     fn edges(&self) -> Vec<Edge> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Span, Time};
-use crate::parts::{Backoff, Breaker, Policy, RequestClass};
+use crate::parts::{Backoff, Breaker, BurstState, Policy, RequestClass, Session};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
@@ -13,7 +13,9 @@ use crate::world::{DiskSpec, FaultSpec, MachineSpec, NetworkSpec};
 /// Reads the text as a `T`.
 fn reads<T: serde::de::DeserializeOwned>(text: &str) {
     let nodes = vec!["bank".to_owned(), "shop".to_owned()];
-    let (value, _) = names::scope(nodes, || Source::new("example", text).parse::<T>());
+    let mut source = Source::new("example", text);
+    source.attach("arrivals.csv", "time,key\n0,1\n0.5,2\n");
+    let (value, _) = names::scope(nodes, source.files().clone(), || source.parse::<T>());
     assert!(value.is_ok(), "{text}: {:?}", value.err());
 }
 
@@ -28,7 +30,21 @@ fn check(entry: &Entry, text: &str) {
         (_, "Targets", _) => {
             reads::<FaultSpec>(&within("(what: Partition(links: ", "), at: \"1s\")"));
         }
+        (_, "Keys", _) => {
+            reads::<Spec>(&within(
+                "Client(target: \"shop\", operation: \"buy\", load: Poisson(rate: \"1/s\"), keys: ",
+                ")",
+            ));
+        }
+        (_, "Profile", _) => {
+            reads::<Spec>(&within(
+                "Client(target: \"shop\", operation: \"buy\", load: Poisson(rate: ",
+                "))",
+            ));
+        }
         (_, _, "RequestClass") => reads::<RequestClass>(text),
+        (_, _, "BurstState") => reads::<BurstState>(text),
+        (_, _, "Session") => reads::<Session>(text),
         (_, "Load", _) => {
             reads::<Spec>(&within("Client(target: \"shop\", operation: \"buy\", load: ", ")"));
         }
@@ -107,7 +123,7 @@ fn every_topic_has_entries_and_every_entry_an_explanation() {
     }
     let of = |topic| entries.iter().filter(|entry| entry.topic == topic).count();
     assert_eq!(of(Topic::Pattern) + of(Topic::Node), CATALOGUE.len());
-    assert_eq!(of(Topic::Distribution), crate::engine::dist::Shape::LIST.len());
+    assert_eq!(of(Topic::Distribution), crate::engine::dist::Shape::<Span>::LIST.len());
     for topic in [Topic::Fault, Topic::Invariant, Topic::Unit, Topic::Part, Topic::Choice] {
         assert!(of(topic) >= 5, "{topic:?}: {}", of(topic));
     }
