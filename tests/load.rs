@@ -223,3 +223,34 @@ fn bodies_are_bytes_on_the_network() {
     let drawn = bytes(", payload: Exponential(mean: \"10kB\")") - plain;
     assert!((drawn / 10_000.0 - 1.0).abs() < 0.1, "{drawn}");
 }
+
+#[test]
+fn requests_about_one_object_are_requests_of_their_own() {
+    let text = "Scenario(
+    title: \"One object\",
+    run: (load: \"10s\", quiet: \"5s\"),
+    nodes: {
+        \"users\": Client(target: \"trip\", operation: \"book\", load: Constant(rate: \"10/s\"),
+            keys: Uniform(objects: 1), policy: (timeout: \"20ms\", retries: 20)),
+        \"trip\": Saga(steps: [(service: \"cars\", action: \"take\", compensation: \"give\")]),
+        \"cars\": Service(store: \"db\", operations: {
+            \"take\": (cost: Exponential(mean: \"15ms\"), transfer: (from: \"free\", to: \"taken\")),
+            \"give\": (undoes: \"take\"),
+        }),
+        \"db\": Store(accounts: [(name: \"free\", balance: 100000), (name: \"taken\", balance: 0)]),
+    },
+    invariants: {
+        \"once\": Once(accounts: [(store: \"db\", account: \"taken\")]),
+        \"truth\": Truthful(accounts: [(store: \"db\", account: \"taken\")]),
+    },
+)";
+    let record = run(text);
+    let flow = &record.outcome.flows[0];
+    // Each takes 18 ms on average, and now and then the answer is too late for the first try.
+    assert_eq!((flow.started, flow.succeeded), (99, 99));
+    assert!(!record.of("call.retried").is_empty(), "some came again");
+    assert_eq!(record.sum("taken"), 99, "each has taken one, however often it came");
+    for finding in &record.outcome.findings {
+        assert!(finding.checked > 0 && finding.violations == 0, "{finding:?}");
+    }
+}

@@ -1,10 +1,10 @@
 //! A service: named operations that take some work, call others, and change what is in a store.
 //!
 //! An operation first does its work, may refuse for business reasons, then makes its calls, then
-//! its transfer. With idempotency keys a transfer is recorded together with the operation and the
-//! business object in the same transaction, so a request that comes again finds that it was done;
-//! and an undo that comes before what it undoes leaves a mark that keeps the latter from ever
-//! happening.
+//! its transfer. With idempotency keys a transfer is recorded in the same transaction together with
+//! the operation, the business object and the client's request that it is made for, so a request
+//! that comes again finds that it was done; and an undo that comes before what it undoes leaves a
+//! mark that keeps the latter from ever happening.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ pub struct Service {
     /// How it calls its store. Default: one try without a time limit.
     #[serde(default)]
     store_policy: Policy,
-    /// Does it recognise a request that comes again, by operation and business object? Default:
-    /// true.
+    /// Does it recognise a request that comes again? It goes by the operation, the business object
+    /// and the client's request that it is made for. Default: true.
     #[serde(default = "yes")]
     idempotent: bool,
     /// What it can do.
@@ -97,7 +97,7 @@ pub struct Transfer {
     pub amount: Option<u64>,
 }
 
-/// The table of idempotency records: the key is the business object and the operation.
+/// The table of idempotency records.
 const RECORDS: Name = Name::of("service.records");
 const DONE: u64 = 1;
 const UNDONE: u64 = 2;
@@ -129,10 +129,20 @@ impl Transfer {
     }
 }
 
-/// The idempotency record of an operation on a business object.
-fn record(verb: Name, key: u64, expect: Expect, state: u64) -> Row {
-    let key = key ^ u64::from(verb.value()).rotate_left(40);
+/// The idempotency record of an operation on a business object for a client's request. Two requests
+/// may be about the same object, so the object alone does not tell whether one comes again.
+fn record(cx: &Cx, verb: Name, key: u64, expect: Expect, state: u64) -> Row {
+    let asked = u64::from(verb.value()) << 32 | u64::from(cx.root().0);
+    // Mixed, so that similar requests about similar objects have records far apart.
+    let key = key ^ mixed(asked);
     Row { table: RECORDS, key, expect, change: Change::Set(state) }
+}
+
+/// The finaliser of A. Appleby's MurmurHash3, which gives each number another.
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let number = (number ^ (number >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    number ^ (number >> 33)
 }
 
 impl Service {
@@ -173,7 +183,7 @@ impl Service {
     async fn transfer(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
         let (key, value) = asked;
         let [take, give] = moved.rows(value, false);
-        let done = record(verb, key, Expect::Absent, DONE);
+        let done = record(cx, verb, key, Expect::Absent, DONE);
         let keyed = [done, take, give];
         match self.commit(cx, if self.idempotent { &keyed } else { &keyed[1..] }).await? {
             // It was done before: this request is one that comes again.
@@ -191,11 +201,11 @@ impl Service {
             self.commit(cx, &[take, give]).await?;
             return Ok(Msg::Done { value });
         }
-        let undone = record(verb, key, Expect::Value(DONE), UNDONE);
+        let undone = record(cx, verb, key, Expect::Value(DONE), UNDONE);
         match self.commit(cx, &[undone, take, give]).await? {
             // What is to be undone never came: see to it that it never will.
             Msg::Clash { row: 0, found: Row::ABSENT } => {
-                let never = record(verb, key, Expect::Absent, UNDONE);
+                let never = record(cx, verb, key, Expect::Absent, UNDONE);
                 match self.commit(cx, &[never]).await? {
                     // It came in between after all.
                     Msg::Clash { found: DONE, .. } => Err(Fault::Conflict),

@@ -109,7 +109,9 @@ impl Node for Saga {
         for entry in cx.disk().replay() {
             sagas.learn(entry.what, entry.key, entry.value, entry.root);
         }
-        for key in sagas.unfinished() {
+        for (root, key) in sagas.unfinished() {
+            // What the task does belongs to the operation that it goes on with.
+            cx.resume(root);
             cx.kick(Msg::Do { verb: RECOVER, key, value: 0 });
         }
     }
@@ -122,7 +124,7 @@ impl Node for Saga {
         if cx.errs(verb) {
             return Err(Fault::Failed);
         }
-        if self.progress(key).is_some() {
+        if self.progress(cx, key).is_some() {
             return self.result(cx, key).await;
         }
         // Once begun it must come to an end, whatever becomes of whoever asked.
@@ -158,7 +160,7 @@ impl Node for Saga {
 impl Saga {
     /// Takes the steps that are left, and turns back at the first that fails before the pivot.
     async fn forward(&self, cx: &Cx, key: u64) -> Reply {
-        let Some(Progress { value, done, .. }) = self.progress(key) else {
+        let Some(Progress { value, done, .. }) = self.progress(cx, key) else {
             return Err(Fault::Unknown);
         };
         for (place, step) in self.steps.iter().enumerate().skip(done) {
@@ -190,7 +192,7 @@ impl Saga {
 
     /// Undoes what was done, last first; then the saga has failed for the reason `fault`.
     async fn backward(&self, cx: &Cx, key: u64, fault: Fault) -> Reply {
-        let Some(Progress { value, undo: Some(undo), .. }) = self.progress(key) else {
+        let Some(Progress { value, undo: Some(undo), .. }) = self.progress(cx, key) else {
             return Err(Fault::Unknown);
         };
         for (place, step) in self.steps[..undo].iter().enumerate().rev() {
@@ -230,10 +232,9 @@ impl Saga {
 
     /// Brings a saga that was found after a restart to an end.
     async fn recover(&self, cx: &Cx, key: u64) -> Reply {
-        let Some(Progress { root, done, undo, .. }) = self.progress(key) else {
+        let Some(Progress { done, undo, .. }) = self.progress(cx, key) else {
             return Err(Fault::Unknown);
         };
-        cx.resume(root);
         cx.note(facts::RECOVERED, key, done as u64);
         if undo.is_some() {
             return self.backward(cx, key, Fault::Failed).await;
@@ -254,7 +255,7 @@ impl Saga {
     /// The result of a saga that was asked for before.
     async fn result(&self, cx: &Cx, key: u64) -> Reply {
         loop {
-            match self.progress(key).and_then(|saga| saga.end.map(|end| (end, saga.value))) {
+            match self.progress(cx, key).and_then(|saga| saga.end.map(|end| (end, saga.value))) {
                 Some((End::Completed, value)) => return Ok(Msg::Done { value }),
                 Some((End::Compensated, _)) => return Err(Fault::Failed),
                 Some((End::Parked, _)) => return Err(Fault::Timeout),
@@ -267,8 +268,8 @@ impl Saga {
         self.pivot.is_some_and(|pivot| place >= pivot && place < self.steps.len())
     }
 
-    fn progress(&self, key: u64) -> Option<Progress> {
-        self.sagas.borrow().get(key)
+    fn progress(&self, cx: &Cx, key: u64) -> Option<Progress> {
+        self.sagas.borrow().get(cx.root(), key)
     }
 
     /// Records progress, durably, before anything is built on it.

@@ -7,7 +7,6 @@ use crate::engine::{Name, Root};
 /// How far a saga is, as its log has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Progress {
-    pub root: Root,
     pub value: u64,
     /// Steps known to be done.
     pub done: usize,
@@ -31,25 +30,26 @@ pub(super) const BACK: Name = Name::of("saga.log back");
 pub(super) const UNDONE: Name = Name::of("saga.log undone");
 pub(super) const END: Name = Name::of("saga.log end");
 
-/// Every saga that the coordinator knows, by business object.
+/// Every saga that the coordinator knows, by the request that it is made for and the business
+/// object: two requests may be about the same object.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sagas(BTreeMap<u64, Progress>);
+pub(super) struct Sagas(BTreeMap<(Root, u64), Progress>);
 
 impl Sagas {
-    pub fn get(&self, key: u64) -> Option<Progress> {
-        self.0.get(&key).copied()
+    pub fn get(&self, root: Root, key: u64) -> Option<Progress> {
+        self.0.get(&(root, key)).copied()
     }
 
     /// Those that have no end yet.
-    pub fn unfinished(&self) -> Vec<u64> {
+    pub fn unfinished(&self) -> Vec<(Root, u64)> {
         let open = self.0.iter().filter(|(_, saga)| saga.end.is_none());
-        open.map(|(&key, _)| key).collect()
+        open.map(|(&saga, _)| saga).collect()
     }
 
     /// Takes in an entry of the log: the same when it is written and when it is read again.
     pub fn learn(&mut self, what: Name, key: u64, value: u64, root: Root) {
-        let fresh = Progress { root, value, done: 0, undo: None, end: None };
-        let saga = self.0.entry(key).or_insert(fresh);
+        let fresh = Progress { value, done: 0, undo: None, end: None };
+        let saga = self.0.entry((root, key)).or_insert(fresh);
         match what {
             DONE => saga.done = value as usize,
             BACK | UNDONE => saga.undo = Some(value as usize),
@@ -75,12 +75,12 @@ mod tests {
         sagas.learn(DONE, 8, 2, second);
         sagas.learn(BACK, 8, 3, second);
         sagas.learn(UNDONE, 8, 2, second);
-        assert_eq!(sagas.unfinished(), [7, 8]);
-        let eighth = Progress { root: second, value: 900, done: 2, undo: Some(2), end: None };
-        assert_eq!(sagas.get(8), Some(eighth));
-        for (key, end) in [(7, End::Completed), (8, End::Parked)] {
-            sagas.learn(END, key, end as u64, first);
-            assert_eq!(sagas.get(key).and_then(|saga| saga.end), Some(end));
+        assert_eq!(sagas.unfinished(), [(first, 7), (second, 8)]);
+        let eighth = Progress { value: 900, done: 2, undo: Some(2), end: None };
+        assert_eq!(sagas.get(second, 8), Some(eighth));
+        for (root, key, end) in [(first, 7, End::Completed), (second, 8, End::Parked)] {
+            sagas.learn(END, key, end as u64, root);
+            assert_eq!(sagas.get(root, key).and_then(|saga| saga.end), Some(end));
         }
         assert!(sagas.unfinished().is_empty());
     }
