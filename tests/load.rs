@@ -222,6 +222,13 @@ fn bodies_are_bytes_on_the_network() {
     assert!((bytes(", payload: \"1kB\"") - plain - 1000.0).abs() < 1e-6);
     let drawn = bytes(", payload: Exponential(mean: \"10kB\")") - plain;
     assert!((drawn / 10_000.0 - 1.0).abs() < 0.1, "{drawn}");
+    let answered = text(
+        "\"users\": Client(target: \"server\", operation: \"go\", load: Constant(rate: \"100/s\")),",
+        "(load: \"10s\", quiet: \"1s\")",
+    );
+    let answered = answered.replace("(cost: \"1ms\")", "(cost: \"1ms\", answer: \"5kB\")");
+    let answered = measure(&run(&answered), "cost.bytes").unwrap();
+    assert!((answered - plain - 5000.0).abs() < 1e-6, "{answered}");
 }
 
 #[test]

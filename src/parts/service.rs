@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::policy::{Policy, happens};
-use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Ratio, Reply, Row, Span, all};
+use crate::engine::{
+    Change, Dist, Expect, Fault, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span, all,
+};
 use crate::world::{Cx, Edge, MachineSpec, Node};
 
 /// A service with named operations.
@@ -45,6 +47,10 @@ pub struct Operation {
     /// How often it refuses for business reasons, before anything is changed. Default: never.
     #[serde(default)]
     pub refuses: Ratio,
+    /// The size of the answer's body, besides the 200 bytes that any message weighs; a failure has
+    /// none. At most 4 GiB: what is longer is cut. Default: nothing.
+    #[serde(default)]
+    pub answer: Option<SizeDist>,
     /// Other services that it calls. Default: none.
     #[serde(default)]
     pub calls: Vec<CallSpec>,
@@ -230,6 +236,10 @@ impl Node for Service {
         }
         if happens(cx, operation.refuses) {
             return Err(Fault::Refused);
+        }
+        if let Some(sizes) = &operation.answer {
+            let size = cx.random(|rng| sizes.sample(rng));
+            cx.set_answer(u32::try_from(size.0).unwrap_or(u32::MAX));
         }
         self.call(cx, operation, key, value).await?;
         if let Some(transfer) = operation.transfer {
