@@ -27,11 +27,16 @@ impl Ahead<'_> {
     fn record(&self, key: u128) -> Option<&Record> {
         let key = Key::unpack(key);
         let is_record = matches!(key.tag, Tag::Deliver | Tag::Reply);
-        (self.is_wanted && is_record).then(|| self.records.get(key.index))
+        is_record.then(|| self.records.get(key.index))
     }
 }
 
 impl Hints for Ahead<'_> {
+    #[inline]
+    fn are_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
     #[inline]
     fn early(&self, key: u128) {
         if let Some(record) = self.record(key) {

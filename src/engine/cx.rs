@@ -13,7 +13,7 @@ use super::name::Name;
 use super::rng::Rng;
 use super::state::{Kind, State};
 use super::time::{Span, Time};
-use super::waits::{TaskId, WaitId};
+use super::waits::{Outcome, TaskId, WaitId};
 
 /// What a run's tasks share.
 pub struct Core<E> {
@@ -72,10 +72,10 @@ impl<E: Environment> Cx<E> {
         }
     }
 
-    /// Makes this the context of the request in record `index`, for `node`.
-    #[inline]
-    pub(crate) fn accept(&self, node: NodeId, index: u32) {
-        let state = self.core.state();
+    /// Makes this the context of the request in record `index`, for `node`; returns what it says.
+    #[inline(always)]
+    pub(crate) fn accept(&self, node: NodeId, index: u32) -> Msg {
+        let mut state = self.core.state_mut();
         let record = state.record(index);
         self.task.set(TaskId::new(node, self.task.get().slot()));
         self.root.set(record.root);
@@ -84,21 +84,15 @@ impl<E: Environment> Cx<E> {
         self.baggage.set(record.baggage());
         self.answer.set(0);
         if may_cancel {
-            drop(state);
-            self.watch();
+            self.watch(&mut state);
         }
+        state.open(index)
     }
 
     #[cold]
-    fn watch(&self) {
+    fn watch(&self, state: &mut State<E>) {
         let (task, request, root) = (self.task.get(), self.caller.get().wait, self.root.get());
-        self.core.state_mut().withdrawals.watch(task, request, root);
-    }
-
-    /// What the request in record `index` says.
-    #[inline]
-    pub(crate) fn open(&self, index: u32) -> Msg {
-        self.core.state_mut().open(index)
+        state.withdrawals.watch(task, request, root);
     }
 
     /// The node that this task belongs to.
@@ -204,7 +198,7 @@ impl<E: Environment> Cx<E> {
 
     /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
     /// is like: for models that bring a transport of their own.
-    #[inline]
+    #[inline(never)]
     pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, to, msg, WaitId::NONE);
@@ -278,9 +272,14 @@ impl<E: Environment> Cx<E> {
         wait
     }
 
+    #[inline(always)]
+    fn finish(&self, wait: WaitId) -> Option<Outcome> {
+        self.core.state_mut().waits.finish(wait)
+    }
+
     #[inline(never)]
-    fn take(&self, wait: WaitId) -> Reply {
-        self.core.state_mut().take(wait)
+    fn open(&self, index: u32) -> Reply {
+        self.core.state_mut().open_reply(index)
     }
 
     /// Waits until somebody settles the row that `register` is given: the way in for conditions and
@@ -393,13 +392,17 @@ impl<E: Environment> Call<'_, E> {
 impl<E: Environment> Future for Call<'_, E> {
     type Output = Reply;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Reply> {
-        if !self.cx.core.state().waits.is_settled(self.wait) {
-            return Poll::Pending;
+        let Some(outcome) = self.cx.finish(self.wait) else { return Poll::Pending };
+        self.wait = WaitId::NONE;
+        // Each arm makes its own reply, so that a caller who knows what comes pays for no other.
+        match outcome {
+            Outcome::Done(value) => Poll::Ready(Ok(Msg::Done { value })),
+            Outcome::Failed(fault) => Poll::Ready(Err(Fault::ALL[fault as usize])),
+            Outcome::Replied(index) => Poll::Ready(self.cx.open(index as u32)),
+            Outcome::Waiting | Outcome::Free => unreachable!("it was settled"),
         }
-        let wait = std::mem::replace(&mut self.wait, WaitId::NONE);
-        Poll::Ready(self.cx.take(wait))
     }
 }
 

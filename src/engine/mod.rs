@@ -175,17 +175,14 @@ impl<E: Environment> Sim<E> {
     /// Runs until `end` (inclusive), or until `events` events were processed in all.
     pub fn run(&mut self, end: Time, events: u64) -> Halt {
         self.core.state_mut().set_limit(events);
-        loop {
-            if self.core.state().is_stopped() {
-                return self.halt();
-            }
-            if let Went::Nowhere = self.step(end) {
-                if end < Time::MAX {
-                    self.core.state_mut().set_now(end);
-                }
-                return Halt::Done;
-            }
+        while !matches!(self.step(end), Went::Nowhere) {}
+        if self.core.state().is_stopped() {
+            return self.halt();
         }
+        if end < Time::MAX {
+            self.core.state_mut().set_now(end);
+        }
+        Halt::Done
     }
 
     /// Processes the next event that is due by `end`.
@@ -252,6 +249,7 @@ impl<E: Environment> Sim<E> {
         }
         // Time stands still: goes on for a few events to see who keeps it.
         let instant = self.core.state().now();
+        self.core.state_mut().go_on();
         let mut culprits = Vec::new();
         for _ in 0..1_000 {
             match self.step(instant) {

@@ -151,10 +151,15 @@ impl<E: Environment> State<E> {
         self.stop = events.min(self.began + Sim::<E>::STEPS_MAX + 1);
     }
 
-    /// Must the loop look what is up?
+    /// Must the loop look what is up before it goes on?
     #[inline]
     pub(crate) fn is_stopped(&self) -> bool {
         self.counts.events >= self.stop
+    }
+
+    /// Lets the loop go on for now.
+    pub(crate) fn go_on(&mut self) {
+        self.stop = u64::MAX;
     }
 
     /// Have more events happened at this instant than a run that advances has?
@@ -196,12 +201,12 @@ impl<E: Environment> State<E> {
         Root(self.roots)
     }
 
-    #[inline]
-    fn push(&mut self, at: Time, tag: Tag, index: u32) -> u64 {
+    /// Puts an event into the queue; its sequence number is now that of the state.
+    #[inline(never)]
+    fn push(&mut self, at: Time, tag: Tag, index: u32) {
         self.sequence += 1;
         assert!(self.sequence < SEQUENCE_MAX, "more than 2^36 events scheduled");
         self.queue.push(Key { at, sequence: self.sequence, tag, index }.pack());
-        self.sequence
     }
 
     // -- What tasks and the environment schedule ------------------------------------------------
@@ -209,8 +214,8 @@ impl<E: Environment> State<E> {
     /// Wakes the task that waits on `id` at `at`; an earlier timer of the row is forgotten.
     #[inline]
     pub fn wake_at(&mut self, id: WaitId, at: Time) {
-        let sequence = self.push(at, Tag::Wake, id.slot());
-        self.waits.arm(id, sequence);
+        self.push(at, Tag::Wake, id.slot());
+        self.waits.arm(id, self.sequence);
     }
 
     /// Forgets the timer of a row.
@@ -239,20 +244,9 @@ impl<E: Environment> State<E> {
         Outcome::Replied(self.records.put(record).into())
     }
 
-    /// What a row has come to, which is thereby closed.
-    #[inline]
-    pub(crate) fn take(&mut self, id: WaitId) -> Reply {
-        match self.waits.close(id) {
-            Outcome::Failed(fault) => Err(Fault::ALL[fault as usize]),
-            Outcome::Done(value) => Ok(Msg::Done { value }),
-            Outcome::Replied(index) => self.reply(index as u32),
-            Outcome::Waiting | Outcome::Free => unreachable!("only what is settled is taken"),
-        }
-    }
-
     /// What a reply says; its record is free again.
     #[inline]
-    fn reply(&mut self, index: u32) -> Reply {
+    pub(crate) fn open_reply(&mut self, index: u32) -> Reply {
         let fault = self.records.get(index).fault;
         let msg = self.records.take(index);
         fault.map_or(Ok(msg), Err)
@@ -274,7 +268,8 @@ impl<E: Environment> State<E> {
     /// carry, so that a superseded alarm can be told from the last one.
     #[inline]
     pub fn set_alarm(&mut self, at: Time, alarm: u32) -> u64 {
-        self.push(at, Tag::Alarm, alarm)
+        self.push(at, Tag::Alarm, alarm);
+        self.sequence
     }
 
     /// Asks for a call of [`Environment::control`] at `at`.
@@ -302,7 +297,7 @@ impl<E: Environment> State<E> {
     }
 
     /// Puts a message on its way with a delay that the sender chose: the network is not asked.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn post(&mut self, index: u32, delay: Span) {
         self.counts.requests += 1;
         let record = self.records.get(index);

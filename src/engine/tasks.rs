@@ -53,27 +53,17 @@ pub(crate) struct Desk<N> {
 }
 
 impl<N> Desk<N> {
-    /// Waits for the next request for this worker: the node that it is for. [`Desk::request`] is
-    /// what it says.
+    /// Waits for the next request for this worker: the node that it is for, and what it says. Not
+    /// an `async fn`, whose state would be one more to enter and to leave at every poll.
     #[inline]
-    pub async fn next<E: Environment>(&self, cx: &Cx<E>) -> Rc<N> {
+    pub fn next<E: Environment>(&self, cx: &Cx<E>) -> impl Future<Output = (Rc<N>, Msg)> {
         poll_fn(|_| match self.node.take() {
-            Some(node) => {
-                cx.accept(self.me.get(), self.index.get());
-                Poll::Ready(node)
-            }
+            Some(node) => Poll::Ready((node, cx.accept(self.me.get(), self.index.get()))),
             None => {
                 self.idle.set(true);
                 Poll::Pending
             }
         })
-        .await
-    }
-
-    /// What the request says that was accepted last. Not inlined, so that it is copied as a whole.
-    #[inline(never)]
-    pub fn request<E: Environment>(&self, cx: &Cx<E>) -> Msg {
-        cx.open(self.index.get())
     }
 }
 
@@ -117,18 +107,35 @@ where
     Box::new(Tasks { desk, nodes, specs, boots, begin, serve, slots, free })
 }
 
+/// Makes a worker for a slot.
+#[cold]
+#[inline(never)]
+fn hire<E: Environment, N, Worker>(
+    serve: &impl Fn(Rc<Desk<N>>, Cx<E>) -> Worker,
+    desk: &Rc<Desk<N>>,
+    core: &Rc<Core<E>>,
+    slot: u32,
+) -> Worker {
+    serve(desk.clone(), Cx::new(core, TaskId::new(NOBODY, slot)))
+}
+
 impl<N, Begin, Serve, Worker> Tasks<N, Begin, Serve, Worker> {
+    /// Adds a slot to the free ones.
     #[cold]
     #[inline(never)]
-    fn hire<E: Environment>(&mut self, core: &Rc<Core<E>>, slot: u32)
-    where
-        Serve: Fn(Rc<Desk<N>>, Cx<E>) -> Worker,
-    {
-        let cx = Cx::new(core, TaskId::new(NOBODY, slot));
-        let worker = Some(Box::pin((self.serve)(self.desk.clone(), cx)));
-        match self.slots.get_mut(slot as usize) {
-            Some(place) => place.worker = worker,
-            None => self.slots.push(Slot { node: NOBODY, worker }),
+    fn open(&mut self) -> u32 {
+        let slot = self.slots.len() as u32;
+        self.slots.push(Slot { node: NOBODY, worker: None });
+        self.free.push(slot);
+        slot
+    }
+
+    #[inline(never)]
+    fn poll_boot(&mut self, slot: u32) {
+        let boot = &mut self.boots[(slot ^ BOOT) as usize];
+        let mut context = Context::from_waker(Waker::noop());
+        if boot.as_mut().is_some_and(|task| task.as_mut().poll(&mut context).is_ready()) {
+            *boot = None;
         }
     }
 }
@@ -160,39 +167,37 @@ where
         let cx = Cx::new(core, TaskId::new(me, slot));
         let node = self.nodes[local as usize].clone();
         self.boots[local as usize] = Some((self.begin)(node, cx));
-        Pool::<E>::poll(self, slot);
+        self.poll_boot(slot);
     }
 
+    /// Most requests are served in one poll: their worker never leaves the list of the free.
     #[inline]
     fn deliver(&mut self, core: &Rc<Core<E>>, local: u32, me: NodeId, index: u32) {
+        let slot = self.free.last().copied().unwrap_or_else(|| self.open());
+        let place = &mut self.slots[slot as usize];
+        let worker = match &mut place.worker {
+            Some(worker) => worker,
+            vacant => vacant.insert(Box::pin(hire(&self.serve, &self.desk, core, slot))),
+        };
         self.desk.node.set(Some(self.nodes[local as usize].clone()));
         self.desk.me.set(me);
         self.desk.index.set(index);
-        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
-        if self.slots.get(slot as usize).is_none_or(|slot| slot.worker.is_none()) {
-            self.hire(core, slot);
+        let _ = worker.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if !self.desk.idle.take() {
+            place.node = me;
+            self.free.pop();
         }
-        self.slots[slot as usize].node = me;
-        Pool::<E>::poll(self, slot);
     }
 
     #[inline]
     fn poll(&mut self, slot: u32) {
-        let mut context = Context::from_waker(Waker::noop());
-        if slot & BOOT != 0 {
-            let boot = &mut self.boots[(slot ^ BOOT) as usize];
-            if boot.as_mut().is_some_and(|task| task.as_mut().poll(&mut context).is_ready()) {
-                *boot = None;
-            }
-            return;
-        }
-        let place = &mut self.slots[slot as usize];
+        let Some(place) = self.slots.get_mut(slot as usize) else { return self.poll_boot(slot) };
         // A worker without a request would take itself for one that has just finished.
         if place.node == NOBODY {
             return;
         }
         if let Some(worker) = &mut place.worker {
-            let _ = worker.as_mut().poll(&mut context);
+            let _ = worker.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         }
         if self.desk.idle.take() {
             place.node = NOBODY;

@@ -87,8 +87,8 @@ fn add(sim: &mut Sim<Wire>, name: &str, script: Script, log: &Log) -> NodeId {
             },
             |desk: Rc<Desk<Actor>>, cx: Cx<Wire>| async move {
                 loop {
-                    let actor = desk.next(&cx).await;
-                    let reply = actor.handle(&cx, desk.request(&cx)).await;
+                    let (actor, request) = desk.next(&cx).await;
+                    let reply = actor.handle(&cx, request).await;
                     cx.reply(reply);
                 }
             },

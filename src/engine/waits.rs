@@ -168,10 +168,11 @@ impl Waits {
         self.waiting(id).is_some()
     }
 
-    /// Is there something to take?
+    /// Closes a row if it was settled; returns what it has come to.
     #[inline]
-    pub fn is_settled(&self, id: WaitId) -> bool {
-        self.rows.get(id.slot() as usize).is_some_and(|row| row.outcome != Outcome::Waiting)
+    pub fn finish(&mut self, id: WaitId) -> Option<Outcome> {
+        let row = self.rows.get(id.slot() as usize)?;
+        (row.outcome != Outcome::Waiting).then(|| self.close(id))
     }
 
     /// Has the row's time passed before anything came?
@@ -261,11 +262,10 @@ mod tests {
     fn a_row_is_settled_once_and_taken_once() {
         let mut waits = Waits::default();
         let id = waits.open(TASK);
-        assert!(!waits.is_settled(id));
+        assert_eq!(waits.finish(id), None);
         waits.settle(id, Outcome::Done(7));
         assert!(!waits.is_open(id), "a second reply finds nobody");
-        assert!(waits.is_settled(id));
-        assert_eq!(waits.close(id), Outcome::Done(7));
+        assert_eq!(waits.finish(id), Some(Outcome::Done(7)));
         assert_ne!(waits.open(TASK), id, "an old id reaches nobody");
     }
 

@@ -76,8 +76,8 @@ pub fn add<N: Node>(sim: &mut Sim, name: &str, node: N) -> NodeId {
             |node: Rc<N>, cx: Cx| Box::pin(async move { node.boot(&cx).await }),
             |desk: Rc<Desk<N>>, cx: Cx| async move {
                 loop {
-                    let node = desk.next(&cx).await;
-                    let reply = node.handle(&cx, desk.request(&cx)).await;
+                    let (node, request) = desk.next(&cx).await;
+                    let reply = node.handle(&cx, request).await;
                     cx.reply(reply);
                 }
             },

@@ -8,9 +8,9 @@
 //! wait in a heap, `near`, so that no insertion ever moves more than a few keys.
 //!
 //! ```text
-//! time     now ──────────────────────────────────────────────────────────► 2^64 ns
-//!          front (sorted) │ next (fetched) │ wheel: level 0 │ level 1 │ …
-//!          near (heap)    │                │
+//! time     now ─────────────────────────────────────────► 2^64 ns
+//!          front (sorted) │ wheel: level 0 │ level 1 │ …
+//!          near (heap)    │
 //! ```
 //!
 //! The width of the buckets follows the density of keys. It decides what an operation costs, never
@@ -44,11 +44,11 @@ const REACH: usize = 32;
 /// With no more keys than this the wheel is left. It comes into use with more than `REACH`, so the
 /// queue does not alternate between the two.
 const FEW: usize = 12;
-/// Keys per bucket: the number aimed at, and the limits beyond which the width changes. Between
-/// half and twice the aim the cost per key is flat.
+/// Keys per bucket: the number aimed at, and the limits beyond which the width changes. In between
+/// the cost per key is flat; more than fifteen need a second chunk.
 const AIM: u64 = 8;
 const SPARSE: u64 = AIM / 2;
-const CROWDED: u64 = AIM * 2;
+const CROWDED: u64 = AIM * 3 / 2;
 /// Keys between two looks at the density.
 const WINDOW: u64 = 1024;
 
@@ -56,6 +56,8 @@ const WINDOW: u64 = 1024;
 /// cache. A key may be popped without either call: there is no time ahead of a key that is pushed
 /// just before it is popped, and few keys stay in cache anyway.
 pub trait Hints {
+    /// Whether the others do anything.
+    fn are_wanted(&self) -> bool;
     /// The key is one bucket ahead: about ten to twenty pops.
     fn early(&self, key: u128);
     /// The key comes within the next few pops.
@@ -64,6 +66,10 @@ pub trait Hints {
 
 /// Fetches nothing.
 impl Hints for () {
+    #[inline]
+    fn are_wanted(&self) -> bool {
+        false
+    }
     #[inline]
     fn early(&self, _: u128) {}
     #[inline]
@@ -81,8 +87,6 @@ pub struct Queue {
     near: BinaryHeap<Reverse<u128>>,
     /// Keys up to this time are in `front` and `near`, all others elsewhere.
     front_end: u64,
-    /// The later keys up to the hand of the wheel: the bucket after `front`, not sorted yet.
-    next: Vec<u128>,
     /// The keys beyond.
     wheel: Wheel,
     density: Density,
@@ -108,7 +112,6 @@ impl Default for Queue {
             front: Vec::with_capacity(2 * REACH),
             near: BinaryHeap::new(),
             front_end: u64::MAX,
-            next: Vec::new(),
             wheel: Wheel::new(),
             density: Density::default(),
         }
@@ -118,7 +121,7 @@ impl Default for Queue {
 impl Queue {
     /// The number of pending keys.
     pub fn len(&self) -> usize {
-        self.front.len() + self.near.len() + self.next.len() + self.wheel.len()
+        self.front.len() + self.near.len() + self.wheel.len()
     }
 
     /// Whether no key is pending.
@@ -129,20 +132,14 @@ impl Queue {
 
     /// Heap memory held, in bytes. Memory once needed is kept for the next spike.
     pub fn bytes(&self) -> usize {
-        let keys = self.front.capacity() + self.near.capacity() + self.next.capacity();
+        let keys = self.front.capacity() + self.near.capacity();
         keys * size_of::<u128>() + self.wheel.bytes()
     }
 
     /// Adds a key that is not pending and whose time is not before that of the last popped one.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, key: u128) {
-        if time(key) <= self.front_end {
-            self.insert(key);
-        } else if self.wheel.is_beyond(key) {
-            self.wheel.push(key);
-        } else {
-            self.next.push(key);
-        }
+        if time(key) <= self.front_end { self.insert(key) } else { self.wheel.push(key) }
     }
 
     /// Removes the least key.
@@ -264,21 +261,17 @@ impl Queue {
         if self.density.keys >= WINDOW && self.adapt() {
             return;
         }
-        if self.next.is_empty() {
-            self.wheel.advance(&mut self.next, hints);
-        }
-        std::mem::swap(&mut self.front, &mut self.next);
+        self.wheel.advance(&mut self.front, hints);
         self.front_end = self.wheel.hand_end();
         self.density.buckets += 1;
         self.density.keys += self.front.len() as u64;
-        sort(&mut self.front);
-        self.front.iter().rev().for_each(|&key| hints.late(key));
-        self.wheel.advance_within_turn(&mut self.next, hints);
+        if hints.are_wanted() {
+            self.front.iter().rev().for_each(|&key| hints.late(key));
+        }
     }
 
     /// Takes the few keys that are left into `front`, and leaves the wheel.
     fn gather(&mut self) {
-        self.front.append(&mut self.next);
         self.wheel.clear(&mut self.front);
         sort(&mut self.front);
         self.front_end = u64::MAX;
@@ -294,7 +287,7 @@ impl Queue {
         self.density = Density { since: now, buckets: 0, keys: 0, earlier, deep };
         let per_bucket = keys / buckets;
         let better = if per_bucket > CROWDED {
-            shift.saturating_sub((per_bucket / AIM).ilog2())
+            shift.saturating_sub((per_bucket / AIM).ilog2().max(1))
         } else if per_bucket < SPARSE {
             shift_for(now.saturating_sub(since) / keys).max(shift)
         } else {
@@ -312,7 +305,6 @@ impl Queue {
     fn rebuild(&mut self, shift: u32) {
         let mut all = std::mem::take(&mut self.front);
         all.extend(self.near.drain().map(|Reverse(key)| key));
-        all.append(&mut self.next);
         self.wheel.clear(&mut all);
         let first = all.iter().min().map_or(0, |&key| time(key));
         self.wheel.set(shift, first);
@@ -335,18 +327,9 @@ fn shift_for(gap: u64) -> u32 {
     gap.saturating_mul(AIM).max(1).ilog2()
 }
 
-/// Sorts in descending order. Up to 16 keys are placed by counting the greater ones: more
-/// comparisons than needed, but not one that the processor could mispredict.
+/// Sorts in descending order.
 fn sort(keys: &mut [u128]) {
-    let mut copy = [0; 16];
-    let Some(old) = copy.get_mut(..keys.len()) else {
-        return keys.sort_unstable_by(|a, b| b.cmp(a));
-    };
-    old.copy_from_slice(keys);
-    for &key in &*old {
-        let greater: usize = old.iter().map(|&other| usize::from(other > key)).sum();
-        keys[greater] = key;
-    }
+    keys.sort_unstable_by(|a, b| b.cmp(a));
 }
 
 #[cfg(test)]

@@ -221,6 +221,9 @@ struct Told {
 }
 
 impl Hints for Told {
+    fn are_wanted(&self) -> bool {
+        true
+    }
     fn early(&self, _: u128) {
         self.early.update(|count| count + 1);
     }

@@ -26,9 +26,13 @@ impl<E: Environment> State<E> {
         self.records.take(index)
     }
 
-    /// Takes the key of the next event that is due by `end`, and lets time pass until then.
-    #[inline]
+    /// Takes the key of the next event that is due by `end`, and lets time pass until then; `None`
+    /// if there is none, or if the loop must look what is up.
+    #[inline(always)]
     pub(crate) fn next(&mut self, end: Time) -> Option<Key> {
+        if self.is_stopped() {
+            return None;
+        }
         let hints = || Ahead {
             records: &self.records,
             streams: &self.streams,
@@ -46,7 +50,7 @@ impl<E: Environment> State<E> {
     }
 
     /// A request has come: its node, its pool and its place in it, if it is there to be spoken to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver(&mut self, index: u32) -> Option<(NodeId, u32, u32)> {
         let record = self.records.get(index);
         let node = record.to;
