@@ -5,15 +5,13 @@
 //! next, so the misses can overlap with the work before them. Nothing here changes what happens.
 
 use super::event::{Key, Record, Slab, Tag};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_at};
 use super::queue::Hints;
-use super::rng::Rng;
 use super::state::Place;
 
 /// Fetches the records, streams and nodes of the next events ahead of time.
 pub(crate) struct Ahead<'a> {
     pub records: &'a Slab,
-    pub streams: &'a [Rng],
     pub places: &'a [Place],
     /// Are there so many that they do not stay in cache by themselves?
     pub is_wanted: bool,
@@ -47,8 +45,7 @@ impl Hints for Ahead<'_> {
     #[inline]
     fn late(&self, key: u128) {
         if let Some(record) = self.record(key) {
-            prefetch(&self.streams[record.to.index()]);
-            prefetch(&*self.places[record.to.index()].body);
+            prefetch_at(self.places[record.to.index()].body);
         }
     }
 }

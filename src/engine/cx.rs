@@ -40,13 +40,11 @@ impl<E: Environment> Core<E> {
 #[derive(Clone, Copy)]
 struct Caller {
     node: NodeId,
-    /// May the caller take its request back?
-    may_cancel: bool,
     wait: WaitId,
 }
 
 impl Caller {
-    const NONE: Caller = Caller { node: NodeId(u32::MAX), may_cancel: false, wait: WaitId::NONE };
+    const NONE: Caller = Caller { node: NodeId(u32::MAX), wait: WaitId::NONE };
 }
 
 /// What a task may do to the world. One per task.
@@ -55,6 +53,8 @@ pub struct Cx<E: Environment> {
     pub(super) task: Cell<TaskId>,
     root: Cell<Root>,
     caller: Cell<Caller>,
+    /// May the caller take its request back?
+    may_cancel: Cell<bool>,
     baggage: Cell<Baggage>,
     /// Size of the answer's body in bytes.
     answer: Cell<u32>,
@@ -67,6 +67,7 @@ impl<E: Environment> Cx<E> {
             task: Cell::new(task),
             root: Cell::new(Root::NONE),
             caller: Cell::new(Caller::NONE),
+            may_cancel: Cell::new(false),
             baggage: Cell::new(Baggage::NONE),
             answer: Cell::new(0),
         }
@@ -79,11 +80,11 @@ impl<E: Environment> Cx<E> {
         let record = state.record(index);
         self.task.set(TaskId::new(node, self.task.get().slot()));
         self.root.set(record.root);
-        let may_cancel = record.is_cancellable;
-        self.caller.set(Caller { node: record.from, may_cancel, wait: record.wait });
+        self.caller.set(Caller { node: record.from, wait: record.wait });
+        self.may_cancel.set(record.is_cancellable);
         self.baggage.set(record.baggage());
         self.answer.set(0);
-        if may_cancel {
+        if record.is_cancellable {
             self.watch(&mut state);
         }
         state.open(index)
@@ -126,7 +127,7 @@ impl<E: Environment> Cx<E> {
 
     /// Who asked for what this task does; `None` for a one-way message or a node's own work.
     pub fn caller(&self) -> Option<NodeId> {
-        let Caller { node, wait, .. } = self.caller.get();
+        let Caller { node, wait } = self.caller.get();
         (wait != WaitId::NONE).then_some(node)
     }
 
@@ -150,7 +151,7 @@ impl<E: Environment> Cx<E> {
     /// Draws from this node's own random stream.
     #[inline]
     pub fn random<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
-        draw(&mut self.core.state_mut().streams[self.me().index()])
+        draw(&mut self.core.state_mut().places[self.me().index()].rng)
     }
 
     /// Draws a span from this node's own random stream.
@@ -209,14 +210,12 @@ impl<E: Environment> Cx<E> {
     /// May whoever asked for what this task does take it back?
     #[inline]
     pub fn is_cancellable(&self) -> bool {
-        self.caller.get().may_cancel
+        self.may_cancel.get()
     }
 
     /// Goes on whatever becomes of the caller: for what must come to an end once it has begun.
     pub fn detach(&self) {
-        let caller = self.caller.get();
-        if caller.may_cancel {
-            self.caller.set(Caller { may_cancel: false, ..caller });
+        if self.may_cancel.take() {
             self.core.state_mut().withdrawals.release(self.task.get());
         }
     }
@@ -315,9 +314,9 @@ impl<E: Environment> Cx<E> {
     }
 
     #[inline(never)]
-    fn answer(&self, Caller { node, wait, may_cancel }: Caller, body: Reply) {
+    fn answer(&self, Caller { node, wait }: Caller, body: Reply) {
         let mut state = self.core.state_mut();
-        if may_cancel {
+        if self.may_cancel.take() {
             if state.is_withdrawing() {
                 return;
             }

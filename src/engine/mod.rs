@@ -71,7 +71,7 @@ pub enum Halt {
 pub struct Sim<E: Environment> {
     core: Rc<Core<E>>,
     pools: Vec<Box<dyn Pool<E>>>,
-    kinds: BTreeMap<TypeId, u32>,
+    kinds: BTreeMap<TypeId, u16>,
     seed: u64,
 }
 
@@ -101,9 +101,9 @@ impl<E: Environment> Sim<E> {
         let pools = &mut self.pools;
         let kind = *self.kinds.entry(TypeId::of::<N>()).or_insert_with(|| {
             pools.push(pool());
-            pools.len() as u32 - 1
+            u16::try_from(pools.len() - 1).expect("no program has so many types of nodes")
         });
-        let pool = &mut self.pools[kind as usize];
+        let pool = &mut self.pools[usize::from(kind)];
         let local = pool.add(Box::new(spec));
         let body = pool.make(local);
         self.core.state_mut().add(Rng::new(self.seed, name), kind, local, body)
@@ -131,7 +131,7 @@ impl<E: Environment> Sim<E> {
 
     fn place(&self, node: NodeId) -> (usize, u32) {
         let place = &self.core.state().places[node.index()];
-        (place.pool as usize, place.local)
+        (usize::from(place.pool), place.local)
     }
 
     /// Starts a node that is down: it is made afresh and its boot task runs.
@@ -156,10 +156,10 @@ impl<E: Environment> Sim<E> {
         let (pool, local) = self.place(node);
         let body = self.pools[pool].make(local);
         let mut state = self.core.state_mut();
-        let old = std::mem::replace(&mut state.places[node.index()].body, body);
+        state.places[node.index()].body = body;
         let kept = state.forget(node);
         drop(state);
-        drop((old, kept));
+        drop(kept);
     }
 
     /// Freezes a node: what happens to it waits for [`Sim::resume`].
@@ -176,7 +176,7 @@ impl<E: Environment> Sim<E> {
     pub fn run(&mut self, end: Time, events: u64) -> Halt {
         self.core.state_mut().set_limit(events);
         while !matches!(self.step(end), Went::Nowhere) {}
-        if self.core.state().is_stopped() {
+        if self.core.state_mut().is_stopped() {
             return self.halt();
         }
         if end < Time::MAX {

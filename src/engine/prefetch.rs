@@ -10,14 +10,20 @@
 /// Hints that the cache line at the start of `item` is about to be read.
 #[inline(always)]
 pub fn prefetch<T: ?Sized>(item: &T) {
+    prefetch_at(std::ptr::from_ref(item).cast());
+}
+
+/// The same for any address, whether or not something lies there.
+#[inline(always)]
+pub fn prefetch_at(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the pointer comes from a reference, and PREFETCHT0 faults on no address at all.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast::<i8>()) };
+        // SAFETY: PREFETCHT0 reads nothing that a program could see and faults on no address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast::<i8>()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = item;
+    let _ = address;
 }
 
 #[cfg(test)]
@@ -32,6 +38,7 @@ mod tests {
         words.iter().for_each(prefetch);
         prefetch(&());
         prefetch(&bytes[256..]);
+        prefetch_at(std::ptr::null());
         assert!(bytes.iter().enumerate().all(|(index, byte)| index == *byte as usize));
         assert!(words.iter().enumerate().all(|(index, word)| *word == [index as u64; 9]));
     }

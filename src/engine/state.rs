@@ -32,15 +32,15 @@ pub enum Status {
     Down,
 }
 
-/// A node, where its tasks live, and whether it is there. Every delivery looks here, so it is small
-/// and lies within one cache line.
-#[derive(Clone)]
-#[repr(align(32))]
+/// A node: its own random stream, where its tasks live, and whether it is there. Every delivery and
+/// every draw looks here, so it is one cache line.
+#[repr(align(64))]
 pub(crate) struct Place {
-    /// The node itself, for the hints; its pool has it too and knows the type.
-    pub body: Rc<dyn Any>,
-    pub pool: u32,
+    pub rng: Rng,
+    /// Where the node itself lies, for the hints; its pool has it.
+    pub body: *const u8,
     pub local: u32,
+    pub pool: u16,
     pub status: Status,
 }
 
@@ -87,8 +87,6 @@ pub struct State<E> {
     pub(crate) waits: Waits,
     lanes: Lanes,
     pub(crate) places: Vec<Place>,
-    /// Each node's own random stream.
-    pub(crate) streams: Vec<Rng>,
     /// What waits for paused nodes to resume.
     backlogs: BTreeMap<NodeId, Vec<Deferred>>,
     roots: u32,
@@ -119,7 +117,6 @@ impl<E: Environment> State<E> {
             waits: Waits::default(),
             lanes: Lanes::default(),
             places: Vec::new(),
-            streams: Vec::new(),
             backlogs: BTreeMap::new(),
             roots: 0,
             withdrawals: Withdrawals::default(),
@@ -139,7 +136,8 @@ impl<E: Environment> State<E> {
         self.now
     }
 
-    /// Lets time pass to the end of the run, where no event is.
+    /// Lets time pass.
+    #[inline]
     pub(crate) fn set_now(&mut self, now: Time) {
         self.now = now;
         self.began = self.counts.events;
@@ -148,12 +146,14 @@ impl<E: Environment> State<E> {
     /// Sets the limit of events in all.
     pub(crate) fn set_limit(&mut self, events: u64) {
         self.limit = events;
-        self.stop = events.min(self.began + Sim::<E>::STEPS_MAX + 1);
+        self.stop = 0;
     }
 
-    /// Must the loop look what is up before it goes on?
-    #[inline]
-    pub(crate) fn is_stopped(&self) -> bool {
+    /// Must the loop look what is up before it goes on? It need not be asked before `stop`.
+    #[cold]
+    pub(crate) fn is_stopped(&mut self) -> bool {
+        let stuck = self.began + Sim::<E>::STEPS_MAX + 1;
+        self.stop = self.stop.max(self.limit.min(stuck));
         self.counts.events >= self.stop
     }
 
@@ -167,10 +167,9 @@ impl<E: Environment> State<E> {
         self.counts.events - self.began > Sim::<E>::STEPS_MAX
     }
 
-    pub(crate) fn add(&mut self, rng: Rng, pool: u32, local: u32, body: Rc<dyn Any>) -> NodeId {
+    pub(crate) fn add(&mut self, rng: Rng, pool: u16, local: u32, body: *const u8) -> NodeId {
         let status = Status::Down;
-        self.places.push(Place { body, pool, local, status });
-        self.streams.push(rng);
+        self.places.push(Place { rng, body, local, pool, status });
         NodeId(self.places.len() as u32 - 1)
     }
 

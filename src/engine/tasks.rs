@@ -23,8 +23,8 @@ use super::waits::TaskId;
 pub(crate) trait Pool<E: Environment> {
     /// Takes in a node of this kind; `spec` is what it is made from, again after every restart.
     fn add(&mut self, spec: Box<dyn Any>) -> u32;
-    /// Makes a node afresh from its spec, in the place of the one before.
-    fn make(&mut self, local: u32) -> Rc<dyn Any>;
+    /// Makes a node afresh from its spec, in the place of the one before; returns where it lies.
+    fn make(&mut self, local: u32) -> *const u8;
     /// Starts a node's boot task.
     fn boot(&mut self, core: &Rc<Core<E>>, me: NodeId, local: u32);
     /// Starts a task that serves one message.
@@ -156,10 +156,10 @@ where
         self.specs.len() as u32 - 1
     }
 
-    fn make(&mut self, local: u32) -> Rc<dyn Any> {
-        let node = Rc::new(self.specs[local as usize].clone());
-        self.nodes[local as usize] = node.clone();
-        node
+    fn make(&mut self, local: u32) -> *const u8 {
+        let node = &mut self.nodes[local as usize];
+        *node = Rc::new(self.specs[local as usize].clone());
+        Rc::as_ptr(node).cast()
     }
 
     fn boot(&mut self, core: &Rc<Core<E>>, me: NodeId, local: u32) {

@@ -238,13 +238,13 @@ fn most_keys_of_a_large_queue_are_announced() {
     for low in 0..10_000 {
         queue.push(u128::from(rng.below(1_000_000)) << 64 | low);
     }
-    let mut popped = 0;
-    while queue.pop(&told).is_some() {
-        popped += 1;
+    // The width of the buckets has to find itself first.
+    while queue.len() > 5_000 {
+        queue.pop(&());
     }
-    assert_eq!(popped, 10_000);
-    assert!((8_000..=10_000).contains(&told.early.get()), "{}", told.early.get());
-    assert!((8_000..=10_000).contains(&told.late.get()), "{}", told.late.get());
+    while queue.pop(&told).is_some() {}
+    assert!((4_000..=5_000).contains(&told.early.get()), "{}", told.early.get());
+    assert!((4_000..=5_000).contains(&told.late.get()), "{}", told.late.get());
 }
 
 #[test]

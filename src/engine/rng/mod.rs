@@ -23,20 +23,19 @@ const BATCH_WORDS: u128 = 2 * BATCH as u128;
 
 /// The random stream of one entity.
 ///
-/// Creating one only notes whose it is, in one cache line; the first numbers are computed, and take
+/// Creating one only notes whose it is, in less than a cache line; the first numbers are computed, and take
 /// memory, at the first draw. A clone continues with the same numbers.
 #[derive(Clone)]
-#[repr(align(64))]
 pub struct Rng {
-    /// The next number's place in `batch`; past its end they must be computed first.
-    next: usize,
     batch: Box<[u64]>,
+    /// The next number's place in `batch`; past its end they must be computed first.
+    next: u32,
+    /// How many batches were computed.
+    batches: u32,
     // Held here, so that a draw does not ask each time whether the tables exist.
     tables: &'static Tables,
     seed: u64,
     stream: u64,
-    /// How many batches were computed.
-    batches: u64,
 }
 
 impl Rng {
@@ -53,7 +52,7 @@ impl Rng {
     /// Sixty-four random bits.
     #[inline]
     pub fn u64(&mut self) -> u64 {
-        match self.batch.get(self.next) {
+        match self.batch.get(self.next as usize) {
             Some(&number) => {
                 self.next += 1;
                 number
@@ -74,7 +73,7 @@ impl Rng {
         let mut cipher = ChaCha8Rng::from_seed(key);
         cipher.set_stream(self.stream);
         cipher.set_word_pos(u128::from(self.batches) * BATCH_WORDS);
-        self.batches += 1;
+        self.batches = self.batches.checked_add(1).expect("a stream has 2^37 numbers");
         let mut bytes = [0; 8 * BATCH];
         cipher.fill_bytes(&mut bytes);
         let numbers = bytes.as_chunks().0.iter().map(|number| u64::from_le_bytes(*number));
@@ -89,7 +88,7 @@ impl Rng {
     /// Hints that the next number is about to be drawn.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        if let Some(number) = self.batch.get(self.next) {
+        if let Some(number) = self.batch.get(self.next as usize) {
             prefetch(number);
         }
     }

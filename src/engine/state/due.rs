@@ -4,7 +4,6 @@
 //! registers and its stack are not the common case's burden.
 
 use super::{Deferred, Kind, Place, State, Status, packet};
-use crate::engine::Sim;
 use crate::engine::ahead::{Ahead, CACHED};
 use crate::engine::environment::{Due, Environment, Packet};
 use crate::engine::event::{Key, Record, Tag};
@@ -30,20 +29,17 @@ impl<E: Environment> State<E> {
     /// if there is none, or if the loop must look what is up.
     #[inline(always)]
     pub(crate) fn next(&mut self, end: Time) -> Option<Key> {
-        if self.is_stopped() {
+        if self.counts.events >= self.stop && self.is_stopped() {
             return None;
         }
         let hints = || Ahead {
             records: &self.records,
-            streams: &self.streams,
             places: &self.places,
             is_wanted: self.records.len() > CACHED,
         };
         let key = Key::unpack(self.queue.pop_before(end.0, hints)?);
         if key.at != self.now {
-            self.now = key.at;
-            self.began = self.counts.events;
-            self.stop = self.limit.min(self.began + Sim::<E>::STEPS_MAX + 1);
+            self.set_now(key.at);
         }
         self.counts.events += 1;
         Some(key)
@@ -57,16 +53,16 @@ impl<E: Environment> State<E> {
         let (what, key) = record.msg.identity();
         self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
         let is_recall = matches!(record.msg, Msg::Cancel { .. });
-        let Place { status, pool, local, .. } = self.places[node.index()];
+        let Place { status, pool, local, ref rng, .. } = self.places[node.index()];
+        if self.records.len() > CACHED {
+            rng.prefetch();
+        }
         if status != Status::Up || is_recall {
             self.turn_away(node, status, index);
             return None;
         }
         self.trace(index, Kind::Request, Fate::Arrived);
-        if self.records.len() > CACHED {
-            self.streams[node.index()].prefetch();
-        }
-        Some((node, pool, local))
+        Some((node, u32::from(pool), local))
     }
 
     /// A request has come to a node that is not up, or a cancellation to any.
