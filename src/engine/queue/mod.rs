@@ -17,7 +17,8 @@
 //! the order of the keys: that is exact.
 //!
 //! Nanoseconds per hold step (pop the least key, push another at an exponential delay), on an AMD
-//! EPYC with 2 MiB of second-level cache, against a 4-ary heap of the same keys:
+//! EPYC with 2 MiB of second-level cache, against a 4-ary heap of the same keys (taken when the
+//! lowest level of the wheel had 1,024 slots, and sorted buckets by whole keys):
 //!
 //! |   pending | this queue | heap |
 //! |----------:|-----------:|-----:|

@@ -57,7 +57,8 @@ impl Pool {
         &self.chunks[last / CHUNK].0[1..=last % CHUNK]
     }
 
-    /// Takes the newest chunk off the chain and shows its keys, which are valid until the next push.
+    /// Takes the newest chunk off the chain and shows its keys, which are valid until the next
+    /// push.
     #[inline]
     fn pop_chunk(&mut self, end: &mut u32) -> Option<&[u128]> {
         let last = end.checked_sub(1)? as usize;
@@ -291,7 +292,8 @@ impl Wheel {
 /// Appends the keys of one chunk to the empty `out` in descending order; all lie in the bucket of
 /// width `1 << shift` that begins at `first`. A key's place is the number of those that are later:
 /// more comparisons than a sort needs, but four at a time, and none that the processor could
-/// mispredict. They are made of 31 bits of the time; where those are equal, keys are compared whole.
+/// mispredict. They are made of 31 bits of the time; where those are equal, keys are compared
+/// whole.
 #[inline]
 fn sort_chunk(keys: &[u128], first: u64, shift: u32, out: &mut Vec<u128>) {
     let mut offsets = [0_i32; CHUNK];

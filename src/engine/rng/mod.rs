@@ -23,8 +23,8 @@ const BATCH_WORDS: u128 = 2 * BATCH as u128;
 
 /// The random stream of one entity.
 ///
-/// Creating one only notes whose it is, in less than a cache line; the first numbers are computed, and take
-/// memory, at the first draw. A clone continues with the same numbers.
+/// Creating one only notes whose it is, in less than a cache line; the first numbers are computed,
+/// and take memory, at the first draw. A clone continues with the same numbers.
 #[derive(Clone)]
 pub struct Rng {
     batch: Box<[u64]>,
