@@ -94,7 +94,7 @@ fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     let mut sim = place(scenario, variant, seed);
     let quiet = scenario.phases.quiet_from();
     sim.with(|state| state.env.end_load(quiet));
-    schedule(&mut sim, &variant.faults, quiet);
+    schedule(&mut sim, &variant.faults, scenario.phases.windows());
     sim
 }
 

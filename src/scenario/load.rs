@@ -123,8 +123,11 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     if draft.variants.is_empty() {
         variants.push(plain(&draft, &nodes));
     }
+    let known = verify::Known { lexicon: &lexicon, spans: &spans };
     for (place, variant) in variants.iter().enumerate() {
-        for problem in verify::whole(&draft, variant, &nodes, place).placed(&spans) {
+        let whole = verify::whole(&draft, variant, &nodes, place).placed(&spans);
+        for problem in whole.chain(known.facts(variant, place)) {
+            // What is wrong in the base is wrong in each of its variants.
             if !problems.contains(&problem) {
                 problems.push(problem);
             }

@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
-use crate::world::{ClassInfo, FaultSpec, NetworkSpec};
+use crate::world::{ClassInfo, FaultSpec, NetworkSpec, Windows};
 pub use load::{Variation, load, read_fault};
 
 /// The phases of a run.
@@ -38,6 +38,10 @@ pub struct Phases {
     pub warmup: Option<Span>,
     /// How long clients make requests, the warm-up included.
     pub load: Span,
+    /// From when to when faults may be on, counted from the start of the run; load goes on before
+    /// and after. Default: all of the load.
+    #[serde(default)]
+    pub faults: Option<(Span, Span)>,
     /// How long the system then has, without load and without faults, to come to rest. Default: 0.
     #[serde(default)]
     pub quiet: Span,
@@ -47,6 +51,16 @@ impl Phases {
     /// When load and faults end.
     pub fn quiet_from(&self) -> Time {
         Time(0) + self.load
+    }
+
+    /// From when to when faults may be on.
+    pub fn windows(&self) -> Windows {
+        let faults = self.faults.unwrap_or((Span::ZERO, self.load));
+        Windows {
+            warmup: self.warmup.map(|warmup| Time(0) + warmup),
+            faults: (Time(0) + faults.0, Time(0) + faults.1),
+            load: self.quiet_from(),
+        }
     }
 
     /// When the run ends.

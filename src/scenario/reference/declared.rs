@@ -41,6 +41,8 @@ pub(super) struct Docs {
     pub says: String,
     /// What stands after `Default:`.
     pub default: Option<String>,
+    /// What stands in the paragraph that begins with `Source:`.
+    pub source: Option<String>,
     /// What stands in a fence that is marked as RON.
     pub example: Option<String>,
 }
@@ -72,11 +74,17 @@ impl Docs {
             }
         }
         let text = without_links(text.trim_end());
-        let (says, default) = match text.split_once("Default:") {
-            Some((says, default)) => (says.trim_end().to_owned(), Some(default.trim().to_owned())),
-            None => (text, None),
+        let (mut says, mut source) = (text.as_str(), None);
+        let own = says.split_inclusive("\n\n").find_map(|part| part.strip_prefix("Source:"));
+        let without = own.map(|own| text.replace(&format!("Source:{own}"), ""));
+        if let (Some(own), Some(without)) = (own, &without) {
+            (says, source) = (without.trim_end(), Some(own.trim().to_owned()));
+        }
+        let (says, default) = match says.split_once("Default:") {
+            Some((says, default)) => (says.trim_end(), Some(default.trim().to_owned())),
+            None => (says, None),
         };
-        Docs { says, default, example }
+        Docs { says: says.to_owned(), default, source, example }
     }
 }
 
@@ -173,6 +181,23 @@ pub(super) fn declarations(source: &str) -> Vec<Declaration<'_>> {
             continue;
         }
         found.extend(declaration(line, &preface, &mut lines));
+        preface = Preface::default();
+    }
+    found
+}
+
+/// Every fact that a source declares: how it is spelt, with a dot, and what is said of it.
+pub(super) fn facts(source: &str) -> Vec<(&str, Docs)> {
+    let mut found = Vec::new();
+    let mut preface = Preface::default();
+    for line in source.lines() {
+        if preface.takes(line) {
+            continue;
+        }
+        let declared = line.trim().strip_prefix("pub const ");
+        let spelt = declared.and_then(|line| line.split_once(": Name = Name::of(\""));
+        let spelt = spelt.and_then(|(_, rest)| rest.strip_suffix("\");"));
+        found.extend(spelt.filter(|name| name.contains('.')).map(|name| (name, preface.docs())));
         preface = Preface::default();
     }
     found

@@ -1,36 +1,9 @@
-//! What a fault is, as a scenario spells it: what befalls whom, when, and for how long.
+//! What a fault does, as a scenario spells it: what befalls whom.
 
 use serde::Deserialize;
 
 use super::Targets;
-use crate::engine::{Dist, Factor, Name, NodeId, Ratio, Span};
-
-/// A fault of a scenario: what, and when.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultSpec {
-    /// What happens.
-    pub what: Injection,
-    /// When it begins, counted from the start of the run.
-    pub at: Span,
-    /// For how long. Default: to the end of the faults' phase.
-    #[serde(default, rename = "for")]
-    pub lasts: Option<Span>,
-    /// Again each time this has passed, counted from beginning to beginning. Default: once.
-    #[serde(default)]
-    pub every: Option<Span>,
-}
-
-impl FaultSpec {
-    /// The same fault, about the links of the nodes that addresses stand for, out of so many.
-    pub(super) fn across(&self, members: impl Fn(NodeId) -> Vec<NodeId>, nodes: u32) -> FaultSpec {
-        let mut spec = self.clone();
-        if let Some(links) = spec.what.links_mut() {
-            *links = links.across(members, nodes);
-        }
-        spec
-    }
-}
+use crate::engine::{Dist, Factor, Name, NodeId, Ratio};
 
 /// What a fault does while it is on.
 #[derive(Clone, Debug, Deserialize)]
