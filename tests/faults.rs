@@ -6,7 +6,10 @@
 mod common;
 
 use common::{Record, at, ms, record, run, scenario};
+use stormglass::check::outcome::{Ending, Stuck};
 use stormglass::engine::{Span, Time};
+use stormglass::explore::{Plan, Silent, study};
+use stormglass::scenario::reference::{Topic, entries};
 use stormglass::scenario::{diagnose, load, source::Source};
 
 /// The system under these faults; `run` has its phases.
@@ -202,6 +205,42 @@ fn the_coordinator_crashes_exactly_when_a_saga_has_done_its_second_step() {
     assert!(recovered.contains(&fifth.1), "that very saga is found unfinished in the log");
 }
 
+/// The system that the examples of the reference are about.
+const SHOP: &str = r#"Scenario(
+    title: "A shop and its bank",
+    run: (load: "60s", quiet: "20s"),
+    nodes: {
+        "buyers": Client(
+            target: "shop",
+            operation: "buy",
+            load: Constant(rate: "20/s"),
+            policy: (timeout: "1s"),
+        ),
+        "shop": Service(operations: {
+            "buy": (cost: "1ms", calls: [(to: "bank", operation: "pay")]),
+        }),
+        "bank": Service(operations: {"pay": (cost: "1ms")}),
+    },
+    faults: {"example": EXAMPLE},
+)"#;
+
+#[test]
+fn every_fault_of_the_reference_has_an_example_that_runs() {
+    let entries = entries();
+    let faults: Vec<_> = entries.iter().filter(|entry| entry.topic == Topic::Fault).collect();
+    assert!(faults.len() >= 7, "where are the faults?");
+    for fault in faults {
+        let example = fault.example.as_deref().expect("every fault has an example");
+        assert!(example.contains(&fault.name), "{example}");
+        let record = run(&SHOP.replace("EXAMPLE", example.trim()));
+        let Record { outcome, .. } = &record;
+        assert_eq!(outcome.ending, Ending::Complete, "{}", fault.name);
+        assert!(!outcome.episodes.is_empty(), "{} never began", fault.name);
+        assert_eq!(record.of("fault.begins").len(), record.of("fault.ends").len());
+        assert!(outcome.stuck.is_empty(), "{}: {:?}", fault.name, outcome.stuck);
+    }
+}
+
 #[test]
 fn a_watch_that_never_fires_changes_nothing() {
     let digest = |faults: &str| run(&text(TEN, faults)).outcome.digest;
@@ -244,4 +283,50 @@ fn timing_that_makes_no_sense_is_refused_where_it_stands() {
         let wrong = complaint(&format!(r#"load: "10s", faults: {window}"#), "");
         assert!(wrong.contains("no window for faults"), "{wrong}");
     }
+}
+
+/// A server that never answers, and a client that waits for ever.
+const SILENT: &str = r#"Scenario(
+    title: "Datagrams that are lost",
+    run: (load: "1s", quiet: "5s"),
+    network: (latency: "1ms", transport: Datagram),
+    nodes: {
+        "user": Client(target: "front", operation: "ask", load: Constant(rate: "2/s")),
+        "front": Service(operations: {"ask": (calls: [(to: "server", operation: "serve")])}),
+        "server": Service(operations: {"serve": (cost: "1ms")}),
+    },
+    faults: {"cut": (what: Partition(links: OneWay(["server"], ["front"])))},
+    invariants: {"rests": Converged(within: "2s")},
+)"#;
+
+#[test]
+fn what_is_stuck_in_the_end_is_named_with_whom_it_waits_for_and_since_when() {
+    let scenario = scenario(SILENT);
+    let plan = Plan { seeds: vec![1], variants: vec![], jobs: 1 };
+    let study = study(&scenario, &plan, &Silent);
+    let variant = &study.variants[0];
+    let lines = |stuck: &[Stuck]| -> Vec<String> {
+        let since = |one: &Stuck| one.since.map(|since| since.to_string()).unwrap_or_default();
+        stuck.iter().map(|one| format!("{} {} {}", one.node, one.what, since(one))).collect()
+    };
+    assert_eq!(lines(&variant.runs[0].stuck), ["user has a request in flight 500 ms"]);
+    assert_eq!(
+        lines(&variant.waits),
+        [
+            "user waits for front in operation 1 500 ms",
+            "front waits for server in operation 1 502 ms"
+        ]
+    );
+    let found = common::finding(&variant.runs[0], "rests");
+    assert_eq!((found.checked, found.violations), (2, 1));
+    assert_eq!(
+        found.first.as_ref().map(|first| first.what.as_str()),
+        Some("a request has no end by 3 s")
+    );
+    let report = stormglass::report::markdown(&study);
+    assert!(report.contains("front waits for server in operation 1 since 502 ms"), "{report}");
+    let healed = SILENT.replace("OneWay([\"server\"], [\"front\"])", "Around(\"user\")");
+    let healed = run(&healed.replace(", transport: Datagram", ""));
+    assert!(healed.outcome.stuck.is_empty(), "streams try again when it has healed");
+    assert_eq!(common::finding(&healed.outcome, "rests").violations, 0);
 }

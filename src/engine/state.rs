@@ -425,6 +425,7 @@ fn show(tracer: &RefCell<dyn Tracer>, now: Time, record: &Record, kind: Kind, fa
         root: record.root,
         body: &record.body(),
         is_reply: kind == Kind::Reply,
+        is_awaited: kind == Kind::Request && record.wait != WaitId::NONE,
         sent: record.sent,
     };
     tracer.borrow_mut().step(now, &Step::Message(&hop, fate));

@@ -25,6 +25,7 @@ pub(crate) fn chain(
     invariant: &str,
     violation: &Violation,
 ) -> Chain {
+    let (variant, _) = &run::drawn(scenario, variant, seed);
     let trail = Trail::of(scenario, variant, Whose::One(Root(violation.root)));
     let trail = Rc::new(RefCell::new(trail));
     if violation.root != 0 {

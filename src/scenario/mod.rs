@@ -15,6 +15,7 @@ pub mod reference;
 mod set;
 pub mod source;
 pub mod spans;
+pub mod swarm;
 mod syntax;
 mod tokens;
 pub mod topology;
@@ -27,6 +28,7 @@ use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
 use crate::world::{ClassInfo, FaultSpec, NetworkSpec, Windows};
 pub use load::{Variation, load, read_fault};
+pub use swarm::Swarm;
 
 /// The phases of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -136,6 +138,21 @@ pub enum Invariant {
         /// One account for each part of the operation.
         accounts: Vec<AccountRef>,
     },
+    /// Liveness: once load and faults have ended, the system comes to rest. Every request has come
+    /// to an end, in time if a time is stated, no node is down or frozen, and no work is queued.
+    /// What has not come to rest, and who waits for whom, is in the report, with or without this.
+    ///
+    /// Source: the liveness mode of TigerBeetle's VOPR, which heals everything and then demands
+    /// that the cluster converges.
+    ///
+    /// ```ron
+    /// Converged(within: "10s")
+    /// ```
+    Converged {
+        /// How long after the end of the load. Default: by the end of the run.
+        #[serde(default)]
+        within: Option<Span>,
+    },
     /// When the system has come to rest, no saga of this coordinator is left without an end.
     Settled {
         /// The coordinator.
@@ -152,6 +169,7 @@ impl Invariant {
             | Invariant::Conserved { accounts }
             | Invariant::Truthful { accounts } => (&accounts[..], None),
             Invariant::Settled { node } => (&[][..], Some(*node)),
+            Invariant::Converged { .. } => (&[][..], None),
         };
         accounts.iter().map(|account| account.store).chain(node)
     }
@@ -297,6 +315,8 @@ pub struct Variant {
     pub network: NetworkSpec,
     /// What befalls it, by name.
     pub faults: Vec<(String, FaultSpec)>,
+    /// What each seed may draw besides.
+    pub swarm: Option<Swarm>,
     /// The invariants that it is there to violate.
     pub breaks: Vec<String>,
 }

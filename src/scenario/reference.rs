@@ -95,6 +95,7 @@ impl Entry {
 const SOURCES: &[&str] = &[
     include_str!("load.rs"),
     include_str!("mod.rs"),
+    include_str!("swarm.rs"),
     include_str!("../world/network.rs"),
     include_str!("../world/fault/injection.rs"),
     include_str!("../world/fault/schedule.rs"),
@@ -202,6 +203,17 @@ pub fn facts() -> Vec<Entry> {
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     entries.dedup_by(|left, right| left.name == right.name);
     entries
+}
+
+/// How swarm mode draws each fault: its name, and its text with `{…}` where something is drawn.
+pub(super) fn swarm() -> Vec<(String, String)> {
+    let found = declarations(include_str!("../world/fault/injection.rs"));
+    let kinds = found.into_iter().filter_map(|one| match (one.type_name, one.body) {
+        ("Injection", Body::Enum(choices)) => Some(choices),
+        _ => None,
+    });
+    let drawn = kinds.flatten().filter_map(|(choice, _)| Some((choice.name, choice.docs.swarm?)));
+    drawn.map(|(name, text)| (name, text.trim().to_owned())).collect()
 }
 
 /// The way from a type to those of its fields.

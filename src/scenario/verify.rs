@@ -60,6 +60,10 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
     for (name, fault) in &draft.faults {
         problems.extend(timing(fault, draft, spans, &format!("faults.{name}")));
     }
+    let swarm = draft.swarm.as_ref().and_then(|swarm| swarm.problem());
+    problems.extend(swarm.map(|(field, title, label)| {
+        at(spans, &format!("swarm.{field}")).title(title).label(label)
+    }));
     for (name, invariant) in &draft.invariants {
         problems.extend(rest(invariant, draft, spans, &format!("invariants.{name}")));
     }
@@ -94,7 +98,10 @@ fn zones(network: &NetworkSpec, nodes: &[String], spans: &Spans) -> Vec<Problem>
 /// What must hold in the end needs an end at which the system has come to rest.
 fn rest(invariant: &Invariant, draft: &Draft, spans: &Spans, path: &str) -> Option<Problem> {
     let in_the_end = match invariant {
-        Invariant::Atomic { .. } | Invariant::Truthful { .. } | Invariant::Settled { .. } => true,
+        Invariant::Atomic { .. }
+        | Invariant::Truthful { .. }
+        | Invariant::Settled { .. }
+        | Invariant::Converged { .. } => true,
         Invariant::Once { .. } | Invariant::Conserved { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";

@@ -45,24 +45,27 @@ pub(super) struct Docs {
     pub source: Option<String>,
     /// What stands in a fence that is marked as RON.
     pub example: Option<String>,
+    /// What stands in a fence that is marked as `swarm`: how swarm mode draws it.
+    pub swarm: Option<String>,
 }
 
 impl Docs {
     /// Takes a comment apart; `lines` come without the comment's signs.
     pub fn of<'s>(lines: impl Iterator<Item = &'s str>) -> Docs {
-        let (mut text, mut example) = (String::new(), None::<String>);
-        let mut fence: Option<bool> = None;
+        let (mut text, mut example, mut swarm) = (String::new(), None::<String>, None::<String>);
+        let mut fence: Option<&str> = None;
         for line in lines {
             let words = line.trim();
             match (words.strip_prefix("```"), fence) {
-                (Some(language), None) => fence = Some(language == "ron"),
+                (Some(language), None) => fence = Some(language),
                 (Some(_), Some(_)) => fence = None,
-                (None, Some(true)) => {
-                    let code = example.get_or_insert_default();
+                (None, Some(language @ ("ron" | "swarm"))) => {
+                    let code = if language == "ron" { &mut example } else { &mut swarm };
+                    let code = code.get_or_insert_default();
                     code.push_str(line.strip_prefix(' ').unwrap_or(line));
                     code.push('\n');
                 }
-                (None, Some(false)) => {}
+                (None, Some(_)) => {}
                 (None, None) if words.starts_with('#') => {}
                 (None, None) if words.is_empty() => end_paragraph(&mut text),
                 (None, None) => {
@@ -84,7 +87,7 @@ impl Docs {
             Some((says, default)) => (says.trim_end(), Some(default.trim().to_owned())),
             None => (says, None),
         };
-        Docs { says: says.to_owned(), default, source, example }
+        Docs { says: says.to_owned(), default, source, example, swarm }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::parts::{Backoff, Breaker, BurstState, Policy, RequestClass, Session};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
-    AccountRef, Expectation, Invariant, Phases, Prices, Value, Variation, load, names,
+    AccountRef, Expectation, Invariant, Phases, Prices, Swarm, Value, Variation, load, names,
 };
 use crate::world::{DiskSpec, FaultSpec, MachineSpec, NetworkSpec, Trigger};
 
@@ -53,6 +53,7 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Scenario") => {
             load(&Source::new("example", text)).expect("the example is a scenario");
         }
+        (_, _, "Swarm") => reads::<Swarm>(text),
         (_, _, "Phases") => reads::<Phases>(text),
         (_, _, "Prices") => reads::<Prices>(text),
         (_, _, "Expectation") => reads::<Expectation>(text),

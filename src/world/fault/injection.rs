@@ -11,6 +11,10 @@ use crate::engine::{Dist, Factor, Name, NodeId, Ratio};
 pub enum Injection {
     /// The node's process dies: its tasks and its memory are gone, of its disk what was synced
     /// stays, and its connections break. When the fault ends it starts again and recovers.
+    ///
+    /// ```swarm
+    /// Crash(node: {node}, host: {bool})
+    /// ```
     Crash {
         /// Which node.
         node: NodeId,
@@ -21,11 +25,19 @@ pub enum Injection {
     },
     /// The node is frozen, as in a long garbage collection: what reaches it waits, its timers are
     /// late, its memory is intact.
+    ///
+    /// ```swarm
+    /// Pause(node: {node})
+    /// ```
     Pause {
         /// Which node.
         node: NodeId,
     },
     /// The node's machine takes longer for everything.
+    ///
+    /// ```swarm
+    /// Slow(node: {node}, factor: "{2..30}x")
+    /// ```
     Slow {
         /// Which node.
         node: NodeId,
@@ -33,6 +45,10 @@ pub enum Injection {
         factor: Factor,
     },
     /// Operations of the node fail before they have changed anything.
+    ///
+    /// ```swarm
+    /// Errors(node: {node}, rate: "{1..100} %")
+    /// ```
     Errors {
         /// Which node.
         node: NodeId,
@@ -43,6 +59,10 @@ pub enum Injection {
         rate: Ratio,
     },
     /// Messages take longer.
+    ///
+    /// ```swarm
+    /// Latency(links: {links}, add: Exponential(mean: "{1..500}ms"))
+    /// ```
     Latency {
         /// Between which nodes.
         links: Targets,
@@ -50,6 +70,10 @@ pub enum Injection {
         add: Dist,
     },
     /// Packets are lost: a stream sends them again, datagrams are gone.
+    ///
+    /// ```swarm
+    /// Loss(links: {links}, rate: "{1..80} %")
+    /// ```
     Loss {
         /// Between which nodes.
         links: Targets,
@@ -57,6 +81,10 @@ pub enum Injection {
         rate: Ratio,
     },
     /// No packet passes. A stream keeps trying until the partition heals or it gives up.
+    ///
+    /// ```swarm
+    /// Partition(links: {links})
+    /// ```
     Partition {
         /// Between which nodes.
         links: Targets,

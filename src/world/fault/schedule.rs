@@ -15,7 +15,7 @@ use crate::world::{Sim, World, facts, note};
 /// seed brings the same times, whatever the fault does.
 ///
 /// ```ron
-/// (what: Crash(node: "db"), at: "10s", for: "2s", every: "30s")
+/// (what: Crash(node: "bank"), at: "10s", for: "2s", every: "30s")
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,7 @@ use crate::world::World;
 /// durable is a fact too: its name is that of the account.
 ///
 /// ```ron
-/// (fact: "saga.step-done", node: "orders", value: 1, nth: 3, after: "1ms")
+/// (fact: "saga.step-done", node: "shop", value: 1, nth: 3, after: "1ms")
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
