@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use stormglass::check::outcome::{Study, VariantStudy};
+use stormglass::check::outcome::{NodeUse, Outcome, Study, VariantStudy};
 use stormglass::explore::{Plan, Silent, study};
 use stormglass::scenario::{load, source::Source};
 use stormglass::stats::Estimate;
@@ -84,4 +84,230 @@ fn a_worker_whose_times_vary_is_an_m_g_1_queue() {
         agrees(variant, "latency.mean", service + wait);
         agrees(variant, "saturation.utilisation", utilisation);
     }
+}
+
+/// A server under Poisson load, ten seeds of it.
+fn served(rate: &str, load: &str, machine: &str, cost: &str) -> VariantStudy {
+    let text = format!(
+        r#"Scenario(
+            title: "A queue",
+            run: (warmup: "100s", load: "{load}", quiet: "0s"),
+            network: (latency: "0s"),
+            nodes: {{
+                "users": Client(target: "server", operation: "serve", load: Poisson(rate: "{rate}")),
+                "server": Service(machine: ({machine}), operations: {{"serve": (cost: {cost})}}),
+            }},
+        )"#
+    );
+    of_text(&text)
+}
+
+/// The first variant of the scenario in this text.
+fn of_text(text: &str) -> VariantStudy {
+    let scenario = load(&Source::new("queue.ron", text)).expect("the scenario can be read");
+    let plan = Plan { seeds: SEEDS.collect(), variants: vec![], jobs: 0 };
+    study(&scenario, &plan, &Silent).variants.remove(0)
+}
+
+/// Theory lies within the interval of what is read from the server in each run.
+fn server_agrees(variant: &VariantStudy, read: fn(&NodeUse) -> f64, theory: f64) {
+    let server = |run: &Outcome| run.nodes.iter().find(|node| node.name == "server").map(read);
+    let values: Vec<f64> = variant.runs.iter().filter_map(server).collect();
+    let estimate = Estimate::of(&values).expect("there are runs");
+    let half_width = estimate.half_width.expect("there are several runs");
+    let found = format!("{} ±{half_width}, theory {theory}", estimate.mean);
+    assert!((estimate.mean - theory).abs() <= half_width, "{found}");
+    assert!(half_width < 0.1 * theory, "too wide to mean anything: {found}");
+}
+
+const EXPONENTIAL: &str = r#"Exponential(mean: "1s")"#;
+const LOGNORMAL: &str = r#"LogNormal(mean: "1s", cv: 2)"#;
+
+#[test]
+fn ten_workers_without_a_queue_lose_what_erlang_b_says_whatever_the_times() {
+    for cost in [EXPONENTIAL, LOGNORMAL, r#""1s""#] {
+        let bulkhead = served("8/s", "2000s", "workers: 10, queue_max: 0", cost);
+        agrees(&bulkhead, "availability.other", 0.12166);
+    }
+}
+
+#[test]
+fn a_short_queue_under_overload_is_an_m_m_1_k_queue() {
+    let cost = r#"Exponential(mean: "10ms")"#;
+    let queue = served("120/s", "1100s", "workers: 1, queue_max: 9", cost);
+    agrees(&queue, "availability.other", 0.19259);
+    agrees(&queue, "throughput.goodput", 96.89);
+    agrees(&queue, "latency.mean", 0.069261);
+}
+
+#[test]
+fn under_processor_sharing_only_the_mean_of_the_work_counts() {
+    for cost in [r#""1s""#, EXPONENTIAL, LOGNORMAL] {
+        let machine = "workers: 1, discipline: ProcessorSharing()";
+        let shared = served("0.7/s", "40000s", machine, cost);
+        agrees(&shared, "latency.mean", 1.0 / 0.3);
+        agrees(&shared, "saturation.utilisation", 0.7);
+    }
+}
+
+#[test]
+fn without_a_limit_the_mean_number_at_work_is_rate_times_time() {
+    let unlimited = served("80/s", "600s", "", r#"LogNormal(mean: "250ms", cv: 1.5)"#);
+    server_agrees(&unlimited, |server| server.working_mean, 20.0);
+}
+
+#[test]
+fn a_deadline_in_the_queue_is_barrers_m_m_1_d() {
+    for (rate, deadline, dropped) in [("0.9/s", "5s", 0.10731), ("1.3/s", "3s", 0.30387)] {
+        let machine = format!("workers: 1, queue_timeout: \"{deadline}\"");
+        let queue = served(rate, "20000s", &machine, EXPONENTIAL);
+        agrees(&queue, "availability.other", dropped);
+    }
+}
+
+#[test]
+fn impatient_requests_are_an_erlang_a_queue() {
+    let machine = r#"workers: 10, queue_timeout: Exponential(mean: "2s")"#;
+    let queue = served("12/s", "4000s", machine, EXPONENTIAL);
+    agrees(&queue, "availability.other", 0.19566);
+    server_agrees(&queue, |server| server.queue_mean / 12.0, 0.39131);
+}
+
+#[test]
+fn batches_make_a_longer_queue_than_single_requests() {
+    let text = r#"Scenario(
+        title: "Batches of five",
+        run: (warmup: "1000s", load: "60000s", quiet: "0s"),
+        network: (latency: "0s"),
+        nodes: {
+            "users": Client(target: "batch", operation: "go", load: Poisson(rate: "0.12/s")),
+            "batch": Service(operations: {"go": (cost: "0s", mode: Parallel, calls: [
+                (to: "server", operation: "serve"), (to: "server", operation: "serve"),
+                (to: "server", operation: "serve"), (to: "server", operation: "serve"),
+                (to: "server", operation: "serve"),
+            ])}),
+            "server": Service(machine: (workers: 1), operations: {"serve": (
+                cost: Exponential(mean: "1s"),
+            )}),
+        },
+    )"#;
+    // Little: the mean sojourn of 7.5 s is the mean number there over 0.6 a second.
+    let there = |server: &NodeUse| (server.working_mean + server.queue_mean) / 0.6;
+    server_agrees(&of_text(text), there, 7.5);
+}
+
+#[test]
+fn a_lock_is_what_limits_threads_that_share_it() {
+    // Machine repairman: 9 ms in parallel, 1 ms under the lock.
+    for (threads, each_ms) in [(1, 0.1), (5, 0.47509), (10, 0.83204), (20, 0.99938), (60, 1.0)] {
+        let text = format!(
+            r#"Scenario(
+                title: "A lock",
+                run: (warmup: "10s", load: "110s", quiet: "1s"),
+                network: (latency: "0s"),
+                nodes: {{
+                    "threads": Client(target: "server", operation: "step", load: Closed(users: {threads})),
+                    "server": Service(operations: {{"step": (
+                        cost: Exponential(mean: "9ms"),
+                        critical: (lock: "counter", cost: Exponential(mean: "1ms")),
+                    )}}),
+                }},
+            )"#
+        );
+        agrees(&of_text(&text), "throughput.goodput", each_ms * 1_000.0);
+    }
+}
+
+#[test]
+fn requests_that_come_back_are_a_jackson_network() {
+    let text = r#"Scenario(
+        title: "Feedback",
+        run: (warmup: "20s", load: "400s", quiet: "1s"),
+        network: (latency: "0s"),
+        nodes: {
+            "users": Client(target: "gateway", operation: "go", load: Poisson(rate: "50/s")),
+            "gateway": Service(machine: (workers: 1), operations: {"go": (
+                cost: Exponential(mean: "5ms"), calls: [(to: "server", operation: "go")],
+            )}),
+            "server": Service(machine: (workers: 2), operations: {"go": (
+                cost: Exponential(mean: "25ms"),
+                calls: [(to: "database", operation: "go", share: "60 %")],
+            )}),
+            "database": Service(machine: (workers: 1), operations: {"go": (
+                cost: Exponential(rate: "90/s"),
+                calls: [(to: "server", operation: "go", share: "25 %")],
+            )}),
+        },
+    )"#;
+    let network = of_text(text);
+    agrees(&network, "latency.mean", 0.0836);
+    server_agrees(&network, |server| server.utilisation.unwrap_or(0.0), 0.73529);
+}
+
+/// Two classes with Poisson arrivals and exponential work, the first one before the other.
+fn prioritised(preemptive: bool, high: (&str, &str), low: (&str, &str)) -> VariantStudy {
+    let client = |name: &str, rate: &str, priority: u8| {
+        format!(
+            r#""{name}": Client(target: "server", operation: "{name}", load: Poisson(rate: "{rate}"),
+                classes: [(name: "{name} class", priority: {priority})]),"#
+        )
+    };
+    let (important, other) = (client("high", high.0, 0), client("low", low.0, 1));
+    of_text(&format!(
+        r#"Scenario(
+            title: "Two priorities",
+            run: (warmup: "1000s", load: "120000s", quiet: "100s"),
+            network: (latency: "0s"),
+            nodes: {{
+                {important}
+                {other}
+                "server": Service(
+                    machine: (workers: 1, discipline: Priority(preemptive: {preemptive})),
+                    operations: {{
+                        "high": (cost: Exponential(mean: "{}")),
+                        "low": (cost: Exponential(mean: "{}")),
+                    }},
+                ),
+            }},
+        )"#,
+        high.1, low.1
+    ))
+}
+
+#[test]
+fn priorities_wait_as_cobham_says_and_less_with_preemption() {
+    let polite = prioritised(false, ("0.3/s", "1s"), ("0.4/s", "1s"));
+    agrees(&polite, "latency.mean/high", 2.0);
+    agrees(&polite, "latency.mean/low", 4.3333);
+    let rude = prioritised(true, ("0.4/s", "500ms"), ("0.3/s", "1500ms"));
+    agrees(&rude, "latency.mean/high", 0.625);
+    agrees(&rude, "latency.mean/low", 4.6429);
+}
+
+/// Poisson reads of one key through a cache whose entries live for 10 s.
+fn cached(store: &str, single_flight: bool) -> VariantStudy {
+    of_text(&format!(
+        r#"Scenario(
+            title: "One key",
+            run: (warmup: "0s", load: "20000s", quiet: "1s"),
+            network: (latency: "0s"),
+            nodes: {{
+                "users": Client(target: "shop", operation: "read", load: Poisson(rate: "5/s")),
+                "shop": Service(operations: {{"read": (
+                    cost: "0s", reads: [(from: "cache", table: "articles", keys: 1)],
+                )}}),
+                "cache": Cache(store: "db", cost: "0s", ttl: "10s", single_flight: {single_flight}),
+                "db": Store(cost: "{store}", tables: [(name: "articles", rows: 1)]),
+            }},
+        )"#
+    ))
+}
+
+#[test]
+fn a_cache_hits_and_stampedes_as_often_as_poisson_reads_say() {
+    agrees(&cached("0s", false), "cost.hits", 0.98039);
+    // One, and those who come in the 0.4 s until it lands.
+    agrees(&cached("400ms", false), "cost.fetches", 3.0);
+    let single = cached("400ms", true);
+    assert_eq!(values(&single, "cost.fetches"), [1.0; 10]);
 }

@@ -1,10 +1,11 @@
 //! The ledger of a run: the one reader that all measuring and checking hangs on.
 
+use super::caches::CacheCounts;
 use super::classes;
 use super::effects::Effects;
-use super::invariants::{Checker, Rest};
+use super::invariants::Checker;
 use super::measures::{self, Material, NodeSample};
-use super::outcome::{Ending, Finding, Outcome, Stuck};
+use super::outcome::{Ending, Finding, Outcome};
 use super::requests::Requests;
 use super::timeline::Timeline;
 use crate::engine::{Counts, Digest, Fact, NodeId, Observer, Span, Time};
@@ -41,6 +42,7 @@ pub struct Ledger {
     timeline: Timeline,
     sagas: SagaCounts,
     partial: Partial,
+    caches: CacheCounts,
     /// The accounts of the first atomic invariant: what counts as applied in part.
     parts: Vec<usize>,
     retries: u64,
@@ -73,6 +75,7 @@ impl Ledger {
             timeline: Timeline::default(),
             sagas: SagaCounts::default(),
             partial: Partial::default(),
+            caches: CacheCounts::default(),
             parts,
             retries: 0,
             breaker_openings: 0,
@@ -107,13 +110,8 @@ impl Ledger {
     pub fn close(mut self, run: &Closing<'_>) -> Outcome {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
         let accounted = self.requests.close();
-        let mut stuck = run.rest.clone();
-        if !scenario.phases.quiet.is_zero() {
-            stuck.splice(0..0, self.requests.stuck());
-        }
-        let rest = Rest { quiet: scenario.phases.quiet_from(), end, stuck: &run.rest };
         for checker in &mut self.checkers {
-            checker.finish(&self.effects, &self.requests, &rest);
+            checker.finish(&self.effects, &self.requests);
         }
         let mut findings: Vec<Finding> = vec![accounted];
         findings.extend(self.checkers.iter().map(Checker::finding));
@@ -126,6 +124,7 @@ impl Ledger {
             nodes,
             sagas: self.sagas,
             partial: &self.partial,
+            caches: self.caches,
             retries: self.retries,
             breaker_openings: self.breaker_openings,
             findings: &findings,
@@ -144,8 +143,6 @@ impl Ledger {
             events: counts.events,
             end,
             ending: run.ending.clone(),
-            stuck,
-            swarm: run.swarm.clone(),
             measures,
             flows: self.requests.finished(),
             classes: self.requests.finished_classes(),
@@ -176,10 +173,6 @@ pub struct Closing<'a> {
     pub ending: Ending,
     /// When it ended.
     pub end: Time,
-    /// What of the world had not come to rest by then.
-    pub rest: Vec<Stuck>,
-    /// The faults that the seed drew in swarm mode.
-    pub swarm: Option<String>,
 }
 
 impl Partial {
@@ -221,6 +214,7 @@ impl Observer for Ledger {
                 self.sagas.parked += 1;
                 self.sagas.at_risk += fact.value;
             }
+            what if CacheCounts::reads(what) => self.caches.fact(fact),
             _ => self.effect(fact),
         }
         for checker in &mut self.checkers {

@@ -1,5 +1,6 @@
 //! Measuring: from what a run has shown to a value for each metric of the catalogue.
 
+use super::caches::CacheCounts;
 use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
@@ -11,7 +12,7 @@ use crate::patterns::Spec;
 use crate::scenario::topology::Topology;
 use crate::scenario::{Invariant, Scenario, Variant};
 use crate::stats::Histogram;
-use crate::world::{DiskUse, MachineUse};
+use crate::world::{DiskUse, MachineSpec, MachineUse};
 
 /// What a node's machine and disk had done by some instants of a run.
 #[derive(Clone, Debug)]
@@ -59,6 +60,9 @@ impl NodeSample {
             queue_peak: self.after.queue_peak,
             jobs: self.after.jobs,
             refused: self.after.refused,
+            turned_away: self.after.shed + self.after.limited,
+            expired: self.after.expired,
+            dropped: self.after.delayed + self.after.abandoned,
             disk_writes: self.disk.writes,
             disk_syncs: self.disk.syncs,
             crashes,
@@ -77,6 +81,7 @@ pub(crate) struct Material<'a> {
     pub nodes: &'a [Option<NodeSample>],
     pub sagas: SagaCounts,
     pub partial: &'a Partial,
+    pub caches: CacheCounts,
     pub retries: u64,
     pub breaker_openings: u64,
     pub findings: &'a [Finding],
@@ -187,7 +192,25 @@ impl Facets {
             "throughput" | "availability" => self.service(id, material),
             "consistency" => self.consistency(id, material),
             "cost" => self.cost(id, material),
-            _ => self.shape(id),
+            _ => self.shape(id).or_else(|| self.overload(id, material)),
+        }
+    }
+
+    /// How much work was not taken up, where somebody had a rule for it; and stampedes.
+    fn overload(&self, id: &str, material: &Material<'_>) -> Option<f64> {
+        let specs = material.variant.nodes.iter().flatten().map(Spec::machine);
+        let any = |rule: fn(&MachineSpec) -> bool| specs.clone().any(|spec| rule(&spec));
+        let sum = |pick: fn(&NodeUse) -> u64| self.servers.iter().map(pick).sum::<u64>() as f64;
+        match id {
+            "saturation.turned_away" => any(|spec| spec.limit.is_some() || spec.shedding.is_some())
+                .then(|| sum(|node| node.turned_away)),
+            "saturation.expired" => any(|spec| spec.drop_expired).then(|| sum(|node| node.expired)),
+            "saturation.dropped" => {
+                any(|spec| spec.delay_control.is_some() || spec.queue_timeout.is_some())
+                    .then(|| sum(|node| node.dropped))
+            }
+            "saturation.stampede" => material.caches.stampede(),
+            _ => None,
         }
     }
 
@@ -255,6 +278,8 @@ impl Facets {
             "consistency.parked" => saga(sagas.parked),
             "consistency.at_risk" => saga(sagas.at_risk),
             "consistency.recovered" => saga(sagas.recovered),
+            "consistency.stale" => material.caches.stale_share(),
+            "consistency.staleness" => material.caches.staleness(),
             _ => None,
         }
     }
@@ -268,6 +293,8 @@ impl Facets {
             "cost.bytes" => self.each(counts.bytes as f64),
             "cost.retries" => self.each(material.retries as f64),
             "cost.writes" => self.each(writes),
+            "cost.hits" => material.caches.hit_ratio(),
+            "cost.fetches" => material.caches.calls_per_miss(),
             "cost.syncs" => self.each(sum(|node| node.disk_syncs as f64)),
             "cost.cpu" => self.each(self.busy_seconds(material)),
             "cost.queue" => Some(sum(|node| node.queue_mean)),

@@ -164,6 +164,18 @@ pub const METRICS: &[Metric] = &[
         "Unfinished sagas that a restarted coordinator found in its log.",
     ),
     metric_of(
+        "consistency.stale",
+        "stale reads",
+        (Axis::Consistency, Quantity::Share, Better::Lower),
+        "Share of the reads of caches that were answered with an entry that had expired.",
+    ),
+    metric_of(
+        "consistency.staleness",
+        "expired for",
+        (Axis::Consistency, Quantity::Time, Better::Lower),
+        "For how long entries had expired that caches answered with, the mean over such answers.",
+    ),
+    metric_of(
         "cost.messages",
         "messages / request",
         EACH,
@@ -176,6 +188,18 @@ pub const METRICS: &[Metric] = &[
         "Bytes handed to the network for each request.",
     ),
     metric_of("cost.retries", "retries / request", EACH, "Calls tried again, for each request."),
+    metric_of(
+        "cost.hits",
+        "cache hits",
+        (Axis::Cost, Quantity::Share, Better::Higher),
+        "Share of the reads of caches that did not wait for a store.",
+    ),
+    metric_of(
+        "cost.fetches",
+        "fetches / expiry",
+        EACH,
+        "Calls that caches made of stores, for each time that they began to: 1 without stampedes.",
+    ),
     metric_of(
         "cost.writes",
         "disk writes / request",
@@ -249,6 +273,30 @@ pub const METRICS: &[Metric] = &[
         "refused by queues",
         (Axis::Saturation, Quantity::Count, Better::Lower),
         "Jobs refused because a queue was full.",
+    ),
+    metric_of(
+        "saturation.turned_away",
+        "turned away",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Jobs turned away at once by a limit on concurrency or by shedding.",
+    ),
+    metric_of(
+        "saturation.expired",
+        "expired in queues",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Jobs dropped because their deadline had passed when they would have been taken up.",
+    ),
+    metric_of(
+        "saturation.dropped",
+        "dropped from queues",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Jobs that left a queue because they had waited too long: delay control and timeouts.",
+    ),
+    metric_of(
+        "saturation.stampede",
+        "largest stampede",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "The most calls of a store for one key that a cache had under way at once.",
     ),
 ];
 

@@ -1,16 +1,18 @@
 //! The nodes that every pattern is made of, and the policies between them.
 
+mod cache;
 mod client;
 mod policy;
 mod service;
 mod store;
 mod table;
 
+pub use cache::{Cache, Eviction, Refresh, facts as cache_facts};
 pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,
     Session, Think, facts as client_facts,
 };
 pub use policy::{Backoff, Breaker, Jitter, Policy, facts as policy_facts};
-pub use service::{CallSpec, Mode, Operation, Service, Transfer};
-pub use store::{Account, Store};
+pub use service::{CallSpec, Critical, Mode, Operation, Reads, Service, Transfer};
+pub use store::{Account, Rows, Store};
 pub use table::{Clash, Table};

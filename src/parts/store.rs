@@ -38,6 +38,9 @@ pub struct Store {
     /// What stands in it at first. Default: nothing.
     #[serde(default)]
     accounts: Vec<Account>,
+    /// Tables that have rows from the start, to be read. Default: none.
+    #[serde(default)]
+    tables: Vec<Rows>,
     #[serde(skip)]
     table: RefCell<Table>,
 }
@@ -50,6 +53,20 @@ pub struct Account {
     pub name: Name,
     /// Its first balance: cents, pieces.
     pub balance: u64,
+}
+
+/// A table of a store with rows from 0 up to a number, each with the value 0.
+///
+/// ```ron
+/// (name: "articles", rows: 1000)
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// What it is called; reads name it.
+    pub name: Name,
+    /// How many rows.
+    pub rows: u64,
 }
 
 fn yes() -> bool {
@@ -108,7 +125,9 @@ impl Node for Store {
         match request {
             Msg::Commit { rows } => self.commit(cx, rows).await,
             Msg::Get { table, key } => {
-                let value = self.table.borrow().get(table, key).unwrap_or(Row::ABSENT);
+                let is_there = |one: &Rows| one.name == table && key < one.rows;
+                let first = if self.tables.iter().any(is_there) { 0 } else { Row::ABSENT };
+                let value = self.table.borrow().get(table, key).unwrap_or(first);
                 Ok(Msg::Done { value })
             }
             _ => Err(Fault::Unknown),
@@ -121,5 +140,9 @@ impl Node for Store {
 
     fn disk(&self) -> DiskSpec {
         self.disk.clone()
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.machine.problem()
     }
 }

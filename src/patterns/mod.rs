@@ -7,7 +7,7 @@ pub mod saga;
 use serde::Deserialize;
 
 use crate::engine::NodeId;
-use crate::parts::{Client, Service, Store, client_facts};
+use crate::parts::{Cache, Client, Service, Store, cache_facts, client_facts};
 use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add};
 pub use instances::Instances;
 use saga::Saga;
@@ -86,8 +86,9 @@ macro_rules! nodes {
 
 nodes! {
     Client(false, "../parts/client/mod.rs", &client_facts::NAMES),
-    Service(false, "../parts/service.rs", &[]),
+    Service(false, "../parts/service/mod.rs", &[]),
     Store(false, "../parts/store.rs", &[]),
     Instances(false, "instances.rs", &[]),
+    Cache(false, "../parts/cache/mod.rs", &cache_facts::NAMES),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

@@ -112,14 +112,7 @@ fn variant(design: &Design, seeds: &[u64]) -> VariantStudy {
     let runs: Vec<Outcome> = seeds.iter().map(|&seed| run(design, seed)).collect();
     let chains = chains(&runs);
     let breaks = if design.half > 0 { vec![INVARIANT.to_string()] } else { Vec::new() };
-    VariantStudy {
-        name: design.name.into(),
-        about: design.about.into(),
-        runs,
-        chains,
-        waits: Vec::new(),
-        breaks,
-    }
+    VariantStudy { name: design.name.into(), about: design.about.into(), runs, chains, breaks }
 }
 
 fn chains(runs: &[Outcome]) -> Vec<Chain> {
@@ -210,8 +203,6 @@ fn run(design: &Design, seed: u64) -> Outcome {
     }
     let findings = findings(design, &flow, half, twice);
     Outcome {
-        stuck: Vec::new(),
-        swarm: None,
         seed,
         digest: 0x5f1c_0000_a9e2_0000 ^ seed.wrapping_mul(design.median),
         events: flow.started * (design.messages * 11.0) as u64,
@@ -352,6 +343,9 @@ fn nodes(design: &Design, windows: &[Window]) -> Vec<NodeUse> {
         queue_peak,
         jobs: 2310,
         refused: if busy > 0.8 { 12 } else { 0 },
+        turned_away: 0,
+        expired: 0,
+        dropped: 0,
         disk_writes: 2310,
         disk_syncs: 2310,
         crashes: u64::from(name == "inventory"),

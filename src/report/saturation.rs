@@ -27,6 +27,8 @@ struct Load {
     queue_mean: f64,
     queue_peak: u32,
     refused: u64,
+    turned_away: u64,
+    dropped: u64,
 }
 
 /// The section.
@@ -53,6 +55,12 @@ pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
         .column("queue mean", Align::Decimal)
         .column("peak", Align::Right)
         .column("refused", Align::Right);
+    // Only where there are rules for them, which is rare.
+    let has = |pick: Pick| loads.iter().flatten().any(|load| pick(load) > 0);
+    let rare = RARE.iter().filter(|(_, pick)| has(*pick)).copied().collect::<Vec<_>>();
+    for (label, _) in &rare {
+        table = table.column(*label, Align::Right);
+    }
     if has_curve {
         table = table.column("load over the first run", Align::Left);
     }
@@ -60,6 +68,7 @@ pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
         table.group(&variant.name);
         for load in loads.iter().take(shown) {
             let mut cells = cells(load);
+            cells.extend(rare.iter().map(|(_, pick)| lost(pick(load))));
             if has_curve {
                 cells.push(Cell::new(curve(load)));
             }
@@ -117,6 +126,8 @@ fn load(variant: &VariantStudy, name: &str) -> Load {
         queue_mean: sum(|node| node.queue_mean),
         queue_peak: all.iter().map(|node| node.queue_peak).max().unwrap_or(0),
         refused: all.iter().map(|node| node.refused).sum(),
+        turned_away: all.iter().map(|node| node.turned_away).sum(),
+        dropped: all.iter().map(|node| node.expired + node.dropped).sum(),
     }
 }
 
@@ -129,18 +140,29 @@ fn cells(load: &Load) -> Vec<Cell> {
         // Workers without limit are never all busy.
         None => Cell::none(),
     };
-    let refused = match load.refused {
-        0 => Cell::new("0").tone(Tone::Dim),
-        refused => Cell::new(number::integer(refused)).tone(Tone::Bad),
-    };
     vec![
         Cell::new(&load.name),
         busy,
         Cell::new(number::fixed(load.working, 2)),
         Cell::new(number::fixed(load.queue_mean, 2)),
         Cell::new(number::integer(u64::from(load.queue_peak))),
-        refused,
+        lost(load.refused),
     ]
+}
+
+/// What a column shows of a node.
+type Pick = fn(&Load) -> u64;
+
+/// Columns that most reports have nothing for.
+const RARE: [(&str, Pick); 2] =
+    [("turned away", |load| load.turned_away), ("dropped", |load| load.dropped)];
+
+/// A number of jobs that were not done.
+fn lost(count: u64) -> Cell {
+    match count {
+        0 => Cell::new("0").tone(Tone::Dim),
+        count => Cell::new(number::integer(count)).tone(Tone::Bad),
+    }
 }
 
 /// The load over the first run, from zero to all workers, or to the most that were ever at work.

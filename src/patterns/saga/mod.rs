@@ -153,7 +153,8 @@ impl Node for Saga {
         if self.persistence.attempts == 0 {
             return Some("`attempts` must be at least 1".to_owned());
         }
-        self.steps.iter().find_map(|step| step.policy.problem())
+        let problem = self.steps.iter().find_map(|step| step.policy.problem());
+        problem.or_else(|| self.machine.problem())
     }
 }
 

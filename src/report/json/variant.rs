@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::check::outcome::{
-    Chain, Ending, Episode, Finding, Flow, NodeUse, Outcome, Stuck, VariantStudy, Violation,
+    Chain, Ending, Episode, Finding, Flow, NodeUse, Outcome, VariantStudy, Violation,
 };
 use crate::engine::{Fault, Time};
 use crate::report::foot::{digest, events};
@@ -123,14 +123,6 @@ struct Step<'a> {
     is_bad: bool,
 }
 
-/// What had not come to rest when the run ended.
-#[derive(Serialize)]
-struct Unsettled<'a> {
-    node: &'a str,
-    what: &'a str,
-    since_ns: Option<u64>,
-}
-
 #[derive(Serialize)]
 struct Run<'a> {
     seed: u64,
@@ -139,10 +131,6 @@ struct Run<'a> {
     end_ns: u64,
     ending: &'static str,
     stuck: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unsettled: Vec<Unsettled<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    swarm: Option<&'a str>,
     requests: Requests,
     flows: Vec<FlowOfRun<'a>>,
     classes: Vec<FlowOfRun<'a>>,
@@ -198,6 +186,9 @@ struct Node<'a> {
     queue_peak: u32,
     jobs: u64,
     refused: u64,
+    turned_away: u64,
+    expired: u64,
+    dropped: u64,
     disk_writes: u64,
     disk_syncs: u64,
     crashes: u64,
@@ -301,11 +292,6 @@ fn story(chain: &Chain) -> Story<'_> {
     }
 }
 
-fn unsettled(stuck: &Stuck) -> Unsettled<'_> {
-    let Stuck { node, what, since } = stuck;
-    Unsettled { node, what, since_ns: since.map(|since| since.0) }
-}
-
 fn run(run: &Outcome) -> Run<'_> {
     let (ending, stuck) = match &run.ending {
         Ending::Complete => ("complete", None),
@@ -319,8 +305,6 @@ fn run(run: &Outcome) -> Run<'_> {
         end_ns: run.end.0,
         ending,
         stuck,
-        unsettled: run.stuck.iter().map(unsettled).collect(),
-        swarm: run.swarm.as_deref(),
         requests: requests(&Account::of_run(run)),
         flows: run.flows.iter().map(flow_of_run).collect(),
         classes: run.classes.iter().map(|class| flow_of_run(&class.flow)).collect(),
@@ -381,6 +365,9 @@ fn node(node: &NodeUse) -> Node<'_> {
         queue_peak: node.queue_peak,
         jobs: node.jobs,
         refused: node.refused,
+        turned_away: node.turned_away,
+        expired: node.expired,
+        dropped: node.dropped,
         disk_writes: node.disk_writes,
         disk_syncs: node.disk_syncs,
         crashes: node.crashes,

@@ -5,16 +5,30 @@
 //! any more still costs. A pause stops the clock of every running job, a slow-down stretches what
 //! is left of it.
 
+mod delay;
+mod governed;
+mod hold;
+mod kept;
+mod limit;
+mod sharing;
+mod shedding;
 mod spec;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
+pub use delay::DelayControl;
+pub use hold::Held;
+pub use limit::Limit;
+pub use shedding::{Shedding, Signal, Threshold};
 pub use spec::{Discipline, MachineSpec};
 
 use super::{JOB, World};
-use crate::engine::{self, Call, Due, Factor, Fault, Msg, NodeId, Span, State, Time, WaitId};
+use crate::engine::{self, Call, Due, Factor, Fault, Msg, NodeId, Rng, Span, State, Time, WaitId};
+use governed::{Detail, Governed, Submission};
 
 /// How a machine was used, up to now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,6 +37,16 @@ pub struct MachineUse {
     pub jobs: u64,
     /// Jobs refused because the queue was full.
     pub refused: u64,
+    /// Jobs turned away by shedding.
+    pub shed: u64,
+    /// Jobs turned away by the limit on how many there may be.
+    pub limited: u64,
+    /// Jobs dropped because their deadline had passed.
+    pub expired: u64,
+    /// Jobs dropped by delay control.
+    pub delayed: u64,
+    /// Jobs that left the queue because they had waited too long.
+    pub abandoned: u64,
     /// Worker time spent, in nanoseconds.
     pub busy: u64,
     /// Integral of the queue's length over time, in job nanoseconds.
@@ -36,10 +60,14 @@ pub struct MachineUse {
 }
 
 struct Machine {
-    spec: MachineSpec,
+    /// Shared by machines that follow each other and are alike, as those of a large fleet are.
+    spec: Rc<MachineSpec>,
     speed: Factor,
     paused: bool,
+    /// How many jobs may start at once; none of a governed machine, whose jobs start in their way.
+    slots: u32,
     queue: VecDeque<u32>,
+    governed: Option<Box<Governed>>,
     usage: MachineUse,
     /// When the integrals were last brought up to date.
     seen: Time,
@@ -56,6 +84,20 @@ enum Phase {
     },
     /// Of a paused machine.
     Held,
+    /// The same as running, of a governed machine.
+    Governed {
+        ends: Time,
+        sequence: u64,
+    },
+    /// One of those that share the workers.
+    Sharing,
+    /// It has done its work and keeps its worker.
+    Kept,
+    /// It was dropped, and its task hears of it by the alarm with this sequence number.
+    Leaving {
+        sequence: u64,
+        why: Fault,
+    },
 }
 
 struct Job {
@@ -72,6 +114,10 @@ pub(crate) struct Machines {
     machines: Vec<Machine>,
     jobs: Vec<Job>,
     free: Vec<u32>,
+    /// By job, as far as there are governed ones.
+    details: Vec<Detail>,
+    /// Jobs of governed machines so far.
+    orders: u64,
 }
 
 impl Machine {
@@ -85,13 +131,13 @@ impl Machine {
 
     #[inline]
     fn has_room(&self) -> bool {
-        self.spec.workers.is_none_or(|workers| self.usage.working < workers)
+        self.usage.working < self.slots
     }
 
     fn pick(&mut self) -> Option<u32> {
         let job = match self.spec.discipline {
-            Discipline::Fifo => self.queue.pop_front(),
             Discipline::Lifo => self.queue.pop_back(),
+            _ => self.queue.pop_front(),
         };
         self.usage.waiting -= u32::from(job.is_some());
         job
@@ -99,12 +145,20 @@ impl Machine {
 }
 
 impl Machines {
-    pub fn admit(&mut self, spec: MachineSpec) {
+    /// The machine of the next node; it draws from `rng`, if at all.
+    pub fn admit(&mut self, spec: MachineSpec, rng: impl FnOnce() -> Rng) {
+        let governed =
+            (!spec.is_plain()).then(|| Box::new(Governed::new(&spec, rng(), Time(0), 0)));
+        let slots = if governed.is_some() { 0 } else { spec.workers.unwrap_or(u32::MAX) };
+        let alike = self.machines.last().filter(|last| *last.spec == spec);
+        let spec = alike.map_or_else(|| Rc::new(spec), |last| last.spec.clone());
         self.machines.push(Machine {
             spec,
             speed: Factor::ONE,
             paused: false,
+            slots,
             queue: VecDeque::new(),
+            governed,
             usage: MachineUse::default(),
             seen: Time(0),
         });
@@ -134,6 +188,12 @@ impl Machines {
         self.free.push(index);
     }
 
+    fn set_detail(&mut self, job: u32, detail: Detail) {
+        let length = self.details.len().max(job as usize + 1);
+        self.details.resize(length, Detail::default());
+        self.details[job as usize] = detail;
+    }
+
     fn jobs_of(&self, node: NodeId) -> Vec<u32> {
         let mine = |job: &Job| job.node == node && !matches!(job.phase, Phase::Free);
         (0..self.jobs.len() as u32).filter(|&index| mine(&self.jobs[index as usize])).collect()
@@ -142,8 +202,8 @@ impl Machines {
 
 /// Puts a job on a node's machine; the wait is settled when it is finished or refused.
 #[inline]
-fn submit(state: &mut State<World>, node: NodeId, wait: WaitId, cost: Span) {
-    let now = state.now();
+fn submit(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost: Span) {
+    let (now, node) = (state.now(), cx.me());
     let machines = &mut state.env.machines;
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
@@ -152,16 +212,20 @@ fn submit(state: &mut State<World>, node: NodeId, wait: WaitId, cost: Span) {
         let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
         start(state, job);
     } else {
-        queue_up(state, node, wait, cost);
+        queue_up(state, cx, wait, cost);
     }
 }
 
-/// The same where no worker is free.
+/// The same where no worker is free, or more is to be considered.
 #[inline(never)]
-fn queue_up(state: &mut State<World>, node: NodeId, wait: WaitId, cost: Span) {
+fn queue_up(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost: Span) {
+    let node = cx.me();
     let machines = &mut state.env.machines;
     let machine = &mut machines.machines[node.index()];
-    if machine.spec.queue_max.is_none_or(|max| machine.usage.waiting < max) {
+    if machine.governed.is_some() {
+        let baggage = cx.baggage();
+        governed::submit(state, Submission { node, wait, work: cost, baggage, keeps: false });
+    } else if machine.spec.queue_max.is_none_or(|max| machine.usage.waiting < max) {
         machine.usage.waiting += 1;
         machine.usage.queue_peak = machine.usage.queue_peak.max(machine.usage.waiting);
         let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
@@ -197,7 +261,7 @@ pub(crate) fn finished(state: &mut State<World>, index: u32, alarm: u64) -> Due 
     let job = &machines.jobs[index as usize];
     match job.phase {
         Phase::Running { sequence, .. } if sequence == alarm => {}
-        _ => return Due::Nothing,
+        _ => return governed::due(state, index, alarm),
     }
     let (wait, node) = (job.wait, job.node);
     machines.close(index);
@@ -219,6 +283,9 @@ fn abandon(state: &mut State<World>, node: NodeId, wait: WaitId) {
     let machines = &mut state.env.machines;
     let is_it = |job: &Job| job.wait == wait && !matches!(job.phase, Phase::Free);
     let Some(place) = machines.jobs.iter().position(is_it) else { return };
+    if machines.machines[node.index()].governed.is_some() {
+        return kept::abandon(state, place as u32);
+    }
     let is_queued = matches!(machines.jobs[place].phase, Phase::Queued);
     machines.close(place as u32);
     let machine = &mut machines.machines[node.index()];
@@ -238,33 +305,45 @@ fn abandon(state: &mut State<World>, node: NodeId, wait: WaitId) {
 fn hold(state: &mut State<World>, node: NodeId) -> Vec<u32> {
     let now = state.now();
     let machines = &mut state.env.machines;
-    let speed = machines.machines[node.index()].speed;
-    machines.machines[node.index()].advance(now);
+    let machine = &mut machines.machines[node.index()];
+    machine.advance(now);
+    governed::catch_up(machine, now);
+    let speed = machine.speed;
     let mut held = machines.jobs_of(node);
     held.retain(|&index| match machines.jobs[index as usize].phase {
-        Phase::Running { ends, .. } => {
+        Phase::Running { ends, .. } | Phase::Governed { ends, .. } => {
             let job = &mut machines.jobs[index as usize];
             (job.left, job.phase) = (speed.inverse_of(ends - now), Phase::Held);
             true
         }
         Phase::Held => true,
-        Phase::Free | Phase::Queued => false,
+        _ => false,
     });
     held
+}
+
+/// Lets the jobs run again that a machine held.
+fn resume(state: &mut State<World>, node: NodeId, held: Vec<u32>) {
+    let is_governed = state.env.machines.machines[node.index()].governed.is_some();
+    for job in held {
+        let left = state.env.machines.jobs[job as usize].left;
+        if is_governed { governed::work(state, job, left) } else { start(state, job) }
+    }
+    governed::pace_up(state, node);
 }
 
 /// Stops the clock of every job on a node's machine, or lets it go on.
 pub(crate) fn set_paused(state: &mut State<World>, node: NodeId, paused: bool) {
     let held = hold(state, node);
     state.env.machines.machines[node.index()].paused = paused;
-    held.into_iter().for_each(|job| start(state, job));
+    resume(state, node, held);
 }
 
 /// Makes a node's machine take `factor` times as long as at full speed.
 pub(crate) fn set_speed(state: &mut State<World>, node: NodeId, factor: Factor) {
     let held = hold(state, node);
     state.env.machines.machines[node.index()].speed = factor;
-    held.into_iter().for_each(|job| start(state, job));
+    resume(state, node, held);
 }
 
 /// The node crashed: its jobs are gone.
@@ -277,6 +356,9 @@ pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
     machine.queue.clear();
+    if let Some(governed) = &mut machine.governed {
+        governed.crash(&machine.spec, now, machine.usage.busy);
+    }
     // Whoever starts it again knows which pauses are still on.
     machine.paused = false;
     (machine.usage.working, machine.usage.waiting) = (0, 0);
@@ -287,7 +369,8 @@ impl engine::Cx<World> {
     /// free.
     ///
     /// # Errors
-    /// [`Fault::Overloaded`] at once if the queue is full.
+    /// [`Fault::Overloaded`] at once if the queue is full or the machine turns the job away, later
+    /// if it drops the job.
     #[inline]
     pub fn work(&self, cost: Span) -> Work<'_> {
         Work(self.job(cost))
@@ -295,8 +378,7 @@ impl engine::Cx<World> {
 
     #[inline(never)]
     fn job(&self, cost: Span) -> Call<'_, World> {
-        let me = self.me();
-        self.wait(|state, wait| submit(state, me, wait, cost))
+        self.wait(|state, wait| submit(state, self, wait, cost))
     }
 }
 

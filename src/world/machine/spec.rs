@@ -2,6 +2,11 @@
 
 use serde::Deserialize;
 
+use super::delay::DelayControl;
+use super::limit::Limit;
+use super::shedding::Shedding;
+use crate::engine::{Dist, Span};
+
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,6 +16,54 @@ pub enum Discipline {
     Fifo,
     /// Last in, first out: under overload some are served fast and the rest not at all.
     Lifo,
+    /// First in, first out while the queue is healthy; last in, first out while it is long or old,
+    /// so that those who still wait are served (B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+    /// The same text drops the old ones by `ControlledDelay`.
+    ///
+    /// ```ron
+    /// AdaptiveLifo(age: "50ms")
+    /// ```
+    AdaptiveLifo {
+        /// The queue is old if the first in it has waited for longer. Default: `"100ms"`.
+        #[serde(default = "hundred_milliseconds")]
+        age: Span,
+        /// The queue is long if more than this many wait. Default: it never is.
+        #[serde(default)]
+        length: Option<u32>,
+    },
+    /// The most important class first, first in, first out within it. Into a full queue a more
+    /// important request gets in the place of the least important one that waits.
+    ///
+    /// ```ron
+    /// Priority(preemptive: true)
+    /// ```
+    Priority {
+        /// Does a request take the worker of a less important one, which later goes on where it
+        /// was? Default: false.
+        #[serde(default)]
+        preemptive: bool,
+    },
+    /// The least work first, which is best for the mean and worst for whoever brings much.
+    ShortestFirst,
+    /// Each tenant gets an equal share of the work while all of them want it, by self-clocked fair
+    /// queueing (S. J. Golestani, INFOCOM 1994).
+    FairQueueing,
+    /// All jobs are worked on at once, each at an equal share of the workers: a processor that
+    /// switches quickly between threads.
+    ///
+    /// ```ron
+    /// ProcessorSharing(jobs_max: 200)
+    /// ```
+    ProcessorSharing {
+        /// How many jobs share at most, the multiprogramming level; the others wait, first in,
+        /// first out. Default: all.
+        #[serde(default)]
+        jobs_max: Option<u32>,
+    },
+}
+
+fn hundred_milliseconds() -> Span {
+    Span::from_millis(100)
 }
 
 /// The machine of a node.
@@ -19,8 +72,67 @@ pub enum Discipline {
 pub struct MachineSpec {
     /// How many jobs run at once, for example threads or processors. Default: without limit.
     pub workers: Option<u32>,
-    /// How many jobs may wait for a worker; more are refused as overloaded. Default: without limit.
+    /// How many jobs may wait for a worker; more are refused as overloaded. 0 is a pure loss
+    /// system. Default: without limit.
     pub queue_max: Option<u32>,
     /// In which order queued jobs are taken up. Default: `Fifo`.
     pub discipline: Discipline,
+    /// How long a job waits in the queue before it leaves, its place free for another; drawn for
+    /// each job. Default: for ever.
+    pub queue_timeout: Option<Dist>,
+    /// Is a job dropped that would be taken up after its request's deadline? Default: false.
+    pub drop_expired: bool,
+    /// Which jobs are dropped because they have waited too long when they would be taken up.
+    /// Default: none.
+    pub delay_control: Option<DelayControl>,
+    /// How many jobs may be there at once, at work or waiting; more are turned away at once.
+    /// Default: without limit.
+    pub limit: Option<Limit>,
+    /// Which classes of requests are turned away first under load. Default: none.
+    pub shedding: Option<Shedding>,
+    /// May a job keep its worker when its work is done?
+    #[serde(skip)]
+    pub holds_workers: bool,
+}
+
+impl MachineSpec {
+    /// Is it a plain queue in front of workers?
+    pub(super) fn is_plain(&self) -> bool {
+        let MachineSpec { discipline, queue_timeout, delay_control, limit, shedding, .. } = self;
+        matches!(discipline, Discipline::Fifo | Discipline::Lifo)
+            && queue_timeout.is_none()
+            && delay_control.is_none()
+            && limit.is_none()
+            && shedding.is_none()
+            && !self.drop_expired
+            && !self.holds_workers
+    }
+
+    /// What is wrong with it, for the loader.
+    pub fn problem(&self) -> Option<String> {
+        let text = match self.discipline {
+            _ if self.workers == Some(0) => "a machine needs at least 1 of `workers`",
+            Discipline::ProcessorSharing { .. } if self.workers.is_none() => {
+                "processor sharing needs `workers`: the processors that are shared"
+            }
+            Discipline::ProcessorSharing { jobs_max: Some(0) } => "`jobs_max` must be at least 1",
+            _ if self.workers.is_none() && self.queues() => {
+                "without a number of `workers` nothing ever waits, so nothing of a queue has effect"
+            }
+            _ => {
+                return (self.delay_control.as_ref().and_then(DelayControl::problem))
+                    .or_else(|| self.limit.as_ref().and_then(Limit::problem))
+                    .or_else(|| self.shedding.as_ref().and_then(|one| one.problem(self)));
+            }
+        };
+        Some(text.to_owned())
+    }
+
+    /// Does it say how its queue is to be?
+    fn queues(&self) -> bool {
+        self.queue_max.is_some()
+            || self.queue_timeout.is_some()
+            || self.delay_control.is_some()
+            || self.discipline != Discipline::Fifo
+    }
 }

@@ -1,20 +1,24 @@
 //! A service: named operations that take some work, call others, and change what is in a store.
 //!
-//! An operation first does its work, may refuse for business reasons, then makes its calls, then
-//! its transfer. With idempotency keys a transfer is recorded in the same transaction together with
-//! the operation, the business object and the client's request that it is made for, so a request
-//! that comes again finds that it was done; and an undo that comes before what it undoes leaves a
-//! mark that keeps the latter from ever happening.
+//! An operation first does its work, may refuse for business reasons, goes through its critical
+//! section, reads, makes its calls, does what work is left, then makes its transfer. With
+//! idempotency keys a transfer is recorded in the same transaction together with the operation,
+//! the business object and the client's request that it is made for, so a request that comes again
+//! finds that it was done; and an undo that comes before what it undoes leaves a mark that keeps
+//! the latter from ever happening.
+
+mod lock;
+mod operation;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::policy::{Policy, happens};
-use crate::engine::{
-    Change, Dist, Expect, Fault, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span, all,
-};
-use crate::world::{Cx, Edge, MachineSpec, Node};
+use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Reply, Row, all};
+use crate::world::{Cx, Edge, Held, MachineSpec, Node};
+use lock::Locks;
+pub use operation::{CallSpec, Critical, Mode, Operation, Reads, Transfer};
 
 /// A service with named operations.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,74 +37,15 @@ pub struct Service {
     /// and the client's request that it is made for. Default: true.
     #[serde(default = "yes")]
     idempotent: bool,
+    /// Does a request keep its worker while it waits for reads, calls and locks, as with one thread
+    /// for each request? A slow service that it calls then takes the workers from all requests.
+    /// Default: false, as in an event loop.
+    #[serde(default)]
+    holds_worker: bool,
     /// What it can do.
     operations: BTreeMap<Name, Operation>,
-}
-
-/// One operation of a service.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Operation {
-    /// Work for each request. Default: `"1ms"`.
-    #[serde(default = "Operation::cost")]
-    pub cost: Dist,
-    /// How often it refuses for business reasons, before anything is changed. Default: never.
-    #[serde(default)]
-    pub refuses: Ratio,
-    /// The size of the answer's body, besides the 200 bytes that any message weighs; a failure has
-    /// none. At most 4 GiB: what is longer is cut. Default: nothing.
-    #[serde(default)]
-    pub answer: Option<SizeDist>,
-    /// Other services that it calls. Default: none.
-    #[serde(default)]
-    pub calls: Vec<CallSpec>,
-    /// Are they called one after the other, or all at once? Default: `Sequential`.
-    #[serde(default)]
-    pub mode: Mode,
-    /// What it moves in the store. Default: nothing.
-    #[serde(default)]
-    pub transfer: Option<Transfer>,
-    /// The operation of this service that it undoes: its transfer is that one's, backwards.
-    /// Default: none.
-    #[serde(default)]
-    pub undoes: Option<Name>,
-}
-
-/// A call that an operation makes; the business object and its value are passed on.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CallSpec {
-    /// Whom.
-    pub to: NodeId,
-    /// Which operation of it.
-    pub operation: Name,
-    /// How. Default: one try without a time limit.
-    #[serde(default)]
-    pub policy: Policy,
-}
-
-/// In which order calls are made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Mode {
-    /// One after the other; the first that fails ends the operation.
-    #[default]
-    Sequential,
-    /// All at once; the operation waits for all of them.
-    Parallel,
-}
-
-/// An amount that moves from one account of the store to another.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Transfer {
-    /// The account that it is taken from; the operation is refused if that would fall below zero.
-    pub from: Name,
-    /// The account that it is given to.
-    pub to: Name,
-    /// How much. Default: the request's value.
-    #[serde(default)]
-    pub amount: Option<u64>,
+    #[serde(skip)]
+    locks: Locks,
 }
 
 /// The table of idempotency records.
@@ -112,26 +57,12 @@ fn yes() -> bool {
     true
 }
 
-impl Operation {
-    fn cost() -> Dist {
-        Dist::constant(Span::MILLISECOND)
-    }
-}
-
-impl CallSpec {
-    async fn make(&self, cx: &Cx, key: u64, value: u64) -> Reply {
-        let request = Msg::Do { verb: self.operation, key, value };
-        self.policy.call(cx, self.to, request).await
-    }
-}
-
-impl Transfer {
-    /// The rows of this transfer, or of its reverse.
-    fn rows(self, value: u64, backwards: bool) -> [Row; 2] {
-        let amount = self.amount.unwrap_or(value);
-        let (from, to) = if backwards { (self.to, self.from) } else { (self.from, self.to) };
-        let row = |table, change| Row { table, key: 0, expect: Expect::Any, change };
-        [row(from, Change::Take(amount)), row(to, Change::Give(amount))]
+/// More work of a request: on the worker that it holds, or on any.
+async fn more(cx: &Cx, held: Option<&Held<'_>>, cost: &Dist) -> Result<(), Fault> {
+    let cost = cx.draw(cost);
+    match held {
+        Some(held) => held.work(cost).await,
+        None => cx.work(cost).await,
     }
 }
 
@@ -155,6 +86,25 @@ impl Service {
     /// Its operations, by name.
     pub fn operations(&self) -> &BTreeMap<Name, Operation> {
         &self.operations
+    }
+
+    /// Goes through the critical section, and reads.
+    #[inline]
+    async fn prepare(
+        &self,
+        cx: &Cx,
+        operation: &Operation,
+        held: Option<&Held<'_>>,
+        key: u64,
+    ) -> Result<(), Fault> {
+        if let Some(critical) = &operation.critical {
+            let _turn = self.locks.acquire(cx, critical.lock).await;
+            more(cx, held, &critical.cost).await?;
+        }
+        for row in &operation.reads {
+            row.make(cx, key).await?;
+        }
+        Ok(())
     }
 
     async fn call(
@@ -230,7 +180,12 @@ impl Node for Service {
         let Msg::Do { verb, key, value } = request else { return Err(Fault::Unknown) };
         let Some(operation) = self.operations.get(&verb) else { return Err(Fault::Unknown) };
         let cost = cx.draw(&operation.cost);
-        cx.work(cost).await?;
+        let mut held = None;
+        if self.holds_worker {
+            held = Some(cx.hold(cost).await?);
+        } else {
+            cx.work(cost).await?;
+        }
         if cx.errs(verb) {
             return Err(Fault::Failed);
         }
@@ -241,7 +196,12 @@ impl Node for Service {
             let size = cx.random(|rng| sizes.sample(rng));
             cx.set_answer(u32::try_from(size.0).unwrap_or(u32::MAX));
         }
+        self.prepare(cx, operation, held.as_ref(), key).await?;
         self.call(cx, operation, key, value).await?;
+        if let Some(then) = &operation.then {
+            // What was called may have taken effect.
+            more(cx, held.as_ref(), then).await.map_err(|_| Fault::Reset)?;
+        }
         if let Some(transfer) = operation.transfer {
             return self.transfer(cx, verb, transfer, (key, value)).await;
         }
@@ -253,33 +213,24 @@ impl Node for Service {
     }
 
     fn machine(&self) -> MachineSpec {
-        self.machine.clone()
+        MachineSpec { holds_workers: self.holds_worker, ..self.machine.clone() }
     }
 
     fn problem(&self) -> Option<String> {
-        for operation in self.operations.values() {
-            let moves = operation.transfer.is_some() || operation.undoes.is_some();
-            if moves && self.store.is_none() {
-                return Some("an operation with a transfer needs a `store`".to_owned());
-            }
-            if operation.transfer.is_some() && operation.undoes.is_some() {
-                let text = "an operation has a `transfer` or `undoes` another's, not both";
-                return Some(text.to_owned());
-            }
-            if let Some(undone) = operation.undoes
-                && self.operations.get(&undone).is_none_or(|other| other.transfer.is_none())
-            {
-                return Some("`undoes` names no operation here that has a transfer".to_owned());
-            }
-            if let Some(problem) = operation.calls.iter().find_map(|call| call.policy.problem()) {
-                return Some(problem);
-            }
+        let (others, has_store) = (&self.operations, self.store.is_some());
+        let mut operations = self.operations.values();
+        let problem = operations.find_map(|operation| operation.problem(others, has_store));
+        if problem.is_none() && self.holds_worker && self.machine.workers.is_none() {
+            return Some("`holds_worker` needs a number of `workers` in `machine`".to_owned());
         }
-        self.store_policy.problem()
+        problem.or_else(|| self.machine.problem()).or_else(|| self.store_policy.problem())
     }
 
     fn edges(&self) -> Vec<Edge> {
-        let calls = self.operations.values().flat_map(|operation| &operation.calls);
-        calls.map(|call| Edge::call(call.to)).chain(self.store.map(Edge::call)).collect()
+        let targets = self.operations.values().flat_map(|operation| {
+            let reads = operation.reads.iter().map(|one| one.from);
+            reads.chain(operation.calls.iter().map(|call| call.to))
+        });
+        targets.chain(self.store).map(Edge::call).collect()
     }
 }

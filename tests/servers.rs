@@ -1,0 +1,184 @@
+//! The server side of calls, through scenarios: queues, kept workers, locks, caches.
+
+mod common;
+
+use common::{Record, at, measured, ms, run};
+use stormglass::engine::{Span, Time};
+
+#[test]
+fn a_burst_on_four_workers_is_done_in_rounds() {
+    let record = run(r#"Scenario(
+        title: "A burst of 100",
+        run: (warmup: "0s", load: "1ms", quiet: "1s"),
+        network: (latency: "0s"),
+        nodes: {
+            "users": Client(target: "server", operation: "go", load: Closed(users: 100)),
+            "server": Service(machine: (workers: 4), operations: {"go": (cost: "10ms")}),
+        },
+    )"#);
+    let expected: Vec<Span> = (0..100).map(|job| ms(10 * (job / 4 + 1))).collect();
+    assert_eq!(record.latencies(), expected);
+    assert_eq!(measured(&record.outcome, "latency.mean"), 0.130);
+    assert_eq!(measured(&record.outcome, "latency.max"), 0.250);
+}
+
+/// A gateway with two workers; half of its requests wait for a service that takes a second.
+fn gateway(holds: bool) -> Record {
+    run(&format!(
+        r#"Scenario(
+            title: "One thread for each request",
+            run: (warmup: "0s", load: "10s", quiet: "20s"),
+            network: (latency: "0s"),
+            nodes: {{
+                "slow-users": Client(target: "gateway", operation: "slow", load: Constant(rate: "4/s")),
+                "fast-users": Client(target: "gateway", operation: "fast", load: Constant(rate: "4/s")),
+                "gateway": Service(machine: (workers: 2), holds_worker: {holds}, operations: {{
+                    "slow": (cost: "1ms", calls: [(to: "backend", operation: "go")], then: "1ms"),
+                    "fast": (cost: "1ms"),
+                }}),
+                "backend": Service(operations: {{"go": (cost: "1s")}}),
+            }},
+        )"#
+    ))
+}
+
+#[test]
+fn workers_that_wait_for_a_slow_service_are_missing_to_everybody() {
+    let (thread, event) = (gateway(true), gateway(false));
+    let fast = |record: &Record| measured(&record.outcome, "latency.p50/fast-users");
+    assert!(fast(&event) < 0.005, "{}", fast(&event));
+    assert!(fast(&thread) > 1.0, "{}", fast(&thread));
+    // Twice its work and the second at the backend.
+    assert_eq!(measured(&event.outcome, "latency.p50/slow-users"), 1.002);
+    assert_eq!(thread.latencies().len(), 78, "in the end all are served");
+}
+
+/// Ten reads a second of one row, which its store takes 150 ms for, through a cache that keeps it
+/// for a second.
+fn cached(cache: &str, table: &str, faults: &str) -> Record {
+    run(&format!(
+        r#"Scenario(
+            title: "A cache",
+            run: (warmup: "0s", load: "3s", quiet: "1s"),
+            network: (latency: "0s"),
+            nodes: {{
+                "users": Client(target: "shop", operation: "read", load: Constant(rate: "10/s")),
+                "shop": Service(operations: {{"read": (
+                    cost: "0s", reads: [(from: "cache", table: "{table}", keys: 1)],
+                )}}),
+                "cache": Cache(store: "db", cost: "0s", {cache}),
+                "db": Store(cost: "150ms", tables: [(name: "articles", rows: 1)]),
+            }},
+            faults: {{{faults}}},
+        )"#
+    ))
+}
+
+fn millis(times: &[Time]) -> Vec<u64> {
+    times.iter().map(|time| (*time - Time(0)).0 / 1_000_000).collect()
+}
+
+#[test]
+fn who_misses_together_asks_the_store_together() {
+    let record = cached(r#"ttl: "1s""#, "articles", "");
+    // Filled at 250, 1450 and 2650 ms: the fill that lands second extends nothing.
+    assert_eq!(millis(&record.times("cache.missed")), [100, 200, 1300, 1400, 2500, 2600]);
+    assert_eq!(record.values("cache.fetched"), [1, 2, 1, 2, 1, 2]);
+    assert_eq!(measured(&record.outcome, "cost.fetches"), 2.0);
+    assert_eq!(measured(&record.outcome, "saturation.stampede"), 2.0);
+}
+
+#[test]
+fn a_single_flight_answers_all_who_wait_for_it() {
+    let record = cached(r#"ttl: "1s", single_flight: true"#, "articles", "");
+    assert_eq!(millis(&record.times("cache.fetched")), [100, 1300, 2500]);
+    assert_eq!(record.latencies()[..3], [ms(150), ms(50), ms(0)]);
+    assert_eq!(measured(&record.outcome, "cost.fetches"), 1.0);
+    assert_eq!(measured(&record.outcome, "cost.hits"), 23.0 / 29.0);
+}
+
+#[test]
+fn what_is_stale_is_served_while_it_is_fetched_anew_once() {
+    let cache = r#"ttl: "1s", single_flight: true, stale_while_revalidate: "1s""#;
+    let record = cached(cache, "articles", "");
+    assert_eq!(millis(&record.times("cache.missed")), [100, 200]);
+    assert_eq!(millis(&record.times("cache.fetched")), [100, 1300, 2500]);
+    assert_eq!(record.values("cache.stale")[..2], [50_000_000, 150_000_000]);
+    assert_eq!(measured(&record.outcome, "consistency.stale"), 4.0 / 29.0);
+    assert_eq!(measured(&record.outcome, "consistency.staleness"), 0.1);
+}
+
+#[test]
+fn what_is_refreshed_ahead_does_not_expire() {
+    let cache = r#"ttl: "1s", single_flight: true, refresh: Ahead(before: "200ms")"#;
+    let record = cached(cache, "articles", "");
+    assert_eq!(millis(&record.times("cache.missed")), [100, 200]);
+    assert_eq!(millis(&record.times("cache.fetched")), [100, 1100, 2100]);
+}
+
+#[test]
+fn early_expiry_fetches_the_earlier_the_greater_beta_is() {
+    let fetches = |refresh: &str| {
+        let cache = format!(r#"ttl: "1s", single_flight: true, refresh: {refresh}"#);
+        cached(&cache, "articles", "").of("cache.fetched").len()
+    };
+    assert_eq!(fetches("Never"), 3);
+    let (some, many) = (fetches("Early(beta: \"3x\")"), fetches("Early(beta: \"1000x\")"));
+    assert!(3 < some && some < many, "{some} {many}");
+    assert!(many >= 14, "practically every read that finds none under way: {many}");
+}
+
+#[test]
+fn rows_that_do_not_exist_are_kept_only_by_negative_caching() {
+    let fetches = |cache: &str| cached(cache, "nothing", "").of("cache.fetched").len();
+    assert_eq!(fetches(r#"ttl: "1s""#), 29);
+    assert_eq!(fetches(r#"ttl: "1s", negative_ttl: "1s""#), 6);
+}
+
+const STORE_FAILS: &str = r#""down": (what: Crash(node: "db"), at: "1s", for: "1500ms")"#;
+
+#[test]
+fn a_store_that_fails_is_covered_by_what_is_stale_for_as_long_as_is_said() {
+    let failed = |stale: &str| {
+        let cache = format!(r#"ttl: "1s", single_flight: true, stale_if_error: "{stale}""#);
+        cached(&cache, "articles", STORE_FAILS).of("request.failed").len()
+    };
+    // Expired at 1250 ms; the store is back at 2500 ms.
+    assert_eq!((failed("0s"), failed("500ms"), failed("2s")), (12, 7, 0));
+}
+
+#[test]
+fn a_crash_empties_a_cache() {
+    let crash = r#""down": (what: Crash(node: "cache"), at: "1010ms", for: "20ms")"#;
+    let record = cached(r#"single_flight: true"#, "articles", crash);
+    assert_eq!(millis(&record.times("cache.fetched")), [100, 1100]);
+    assert_eq!(record.times("node.crashed"), [at(1010)]);
+}
+
+#[test]
+fn a_full_cache_lets_entries_go() {
+    let hits = |capacity: u32, eviction: &str| {
+        let record = run(&format!(
+            r#"Scenario(
+                title: "A small cache",
+                run: (warmup: "0s", load: "20s", quiet: "1s"),
+                network: (latency: "0s"),
+                nodes: {{
+                    "users": Client(target: "shop", operation: "read", load: Constant(rate: "100/s")),
+                    "shop": Service(operations: {{"read": (
+                        cost: "0s", reads: [(from: "cache", table: "articles", keys: 10)],
+                    )}}),
+                    "cache": Cache(store: "db", capacity: {capacity}, eviction: {eviction}),
+                    "db": Store(tables: [(name: "articles", rows: 10)]),
+                }},
+            )"#
+        ));
+        measured(&record.outcome, "cost.hits")
+    };
+    assert!(hits(10, "Lru") > 0.99);
+    for eviction in ["Lru", "Fifo", "Lfu", "Random"] {
+        // All keys are alike, so whatever is kept is as good.
+        let share = hits(5, eviction);
+        assert!((0.45..0.55).contains(&share), "{eviction}: {share}");
+    }
+}
