@@ -178,6 +178,7 @@ fn lists_have_a_line_for_each_name() {
         ("faults", "Crash", "The node's process dies"),
         ("distributions", "LogNormal", "What measured latencies look like"),
         ("invariants", "Atomic", "When the system has come to rest"),
+        ("facts", "saga.step-done", "A step is done"),
         ("units", "share", "A probability from 0 to 1"),
         ("metrics", "latency.p99", "99 %"),
         ("topics", "exit-codes", "What the exit code"),

@@ -149,7 +149,7 @@ fn fault(scenario: &Scenario, hit: &Hit) -> FaultSpec {
         Blow::Partition { links } => Injection::Partition { links: targets(scenario, links) },
     };
     let every = hit.pause.map(|pause| ms(hit.lasts + pause));
-    FaultSpec { what, at: ms(hit.at), lasts: Some(ms(hit.lasts)), every }
+    FaultSpec { every, ..FaultSpec::at(what, ms(hit.at)).lasting(ms(hit.lasts)) }
 }
 
 /// The run of a variant of the example under these faults instead of its own.

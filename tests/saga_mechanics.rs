@@ -124,8 +124,8 @@ fn sg_m3_each_step_answers_with_success_or_failure() {
 fn sg_m4_the_coordinator_triggers_the_next_step_when_the_last_is_done() {
     let record = trip(&[]);
     let services = ["hotel", "airline", "car"];
-    let done = record.times("saga.step done");
-    assert_eq!(record.values("saga.step done"), [0, 1, 2]);
+    let done = record.times("saga.step-done");
+    assert_eq!(record.values("saga.step-done"), [0, 1, 2]);
     for (place, service) in services.iter().enumerate() {
         let asked = record.passed("trip", service, false, "Sent");
         assert_eq!(asked.len(), 1);
@@ -154,14 +154,14 @@ fn sg_m6_compensations_run_in_reverse_order() {
     let told = [
         "trip saga.began 7",
         "hotel-db guests 7",
-        "trip saga.step done 0",
+        "trip saga.step-done 0",
         "airline-db flyers 7",
-        "trip saga.step done 1",
-        "trip saga.turned back 2",
+        "trip saga.step-done 1",
+        "trip saga.turned-back 2",
         "airline-db flyers -7",
-        "trip saga.step undone 1",
+        "trip saga.step-undone 1",
         "hotel-db guests -7",
-        "trip saga.step undone 0",
+        "trip saga.step-undone 0",
         "trip saga.compensated 7",
     ];
     assert_eq!(story, told);
@@ -185,8 +185,8 @@ fn sg_m8_a_step_that_timed_out_may_have_happened_and_is_undone_too() {
         r#"faults: {"slow": (what: Slow(node: "car", factor: "60x"), at: "1s", for: "400ms")},"#;
     let record = trip(&[("REST", slow)]);
     let story = record.story(&["saga."]);
-    assert_eq!(story[3..5], ["trip saga.turned back 2", "trip saga.step undone 2"]);
-    assert_eq!(record.values("saga.step undone"), [2, 1, 0]);
+    assert_eq!(story[3..5], ["trip saga.turned-back 2", "trip saga.step-undone 2"]);
+    assert_eq!(record.values("saga.step-undone"), [2, 1, 0]);
     assert_eq!(booked(&record), [0, 0, 0]);
     assert_eq!(record.told(), ["failed"], "nothing is left of it, and the client may know");
     sound(&record);
@@ -202,7 +202,7 @@ fn sg_m8_an_undo_before_its_do_leaves_a_mark_that_keeps_the_do_from_happening() 
     let record = run(&datagrams);
     let arrived = record.passed("trip", "car", false, "Arrived");
     assert_eq!(arrived.len(), 2);
-    let undone = record.of("saga.step undone")[0];
+    let undone = record.of("saga.step-undone")[0];
     assert!(undone.value == 2 && undone.at < arrived[1], "the do comes after the undo is done");
     assert_eq!(record.sum("drivers"), 0);
     assert!(record.of("drivers").is_empty(), "it was refused, not done and undone");
@@ -236,7 +236,7 @@ fn sg_m8_a_compensation_that_fails_is_tried_again_until_it_succeeds() {
     let record = trip(&[("LAST", ", refuses: \"100 %\""), ("REST", faults)]);
     let tries = record.passed("trip", "hotel", false, "Sent").len() - 1;
     assert!((2..10).contains(&tries), "{tries} tries");
-    assert_eq!(record.values("saga.step undone"), [1, 0]);
+    assert_eq!(record.values("saga.step-undone"), [1, 0]);
     assert_eq!(booked(&record), [0, 0, 0]);
     sound(&record);
 }
@@ -266,7 +266,7 @@ fn sg_m8_from_the_pivot_on_steps_are_retried_and_never_undone() {
     assert_eq!(turned.of("saga.compensated").len(), 1, "without a pivot it turns back");
     let record = trip(&[("REST", faults), ("SAGA", "pivot: 1,")]);
     assert!(record.passed("trip", "car", false, "Sent").len() > 2);
-    assert!(record.of("saga.turned back").is_empty());
+    assert!(record.of("saga.turned-back").is_empty());
     assert_eq!(record.of("saga.completed").len(), 1);
     assert_eq!(booked(&record), [7, 7, 7]);
     sound(&record);
@@ -294,7 +294,7 @@ fn sg_m7_a_coordinator_that_crashes_at_any_moment_recovers_backward() {
         assert!(all == [0, 0, 0] || all == [7, 7, 7], "crash at {moment} ms left {all:?}");
         if !record.of("saga.recovered").is_empty() {
             recovered += 1;
-            let whole = record.of("saga.step done").len() == 3;
+            let whole = record.of("saga.step-done").len() == 3;
             assert!(whole || all == [0, 0, 0], "crash at {moment} ms went forward");
         }
     }

@@ -99,7 +99,7 @@ pub(crate) fn accounts(invariant: &Invariant) -> &[AccountRef] {
         | Invariant::Once { accounts }
         | Invariant::Conserved { accounts }
         | Invariant::Truthful { accounts } => accounts,
-        Invariant::Settled { .. } => &[],
+        Invariant::Settled { .. } | Invariant::Converged { .. } => &[],
     }
 }
 

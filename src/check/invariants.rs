@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::effects::{AccountId, Change, Effects, accounts};
-use super::outcome::{Finding, Violation};
+use super::outcome::{Finding, Stuck, Violation};
 use super::requests::{Requests, Standing};
-use crate::engine::{Fact, NodeId, Root, Time};
+use crate::engine::{Fact, NodeId, Root, Span, Time};
 use crate::patterns::saga::facts as saga;
 use crate::scenario::{Invariant, Scenario};
 
@@ -21,6 +21,15 @@ pub(crate) struct Checker {
     first: Option<Violation>,
 }
 
+/// How a run has ended.
+pub(crate) struct Rest<'a> {
+    /// From here on there was neither load nor fault.
+    pub quiet: Time,
+    pub end: Time,
+    /// What of the world had not come to rest.
+    pub stuck: &'a [Stuck],
+}
+
 enum Kind {
     Atomic,
     Once,
@@ -31,6 +40,9 @@ enum Kind {
         root: Root,
     },
     Truthful,
+    Converged {
+        within: Option<Span>,
+    },
     /// Sagas without an end: since when, by operation.
     Settled {
         node: NodeId,
@@ -52,6 +64,7 @@ impl Checker {
                 Kind::Conserved { sum: 0, at: Time(0), root: Root::NONE }
             }
             Invariant::Truthful { .. } => Kind::Truthful,
+            Invariant::Converged { within } => Kind::Converged { within: *within },
             Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
         };
         let named = accounts(invariant);
@@ -101,7 +114,7 @@ impl Checker {
                     self.balance(old, when, whose);
                 }
             }
-            Kind::Atomic | Kind::Truthful | Kind::Settled { .. } => {}
+            Kind::Atomic | Kind::Truthful | Kind::Settled { .. } | Kind::Converged { .. } => {}
         }
     }
 
@@ -134,7 +147,7 @@ impl Checker {
     }
 
     /// The system has come to rest.
-    pub fn finish(&mut self, effects: &Effects, requests: &Requests) {
+    pub fn finish(&mut self, effects: &Effects, requests: &Requests, rest: &Rest<'_>) {
         match &mut self.kind {
             Kind::Atomic => self.finish_atomic(effects),
             Kind::Truthful => self.finish_truthful(effects, requests),
@@ -147,7 +160,26 @@ impl Checker {
                 let (sum, at, root) = (*sum, *at, *root);
                 self.balance(sum, at, root);
             }
+            Kind::Converged { within } => {
+                let within = *within;
+                self.finish_converged(within, requests, rest);
+            }
             Kind::Once => {}
+        }
+    }
+
+    fn finish_converged(&mut self, within: Option<Span>, requests: &Requests, rest: &Rest<'_>) {
+        let last = within.map_or(rest.end, |within| rest.quiet + within);
+        for (root, request) in requests.iter() {
+            self.checked += 1;
+            if request.standing == Standing::Open || request.ended > last {
+                self.violated(request.began, root, |_| format!("a request has no end by {last}"));
+            }
+        }
+        self.checked += 1;
+        for stuck in rest.stuck {
+            let what = || format!("{} {} at the end", stuck.node, stuck.what);
+            self.violated(rest.end, Root::NONE, |_| what());
         }
     }
 
@@ -209,6 +241,10 @@ impl Checker {
             Kind::Truthful => {
                 format!("what clients are told of an operation is so for {accounts}")
             }
+            Kind::Converged { within } => {
+                let when = within.map_or("by the end".to_owned(), |span| format!("within {span}"));
+                format!("without load and faults the system comes to rest {when}")
+            }
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
         };
         Finding {
@@ -250,6 +286,7 @@ mod tests {
     },
     invariants: {
         "atomic": Atomic(accounts: [(store: "store", account: "sold"), (store: "store", account: "paid")]),
+        "converged": Converged(within: "500ms"),
         "conserved": Conserved(accounts: [(store: "store", account: "stock"), (store: "store", account: "sold")]),
         "once": Once(accounts: [(store: "store", account: "sold")]),
         "settled": Settled(node: "orders"),
@@ -311,8 +348,14 @@ mod tests {
             self.requests.ended(&ended);
         }
 
-        fn finish(mut self) -> Finding {
-            self.checker.finish(&self.effects, &self.requests);
+        fn finish(self) -> Finding {
+            self.finish_with(&[])
+        }
+
+        fn finish_with(mut self, stuck: &[Stuck]) -> Finding {
+            let quiet = self.scenario.phases.quiet_from();
+            let rest = Rest { quiet, end: self.scenario.phases.end(), stuck };
+            self.checker.finish(&self.effects, &self.requests, &rest);
             self.checker.finding()
         }
     }
@@ -402,6 +445,25 @@ mod tests {
         assert_eq!(found(&finding), (2, 2));
         let what = finding.first.expect("there is one").what;
         assert_eq!(what, "the client was told `success`, yet the operation lacks store paid");
+    }
+
+    #[test]
+    fn converged_wants_an_end_in_time_for_every_request_and_nodes_at_rest() {
+        let mut fine = bench("converged");
+        fine.request(1, Some(Ok(())));
+        fine.request(2, Some(Err(Fault::Refused)));
+        assert_eq!(found(&fine.finish()), (3, 0), "however it ended");
+        let mut open = bench("converged");
+        open.request(1, Some(Ok(())));
+        open.request(2, None);
+        let finding = open.finish();
+        assert_eq!(found(&finding), (3, 1));
+        let first = finding.first.expect("there is one");
+        assert_eq!((first.root, first.what.as_str()), (2, "a request has no end by 1.5 s"));
+        let down = Stuck { node: "shop".into(), what: "is down".into(), since: None };
+        let finding = bench("converged").finish_with(&[down]);
+        assert_eq!(found(&finding), (1, 1));
+        assert_eq!(finding.first.expect("there is one").what, "shop is down at the end");
     }
 
     #[test]

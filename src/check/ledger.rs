@@ -3,9 +3,9 @@
 use super::caches::CacheCounts;
 use super::classes;
 use super::effects::Effects;
-use super::invariants::Checker;
+use super::invariants::{Checker, Rest};
 use super::measures::{self, Material, NodeSample};
-use super::outcome::{Ending, Finding, Outcome};
+use super::outcome::{Ending, Finding, Outcome, Stuck};
 use super::requests::Requests;
 use super::timeline::Timeline;
 use crate::engine::{Counts, Digest, Fact, NodeId, Observer, Span, Time};
@@ -110,8 +110,13 @@ impl Ledger {
     pub fn close(mut self, run: &Closing<'_>) -> Outcome {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
         let accounted = self.requests.close();
+        let mut stuck = run.rest.clone();
+        if !scenario.phases.quiet.is_zero() {
+            stuck.splice(0..0, self.requests.stuck());
+        }
+        let rest = Rest { quiet: scenario.phases.quiet_from(), end, stuck: &run.rest };
         for checker in &mut self.checkers {
-            checker.finish(&self.effects, &self.requests);
+            checker.finish(&self.effects, &self.requests, &rest);
         }
         let mut findings: Vec<Finding> = vec![accounted];
         findings.extend(self.checkers.iter().map(Checker::finding));
@@ -143,6 +148,8 @@ impl Ledger {
             events: counts.events,
             end,
             ending: run.ending.clone(),
+            stuck,
+            swarm: run.swarm.clone(),
             measures,
             flows: self.requests.finished(),
             classes: self.requests.finished_classes(),
@@ -173,6 +180,10 @@ pub struct Closing<'a> {
     pub ending: Ending,
     /// When it ended.
     pub end: Time,
+    /// What of the world had not come to rest by then.
+    pub rest: Vec<Stuck>,
+    /// The faults that the seed drew in swarm mode.
+    pub swarm: Option<String>,
 }
 
 impl Partial {

@@ -211,6 +211,17 @@ pub enum Ending {
     Stuck(String),
 }
 
+/// Something that had not come to rest when a run with a quiet phase ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stuck {
+    /// Where.
+    pub node: String,
+    /// What: `waits for hotel in operation 17`, `is down`, `has 3 jobs queued`.
+    pub what: String,
+    /// Since when, where that is known.
+    pub since: Option<Time>,
+}
+
 /// One run: a variant under a seed.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -224,6 +235,10 @@ pub struct Outcome {
     pub end: Time,
     /// How it ended.
     pub ending: Ending,
+    /// What had not come to rest by then; nothing if there was no quiet phase.
+    pub stuck: Vec<Stuck>,
+    /// The faults that the seed drew in swarm mode, as `faults` would have them.
+    pub swarm: Option<String>,
     /// Every measured value, always in the same order for a variant.
     pub measures: Vec<Measure>,
     /// The requests, a flow for each client.
@@ -279,6 +294,8 @@ pub struct VariantStudy {
     pub runs: Vec<Outcome>,
     /// Why each violated invariant did not hold, for the first seed that shows it.
     pub chains: Vec<Chain>,
+    /// Who waited for whom at the end of the first run that had not come to rest.
+    pub waits: Vec<Stuck>,
     /// Invariants that this variant is there to violate: not a failure, but a demonstration.
     pub breaks: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! Requests: every one is counted once, from its beginning to its one end.
 
 use super::classes;
-use super::outcome::{ClassFlow, Finding, Flow, Violation, Window};
+use super::outcome::{ClassFlow, Finding, Flow, Stuck, Violation, Window};
 use crate::engine::{Fact, Fault, NodeId, Root, Span, Time};
 use crate::parts::client_facts as facts;
 
@@ -78,6 +78,24 @@ impl Requests {
     /// The same, told apart by these classes too.
     pub fn of_classes(self, classes: Vec<ClassFlow>) -> Requests {
         Requests { classes, ..self }
+    }
+
+    /// Which clients still wait for the answers to how many requests, and since when.
+    pub fn stuck(&self) -> Vec<Stuck> {
+        let mut stuck = Vec::new();
+        for (place, flow) in self.flows.iter().enumerate() {
+            let open = self.requests.iter().filter(|request| {
+                request.flow as usize == place && request.standing == Standing::Open
+            });
+            let count = open.clone().count();
+            let Some(since) = open.map(|request| request.began).min() else { continue };
+            let what = match count {
+                1 => "has a request in flight".to_owned(),
+                count => format!("has {count} requests in flight, the oldest"),
+            };
+            stuck.push(Stuck { node: flow.name.clone(), what, since: Some(since) });
+        }
+        stuck
     }
 
     /// The width of the windows of the time line.

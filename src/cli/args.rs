@@ -195,6 +195,8 @@ pub enum Listing {
     Distributions,
     /// What can be demanded to hold
     Invariants,
+    /// What nodes note, for faults that wait for it
+    Facts,
     /// How quantities are written
     Units,
     /// What is measured

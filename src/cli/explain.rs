@@ -83,6 +83,7 @@ impl<'e> Page<'e> {
     fn entry(&self, entry: &Entry) -> String {
         let mut text = format!("{}: {}\n\n", entry.name, kind(entry));
         text += &format!("{}\n", wrapped(&entry.says, 2, self.width));
+        text += &self.source(entry.source.as_deref(), 2);
         text += &self.contents(entry, 2);
         let (inner, others) = self.parts(entry);
         for part in inner {
@@ -123,6 +124,7 @@ impl<'e> Page<'e> {
         for choice in &entry.choices {
             let says = wrapped(&choice.says, indent + 6, self.width);
             text += &format!("\n{:indent$}  {}\n{says}\n", "", choice.name);
+            text += &self.source(choice.source.as_deref(), indent + 6);
             for field in &choice.fields {
                 text += &self.field(field, indent + 6);
             }
@@ -130,8 +132,15 @@ impl<'e> Page<'e> {
         text
     }
 
+    /// Where something comes from.
+    fn source(&self, source: Option<&str>, indent: usize) -> String {
+        let said =
+            |source| format!("{}\n", wrapped(&format!("Source: {source}"), indent, self.width));
+        source.map(said).unwrap_or_default()
+    }
+
     fn field(&self, field: &Field, indent: usize) -> String {
-        let Field { name, kind, says, default, is_optional, .. } = field;
+        let Field { name, kind, says, default, source, is_optional, .. } = field;
         let need = if *is_optional { "optional" } else { "required" };
         let head = match name.as_str() {
             "" => kind.clone(),
@@ -145,7 +154,7 @@ impl<'e> Page<'e> {
             let default = format!("Default: {default}");
             text += &format!("{}\n", wrapped(&default, indent + 4, self.width));
         }
-        text
+        text + &self.source(source.as_deref(), indent + 4)
     }
 
     /// A field by itself, with its place, and where to read on.
@@ -308,6 +317,7 @@ fn kind(entry: &Entry) -> String {
         Topic::Fault => "a fault".to_owned(),
         Topic::Distribution => "a distribution".to_owned(),
         Topic::Invariant => "an invariant".to_owned(),
+        Topic::Fact => "a fact".to_owned(),
         Topic::Unit => "a unit".to_owned(),
         Topic::Part if entry.name == ROOT => "a whole file".to_owned(),
         Topic::Part => "a part of a scenario".to_owned(),

@@ -13,6 +13,7 @@ const HEADINGS: &[(Topic, &str)] = &[
     (Topic::Fault, "Faults"),
     (Topic::Distribution, "Distributions"),
     (Topic::Invariant, "Invariants"),
+    (Topic::Fact, "Facts"),
     (Topic::Unit, "Units"),
     (Topic::Part, "Parts of a scenario"),
     (Topic::Choice, "Values of parts"),
@@ -35,6 +36,7 @@ pub fn list(what: Listing, width: usize) -> String {
         Listing::Faults => of(&[Topic::Fault]),
         Listing::Distributions => of(&[Topic::Distribution]),
         Listing::Invariants => of(&[Topic::Invariant]),
+        Listing::Facts => of(&[Topic::Fact]),
         Listing::Units => of(&[Topic::Unit]),
         Listing::Loads => {
             let chosen = entries.iter().filter(|entry| LOADS.contains(&entry.of.as_str()));

@@ -3,6 +3,7 @@
 //! The engine knows no network, machine or disk. Whoever embeds it gives it an [`Environment`].
 
 use super::Sim;
+use super::fact::Fact;
 use super::message::{Fault, NodeId};
 use super::state::State;
 use super::time::{Span, Time};
@@ -68,4 +69,8 @@ pub trait Environment: Sized + 'static {
 
     /// A control set by [`State::set_control`] has fallen due.
     fn control(sim: &mut Sim<Self>, control: u32);
+
+    /// A fact was noted, and [`State::watch_facts`] has asked for it. What it leads to must wait
+    /// for an event of its own: whoever noted it is in the middle of something.
+    fn noted(_state: &mut State<Self>, _fact: &Fact) {}
 }

@@ -64,6 +64,8 @@ pub struct Hop<'a> {
     pub body: &'a Reply,
     /// Is it the answer to an earlier message?
     pub is_reply: bool,
+    /// Is it a request whose answer somebody waits for?
+    pub is_awaited: bool,
     /// When it was first sent.
     pub sent: Time,
 }

@@ -99,6 +99,8 @@ pub struct State<E> {
     /// What happened how often.
     pub counts: Counts,
     pub(crate) observer: Option<Rc<RefCell<dyn Observer>>>,
+    /// Does the environment want to hear of facts?
+    is_watched: bool,
     pub(crate) tracer: Option<Rc<RefCell<dyn Tracer>>>,
     /// Network, machines, disks: what surrounds the nodes.
     pub env: E,
@@ -125,6 +127,7 @@ impl<E: Environment> State<E> {
             digest: Digest::default(),
             counts: Counts::default(),
             observer: None,
+            is_watched: false,
             tracer: None,
             env,
         }
@@ -396,6 +399,14 @@ impl<E: Environment> State<E> {
         if let Some(observer) = &self.observer {
             observer.borrow_mut().fact(&fact);
         }
+        if self.is_watched {
+            E::noted(self, &fact);
+        }
+    }
+
+    /// From now on [`Environment::noted`] is called for every fact.
+    pub fn watch_facts(&mut self) {
+        self.is_watched = true;
     }
 
     #[inline]
@@ -414,6 +425,7 @@ fn show(tracer: &RefCell<dyn Tracer>, now: Time, record: &Record, kind: Kind, fa
         root: record.root,
         body: &record.body(),
         is_reply: kind == Kind::Reply,
+        is_awaited: kind == Kind::Request && record.wait != WaitId::NONE,
         sent: record.sent,
     };
     tracer.borrow_mut().step(now, &Step::Message(&hop, fate));

@@ -1,11 +1,13 @@
 //! One run: a function of the scenario, the variant and the seed.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::check::outcome::{Ending, Outcome};
+use crate::check::outcome::{Ending, Outcome, Stuck};
 use crate::check::{Closing, Ledger, NodeSample};
-use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Time, Tracer};
+use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
+use crate::scenario::swarm::Drawn;
 use crate::scenario::{Scenario, Variant};
 use crate::world::{Cx, Node, Sim, World, add, schedule};
 
@@ -26,6 +28,7 @@ pub fn simulate(scenario: &Scenario, variant: &Variant, seed: u64, from: Time) -
 
 /// The end and the latency in nanoseconds of every success of a run.
 pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(Time, f64)> {
+    let (variant, _) = &drawn(scenario, variant, seed);
     let mut sim = build(scenario, variant, seed);
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, Time(0))));
     sim.observe(ledger.clone());
@@ -56,6 +59,7 @@ pub(crate) fn run(
     from: Time,
     tracer: Option<Rc<RefCell<dyn Tracer>>>,
 ) -> Outcome {
+    let (variant, swarm) = &drawn(scenario, variant, seed);
     let mut sim = build(scenario, variant, seed);
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, from)));
     sim.observe(ledger.clone());
@@ -69,6 +73,10 @@ pub(crate) fn run(
     let (samples, halt) = advance(&mut sim, scenario, variant, from, width);
     let (counts, end, digest) =
         (sim.with(|state| state.counts), sim.with(|state| state.now()), sim.digest());
+    let rest = match halt {
+        Halt::Done if !scenario.phases.quiet.is_zero() => rest(&sim, scenario, variant),
+        _ => Vec::new(),
+    };
     // The tasks hold the ledger's reader; they are done with.
     drop(sim);
     let closing = Closing {
@@ -80,6 +88,8 @@ pub(crate) fn run(
         nodes: &samples,
         ending: ending(halt, scenario),
         end,
+        rest,
+        swarm: swarm.clone(),
     };
     Rc::into_inner(ledger).expect("nobody else reads the facts").into_inner().close(&closing)
 }
@@ -89,12 +99,51 @@ pub(super) fn present(variant: &Variant) -> impl Iterator<Item = (NodeId, &crate
     numbered.filter_map(|(place, spec)| Some((NodeId(place as u32), spec.as_ref()?)))
 }
 
+/// The variant with the faults that this seed draws in swarm mode, and their text.
+pub(super) fn drawn<'v>(
+    scenario: &Scenario,
+    variant: &'v Variant,
+    seed: u64,
+) -> (Cow<'v, Variant>, Option<String>) {
+    let Some(swarm) = &variant.swarm else { return (Cow::Borrowed(variant), None) };
+    let Drawn { faults, text } = swarm.draw(scenario, variant, seed);
+    let mut own = Variant { swarm: None, ..variant.clone() };
+    own.faults.extend(faults);
+    // As they would stand in the scenario: the order gives them their numbers.
+    own.faults.sort_by(|left, right| left.0.cmp(&right.0));
+    (Cow::Owned(own), Some(text))
+}
+
+/// What of the nodes has not come to rest.
+fn rest(sim: &Sim, scenario: &Scenario, variant: &Variant) -> Vec<Stuck> {
+    let mut stuck = Vec::new();
+    for (node, _) in present(variant) {
+        let mut add = |what: String| {
+            stuck.push(Stuck { node: scenario.node(node).to_owned(), what, since: None });
+        };
+        let (status, usage) =
+            sim.with(|state| (state.status(node), state.env.machine_use(node, state.now())));
+        // An instance of an address may have been taken away for good.
+        let is_instance = scenario.node(node).contains('/');
+        match status {
+            Status::Down if !is_instance => add("is down".to_owned()),
+            Status::Paused => add("is frozen".to_owned()),
+            Status::Up | Status::Down => {}
+        }
+        if usage.waiting > 0 {
+            let (waiting, working) = (usage.waiting, usage.working);
+            add(format!("has {waiting} jobs queued and {working} at work"));
+        }
+    }
+    stuck
+}
+
 /// The world of a variant, every node in its place and none started.
 fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     let mut sim = place(scenario, variant, seed);
     let quiet = scenario.phases.quiet_from();
     sim.with(|state| state.env.end_load(quiet));
-    schedule(&mut sim, &variant.faults, quiet);
+    schedule(&mut sim, &variant.faults, scenario.phases.windows());
     sim
 }
 

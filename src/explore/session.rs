@@ -12,9 +12,11 @@ use super::trail::{Trail, Whose};
 use crate::check::outcome::ChainStep;
 use crate::engine::{Counts, Fault, Msg, Name, NodeId, Reply, Root, Span, Status, Time};
 use crate::scenario::{Scenario, Variant};
-use crate::world::{
-    Cx, DiskUse, Entry, FaultSpec, MachineUse, Node, Sim, add, facts, join, schedule,
-};
+use crate::world::{Cx, DiskUse, Entry, FaultSpec, MachineUse, Node, Sim, Windows, add, join};
+
+/// Somebody who asked in a node's name has stopped waiting for the answer; the key is whom it had
+/// asked.
+pub(super) const GAVE_UP: Name = Name::of("hand.gave-up");
 
 /// A request that somebody makes in a node's name.
 struct Errand {
@@ -41,7 +43,7 @@ impl Node for Hand {
             None => call.await,
         };
         if reply == Err(Fault::Timeout) {
-            cx.with(|state| state.note(from, root, facts::GAVE_UP, (u64::from(to.0), 0)));
+            cx.with(|state| state.note(from, root, GAVE_UP, (u64::from(to.0), 0)));
         }
         Ok(Msg::Done { value: 0 })
     }
@@ -77,7 +79,6 @@ impl Session {
         let errands = Rc::new(RefCell::new(VecDeque::new()));
         let hand = add(&mut sim, "hand", Hand { errands: errands.clone() });
         sim.with(|state| state.env.end_load(Time(0)));
-        schedule(&mut sim, &[], Time::MAX);
         let none = Variant { faults: Vec::new(), ..variant.clone() };
         let trail = Rc::new(RefCell::new(Trail::of(scenario, &none, Whose::All)));
         sim.trace(trail.clone());
@@ -98,7 +99,7 @@ impl Session {
     /// Adds a fault; one that should have begun before begins now.
     pub fn inject(&mut self, name: &str, spec: &FaultSpec) {
         self.trail.borrow_mut().add_fault(name);
-        join(&mut self.sim, name, spec);
+        join(&mut self.sim, name, spec, Windows::ALWAYS);
     }
 
     /// The simulated time.

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::run::simulate;
-use super::{judge, trail, warmup};
+use super::{judge, pending, trail, warmup};
 use crate::check::outcome::{Chain, Outcome, Study, VariantStudy, Violation};
 use crate::engine::Time;
 use crate::scenario::{Scenario, Variant};
@@ -90,10 +90,17 @@ fn runs(scenario: Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
             about: variant.about.clone(),
             runs: outcomes.by_ref().take(plan.seeds.len()).flatten().collect(),
             chains: Vec::new(),
+            waits: Vec::new(),
             breaks: variant.breaks.clone(),
         });
     }
     tell(&scenario, &chosen, &mut variants);
+    for (study, &variant) in variants.iter_mut().zip(&chosen) {
+        let first = study.runs.iter().find(|run| !run.stuck.is_empty());
+        if let Some(seed) = first.map(|run| run.seed) {
+            study.waits = pending::at_the_end(&scenario, &scenario.variants[variant], seed);
+        }
+    }
     let judgements = judge::all(&scenario, &variants);
     Study {
         name: scenario.name.clone(),

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::run;
+use super::session::GAVE_UP;
 use crate::check::outcome::{Chain, ChainStep, Violation};
 use crate::engine::{
     Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
@@ -24,6 +25,7 @@ pub(crate) fn chain(
     invariant: &str,
     violation: &Violation,
 ) -> Chain {
+    let (variant, _) = &run::drawn(scenario, variant, seed);
     let trail = Trail::of(scenario, variant, Whose::One(Root(violation.root)));
     let trail = Rc::new(RefCell::new(trail));
     if violation.root != 0 {
@@ -223,7 +225,7 @@ impl Trail {
     fn noted(&mut self, fact: &Fact) {
         let name = self.lexicon.spelling(fact.what);
         let is_bad = matches!(fact.what, saga::facts::TURNED_BACK | saga::facts::PARKED)
-            || matches!(fact.what, client_facts::FAILED | facts::GAVE_UP);
+            || matches!(fact.what, client_facts::FAILED | GAVE_UP);
         let text = match fact.what {
             client_facts::STARTED => format!("the client asks for {}", fact.value),
             client_facts::CLASSED => format!("of class {}", self.class(fact.key)),
@@ -233,7 +235,7 @@ impl Trail {
                 let fault = crate::engine::Fault::ALL[fact.key as usize];
                 format!("the client is told: {}", fault.label())
             }
-            facts::GAVE_UP => {
+            GAVE_UP => {
                 format!("gives up waiting for {}", self.name(NodeId(fact.key as u32)))
             }
             policy_facts::RETRIED => format!("try {} failed, tries again", fact.value),

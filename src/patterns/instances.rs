@@ -2,8 +2,8 @@
 //!
 //! The nodes of `"api": Instances(of: …, count: 3)` are called `api/1`, `api/2` and `api/3`; each
 //! has a machine, a disk, connections and random streams of its own. Callers speak to `api`, and a
-//! policy chooses among the instances that may be called; what is sent without a policy goes to them
-//! in turn. A fault of `api` befalls all of them at once, a fault of `api/2` that one.
+//! policy chooses among the instances that may be called; what is sent without a policy goes to
+//! them in turn. A fault of `api` befalls all of them at once, a fault of `api/2` that one.
 //!
 //! ```ron
 //! Instances(

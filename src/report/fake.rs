@@ -112,7 +112,14 @@ fn variant(design: &Design, seeds: &[u64]) -> VariantStudy {
     let runs: Vec<Outcome> = seeds.iter().map(|&seed| run(design, seed)).collect();
     let chains = chains(&runs);
     let breaks = if design.half > 0 { vec![INVARIANT.to_string()] } else { Vec::new() };
-    VariantStudy { name: design.name.into(), about: design.about.into(), runs, chains, breaks }
+    VariantStudy {
+        name: design.name.into(),
+        about: design.about.into(),
+        runs,
+        chains,
+        waits: Vec::new(),
+        breaks,
+    }
 }
 
 fn chains(runs: &[Outcome]) -> Vec<Chain> {
@@ -203,6 +210,8 @@ fn run(design: &Design, seed: u64) -> Outcome {
     }
     let findings = findings(design, &flow, half, twice);
     Outcome {
+        stuck: Vec::new(),
+        swarm: None,
         seed,
         digest: 0x5f1c_0000_a9e2_0000 ^ seed.wrapping_mul(design.median),
         events: flow.started * (design.messages * 11.0) as u64,

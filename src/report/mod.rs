@@ -21,6 +21,8 @@ pub mod markdown;
 pub mod number;
 mod requests;
 mod saturation;
+mod stuck;
+mod swarm;
 pub mod table;
 pub mod text;
 mod tradeoff;
@@ -51,7 +53,9 @@ fn document(study: &Study, medium: Medium) -> Vec<Block> {
     blocks.extend(tradeoff_table::section(study, &table, medium));
     blocks.extend(invariants::section(study, medium));
     blocks.extend(chains::section(study));
+    blocks.extend(stuck::section(study));
     blocks.extend(faults::section(study, medium));
+    blocks.extend(swarm::section(study));
     blocks.extend(expectations::section(study));
     blocks.extend(requests::section(study, medium));
     blocks.extend(classes::section(study));

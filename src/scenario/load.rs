@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::diagnose::Problem;
 use super::source::Source;
+use super::swarm::{self, Swarm};
 use super::{
     Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, instances, names, verify,
 };
@@ -42,6 +43,10 @@ pub(super) struct Draft {
     /// What befalls them, by name. Default: nothing.
     #[serde(default)]
     pub(super) faults: BTreeMap<String, FaultSpec>,
+    /// Does each seed draw faults of its own besides: `true`, or the bounds within which? Default:
+    /// `false`.
+    #[serde(default, deserialize_with = "swarm::switch")]
+    pub(super) swarm: Option<Swarm>,
     /// What must hold, by name. Default: only that every request is accounted for.
     #[serde(default)]
     pub(super) invariants: BTreeMap<String, Invariant>,
@@ -123,8 +128,11 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     if draft.variants.is_empty() {
         variants.push(plain(&draft, &nodes));
     }
+    let known = verify::Known { lexicon: &lexicon, spans: &spans };
     for (place, variant) in variants.iter().enumerate() {
-        for problem in verify::whole(&draft, variant, &nodes, place).placed(&spans) {
+        let whole = verify::whole(&draft, variant, &nodes, place).placed(&spans);
+        for problem in whole.chain(known.facts(variant, place)) {
+            // What is wrong in the base is wrong in each of its variants.
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -224,6 +232,7 @@ fn vary(mut base: Draft, variation: &Variation, nodes: &[String]) -> Variant {
         network: instances::connected(network, &groups),
         groups,
         faults: base.faults.into_iter().collect(),
+        swarm: base.swarm,
         breaks: variation.breaks.clone(),
     }
 }

@@ -15,6 +15,7 @@ pub mod reference;
 mod set;
 pub mod source;
 pub mod spans;
+pub mod swarm;
 mod syntax;
 mod tokens;
 pub mod topology;
@@ -25,8 +26,9 @@ use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
-use crate::world::{ClassInfo, FaultSpec, NetworkSpec};
+use crate::world::{ClassInfo, FaultSpec, NetworkSpec, Windows};
 pub use load::{Variation, load, read_fault};
+pub use swarm::Swarm;
 
 /// The phases of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -38,6 +40,10 @@ pub struct Phases {
     pub warmup: Option<Span>,
     /// How long clients make requests, the warm-up included.
     pub load: Span,
+    /// From when to when faults may be on, counted from the start of the run; load goes on before
+    /// and after. Default: all of the load.
+    #[serde(default)]
+    pub faults: Option<(Span, Span)>,
     /// How long the system then has, without load and without faults, to come to rest. Default: 0.
     #[serde(default)]
     pub quiet: Span,
@@ -47,6 +53,16 @@ impl Phases {
     /// When load and faults end.
     pub fn quiet_from(&self) -> Time {
         Time(0) + self.load
+    }
+
+    /// From when to when faults may be on.
+    pub fn windows(&self) -> Windows {
+        let faults = self.faults.unwrap_or((Span::ZERO, self.load));
+        Windows {
+            warmup: self.warmup.map(|warmup| Time(0) + warmup),
+            faults: (Time(0) + faults.0, Time(0) + faults.1),
+            load: self.quiet_from(),
+        }
     }
 
     /// When the run ends.
@@ -122,6 +138,21 @@ pub enum Invariant {
         /// One account for each part of the operation.
         accounts: Vec<AccountRef>,
     },
+    /// Liveness: once load and faults have ended, the system comes to rest. Every request has come
+    /// to an end, in time if a time is stated, no node is down or frozen, and no work is queued.
+    /// What has not come to rest, and who waits for whom, is in the report, with or without this.
+    ///
+    /// Source: the liveness mode of TigerBeetle's VOPR, which heals everything and then demands
+    /// that the cluster converges.
+    ///
+    /// ```ron
+    /// Converged(within: "10s")
+    /// ```
+    Converged {
+        /// How long after the end of the load. Default: by the end of the run.
+        #[serde(default)]
+        within: Option<Span>,
+    },
     /// When the system has come to rest, no saga of this coordinator is left without an end.
     Settled {
         /// The coordinator.
@@ -138,6 +169,7 @@ impl Invariant {
             | Invariant::Conserved { accounts }
             | Invariant::Truthful { accounts } => (&accounts[..], None),
             Invariant::Settled { node } => (&[][..], Some(*node)),
+            Invariant::Converged { .. } => (&[][..], None),
         };
         accounts.iter().map(|account| account.store).chain(node)
     }
@@ -283,6 +315,8 @@ pub struct Variant {
     pub network: NetworkSpec,
     /// What befalls it, by name.
     pub faults: Vec<(String, FaultSpec)>,
+    /// What each seed may draw besides.
+    pub swarm: Option<Swarm>,
     /// The invariants that it is there to violate.
     pub breaks: Vec<String>,
 }

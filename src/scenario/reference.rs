@@ -26,6 +26,8 @@ pub enum Topic {
     Distribution,
     /// An invariant.
     Invariant,
+    /// A fact that nodes note.
+    Fact,
     /// A quantity that is written with a unit.
     Unit,
     /// A part of the others, or of the file.
@@ -47,6 +49,8 @@ pub struct Entry {
     pub of: String,
     /// What it means: paragraphs, the first sentence first.
     pub says: String,
+    /// Where a formula, a figure or a behaviour of it comes from.
+    pub source: Option<String>,
     /// What it is made of.
     pub fields: Vec<Field>,
     /// If one of several is to be chosen: which.
@@ -70,6 +74,8 @@ pub struct Field {
     pub says: String,
     /// What it is if it is left out, in words.
     pub default: Option<String>,
+    /// Where the default or the meaning comes from.
+    pub source: Option<String>,
     /// May it be left out?
     pub is_optional: bool,
     /// The entries that its value is made of.
@@ -89,8 +95,11 @@ impl Entry {
 const SOURCES: &[&str] = &[
     include_str!("load.rs"),
     include_str!("mod.rs"),
+    include_str!("swarm.rs"),
     include_str!("../world/network.rs"),
     include_str!("../world/fault/injection.rs"),
+    include_str!("../world/fault/schedule.rs"),
+    include_str!("../world/fault/trigger.rs"),
     include_str!("../world/fault/targets.rs"),
     include_str!("../world/machine/spec.rs"),
     include_str!("../world/machine/delay.rs"),
@@ -110,6 +119,13 @@ const SOURCES: &[&str] = &[
     include_str!("../engine/units/rate.rs"),
     include_str!("../engine/units/ratio.rs"),
     include_str!("../engine/units/bytes.rs"),
+];
+
+/// Where facts are declared besides in these.
+const FACTS: &[&str] = &[
+    include_str!("../world/mod.rs"),
+    include_str!("../parts/client/facts.rs"),
+    include_str!("../patterns/saga/facts.rs"),
 ];
 
 /// The type of a whole scenario file.
@@ -178,8 +194,31 @@ pub fn entries() -> Vec<Entry> {
         let users = entry.home.and_then(|home| walk.seen.get(&(home, entry.type_name.as_str())));
         entry.used_in.extend(users.into_iter().flatten().cloned());
     }
+    entries.extend(facts());
     entries.sort_by_key(|entry| entry.topic);
     entries
+}
+
+/// Every fact that nodes and the world note, by name.
+pub fn facts() -> Vec<Entry> {
+    let of_nodes = CATALOGUE.iter().map(|kind| kind.source);
+    let sources = of_nodes.chain(SOURCES.iter().copied()).chain(FACTS.iter().copied());
+    let mut entries: Vec<Entry> =
+        sources.flat_map(declared::facts).map(|(name, docs)| Entry::fact(name, docs)).collect();
+    entries.sort_by(|left, right| left.name.cmp(&right.name));
+    entries.dedup_by(|left, right| left.name == right.name);
+    entries
+}
+
+/// How swarm mode draws each fault: its name, and its text with `{…}` where something is drawn.
+pub(super) fn swarm() -> Vec<(String, String)> {
+    let found = declarations(include_str!("../world/fault/injection.rs"));
+    let kinds = found.into_iter().filter_map(|one| match (one.type_name, one.body) {
+        ("Injection", Body::Enum(choices)) => Some(choices),
+        _ => None,
+    });
+    let drawn = kinds.flatten().filter_map(|(choice, _)| Some((choice.name, choice.docs.swarm?)));
+    drawn.map(|(name, text)| (name, text.trim().to_owned())).collect()
 }
 
 /// The way from a type to those of its fields.
@@ -248,6 +287,7 @@ impl<'s> Walk<'s> {
                 kind: self.words(source, kind),
                 says: docs.says.clone(),
                 default: docs.default.clone(),
+                source: docs.source.clone(),
                 is_optional: *is_optional,
                 parts,
             });
@@ -381,11 +421,29 @@ impl Entry {
             topic,
             of: String::new(),
             says: docs.says,
+            source: docs.source,
             fields: Vec::new(),
             choices: Vec::new(),
             example: docs.example.or_else(|| known.map(str::to_owned)),
             used_in: Vec::new(),
             home: Some(home),
+        }
+    }
+
+    /// The entry of a fact.
+    fn fact(name: &str, docs: Docs) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            type_name: name.to_owned(),
+            topic: Topic::Fact,
+            of: String::new(),
+            says: docs.says,
+            source: docs.source,
+            fields: Vec::new(),
+            choices: Vec::new(),
+            example: Some(format!("(fact: \"{name}\", nth: 3)")),
+            used_in: vec!["Trigger.fact".to_owned()],
+            home: None,
         }
     }
 
@@ -398,6 +456,7 @@ impl Entry {
             topic,
             of: of.to_owned(),
             says: choice.docs.says.clone(),
+            source: choice.docs.source.clone(),
             fields: Vec::new(),
             choices: Vec::new(),
             example: choice.docs.example.clone().or(known),

@@ -3,8 +3,8 @@
 use super::diagnose::{Problem, nearest};
 use super::load::{Draft, Variation};
 use super::spans::Spans;
-use super::{Expectation, Invariant, Variant, instances};
-use crate::engine::NodeId;
+use super::{Expectation, Invariant, Variant, instances, reference};
+use crate::engine::{Lexicon, Name, NodeId, Span};
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, NetworkSpec};
 
@@ -32,6 +32,12 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
             at(spans, "run.warmup").title("the warm-up leaves nothing to measure").label(label),
         );
     }
+    let (opens, closes) = draft.run.faults.unwrap_or((Span::ZERO, draft.run.load));
+    if opens >= closes || closes > draft.run.load {
+        let label = format!("from first to last, within the load of {}", draft.run.load);
+        let title = "this is no window for faults";
+        problems.push(at(spans, "run.faults").title(title).label(label));
+    }
     if !draft.nodes.values().any(|spec| matches!(spec, Spec::Client(_))) {
         let title = "nobody makes a request: there is no Client among the nodes";
         problems.push(at(spans, "nodes").title(title).label("add a Client"));
@@ -54,6 +60,10 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
     for (name, fault) in &draft.faults {
         problems.extend(timing(fault, draft, spans, &format!("faults.{name}")));
     }
+    let swarm = draft.swarm.as_ref().and_then(|swarm| swarm.problem());
+    problems.extend(swarm.map(|(field, title, label)| {
+        at(spans, &format!("swarm.{field}")).title(title).label(label)
+    }));
     for (name, invariant) in &draft.invariants {
         problems.extend(rest(invariant, draft, spans, &format!("invariants.{name}")));
     }
@@ -88,7 +98,10 @@ fn zones(network: &NetworkSpec, nodes: &[String], spans: &Spans) -> Vec<Problem>
 /// What must hold in the end needs an end at which the system has come to rest.
 fn rest(invariant: &Invariant, draft: &Draft, spans: &Spans, path: &str) -> Option<Problem> {
     let in_the_end = match invariant {
-        Invariant::Atomic { .. } | Invariant::Truthful { .. } | Invariant::Settled { .. } => true,
+        Invariant::Atomic { .. }
+        | Invariant::Truthful { .. }
+        | Invariant::Settled { .. }
+        | Invariant::Converged { .. } => true,
         Invariant::Once { .. } | Invariant::Conserved { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";
@@ -121,18 +134,51 @@ fn own(spec: &Spec, spans: &Spans, path: &str) -> Option<Problem> {
 }
 
 fn timing(fault: &FaultSpec, draft: &Draft, spans: &Spans, path: &str) -> Option<Problem> {
-    if fault.at >= draft.run.load {
-        let label = format!("faults end with the load, after {}", draft.run.load);
-        let path = format!("{path}.at");
-        return Some(at(spans, &path).title("this fault would never begin").label(label));
+    let (field, title, label) = fault.problem(&draft.run.windows())?;
+    Some(at(spans, &format!("{path}.{field}")).title(title).label(label))
+}
+
+/// What is known when a variant is looked at.
+pub(super) struct Known<'a> {
+    pub lexicon: &'a Lexicon,
+    pub spans: &'a Spans,
+}
+
+impl Known<'_> {
+    /// What the faults of a variant wait for, and nobody notes.
+    pub fn facts(&self, variant: &Variant, place: usize) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, fault) in &variant.faults {
+            let (own, base) = (format!("variants.{place}.faults.{name}"), format!("faults.{name}"));
+            let path = if self.spans.get(&own).is_some() { own } else { base };
+            for (field, trigger) in [("on", &fault.on), ("until", &fault.until)] {
+                let path = format!("{path}.{field}.fact");
+                let unknown = trigger.iter().filter_map(|one| self.fact(one.fact, variant, &path));
+                problems.extend(unknown);
+            }
+        }
+        problems
     }
-    let (every, lasts) = (fault.every?, fault.lasts);
-    if every.is_zero() || lasts.is_none_or(|lasts| lasts >= every) {
-        let path = format!("{path}.every");
-        let title = "a fault that comes again must end before it does";
-        return Some(at(spans, &path).title(title).label("`for` must be shorter than `every`"));
+
+    /// A fact that nobody notes and no store makes durable.
+    fn fact(&self, fact: Name, variant: &Variant, path: &str) -> Option<Problem> {
+        let spelt = self.lexicon.spelling(fact);
+        let facts = reference::facts();
+        let accounts = variant.nodes.iter().flatten().filter_map(|spec| match spec {
+            Spec::Store(store) => Some(store.accounts().iter().map(|account| account.name)),
+            _ => None,
+        });
+        let accounts = accounts.flatten().map(|account| self.lexicon.spelling(account));
+        let known: Vec<&str> =
+            facts.iter().map(|fact| fact.name.as_str()).chain(accounts).collect();
+        (!known.contains(&spelt)).then(|| {
+            at(self.spans, path).title(format!("no node notes a fact called `{spelt}`")).choose(
+                spelt,
+                &known,
+                "the facts and accounts are",
+            )
+        })
     }
-    None
 }
 
 fn variant(draft: &Draft, variation: &Variation, spans: &Spans, place: usize) -> Vec<Problem> {

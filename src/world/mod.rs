@@ -15,7 +15,7 @@ mod node;
 
 pub use class::{ClassInfo, ClassTraits};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry};
-pub use fault::{FaultSpec, Injection, Targets};
+pub use fault::{FaultSpec, Injection, Phase, Targets, Trigger, Windows};
 pub(crate) use fault::{join, schedule};
 pub use machine::{
     DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Shedding, Signal, Threshold,
@@ -27,7 +27,7 @@ pub use node::{Edge, Node, add};
 use std::rc::Rc;
 
 use crate::engine::{
-    self, Class, Due, Environment, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time,
+    self, Class, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time,
     Verdict, name_hash,
 };
 use disk::Drive;
@@ -55,13 +55,9 @@ pub mod facts {
     pub const CRASHED: Name = Name::of("node.crashed");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
-    /// Somebody who asked in a node's name has stopped waiting for the answer; the key is whom it
-    /// had asked.
-    pub const GAVE_UP: Name = Name::of("hand.gave up");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 5] =
-        ["fault.begins", "fault.ends", "node.crashed", "node.restarted", "hand.gave up"];
+    pub const NAMES: [&str; 4] = ["fault.begins", "fault.ends", "node.crashed", "node.restarted"];
 }
 
 /// What surrounds the nodes of a run.
@@ -188,6 +184,10 @@ impl Environment for World {
 
     fn control(sim: &mut Sim, control: u32) {
         fault::turn(sim, control);
+    }
+
+    fn noted(state: &mut State<World>, fact: &Fact) {
+        fault::noted(state, fact);
     }
 }
 

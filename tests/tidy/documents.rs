@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use stormglass::scenario::reference::{Topic, entries};
 use stormglass::scenario::{diagnose, load, source::Source};
 
 use super::{LAYERS, breach, none, of_kind, read, root};
@@ -59,6 +60,23 @@ fn a_document_has_one_title_and_its_links_lead_somewhere() {
                     breaches.push(breach(&file.path, line, rule, "mend the path or the heading"));
                 }
             }
+        }
+    }
+    none(breaches);
+}
+
+#[test]
+fn every_fault_has_a_row_beside_those_of_others() {
+    let text = read("docs/faults.md");
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")).collect();
+    let entries = entries();
+    let faults = entries.iter().filter(|entry| entry.topic == Topic::Fault);
+    let mut breaches = Vec::new();
+    for name in faults.map(|entry| entry.name.as_str()) {
+        let is_named = |row: &&str| row.split(['`', '(']).next() == Some(name);
+        if !rows.iter().any(|row| is_named(&row)) {
+            let remedy = "add one that says what Jepsen, VOPR and the others call it";
+            breaches.push(breach("docs/faults.md", 1, format!("no row for `{name}`"), remedy));
         }
     }
     none(breaches);

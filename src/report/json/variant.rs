@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::check::outcome::{
-    Chain, Ending, Episode, Finding, Flow, NodeUse, Outcome, VariantStudy, Violation,
+    Chain, Ending, Episode, Finding, Flow, NodeUse, Outcome, Stuck, VariantStudy, Violation,
 };
 use crate::engine::{Fault, Time};
 use crate::report::foot::{digest, events};
@@ -123,6 +123,14 @@ struct Step<'a> {
     is_bad: bool,
 }
 
+/// What had not come to rest when the run ended.
+#[derive(Serialize)]
+struct Unsettled<'a> {
+    node: &'a str,
+    what: &'a str,
+    since_ns: Option<u64>,
+}
+
 #[derive(Serialize)]
 struct Run<'a> {
     seed: u64,
@@ -131,6 +139,10 @@ struct Run<'a> {
     end_ns: u64,
     ending: &'static str,
     stuck: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unsettled: Vec<Unsettled<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swarm: Option<&'a str>,
     requests: Requests,
     flows: Vec<FlowOfRun<'a>>,
     classes: Vec<FlowOfRun<'a>>,
@@ -292,6 +304,11 @@ fn story(chain: &Chain) -> Story<'_> {
     }
 }
 
+fn unsettled(stuck: &Stuck) -> Unsettled<'_> {
+    let Stuck { node, what, since } = stuck;
+    Unsettled { node, what, since_ns: since.map(|since| since.0) }
+}
+
 fn run(run: &Outcome) -> Run<'_> {
     let (ending, stuck) = match &run.ending {
         Ending::Complete => ("complete", None),
@@ -305,6 +322,8 @@ fn run(run: &Outcome) -> Run<'_> {
         end_ns: run.end.0,
         ending,
         stuck,
+        unsettled: run.stuck.iter().map(unsettled).collect(),
+        swarm: run.swarm.as_deref(),
         requests: requests(&Account::of_run(run)),
         flows: run.flows.iter().map(flow_of_run).collect(),
         classes: run.classes.iter().map(|class| flow_of_run(&class.flow)).collect(),

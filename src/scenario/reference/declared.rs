@@ -41,26 +41,31 @@ pub(super) struct Docs {
     pub says: String,
     /// What stands after `Default:`.
     pub default: Option<String>,
+    /// What stands in the paragraph that begins with `Source:`.
+    pub source: Option<String>,
     /// What stands in a fence that is marked as RON.
     pub example: Option<String>,
+    /// What stands in a fence that is marked as `swarm`: how swarm mode draws it.
+    pub swarm: Option<String>,
 }
 
 impl Docs {
     /// Takes a comment apart; `lines` come without the comment's signs.
     pub fn of<'s>(lines: impl Iterator<Item = &'s str>) -> Docs {
-        let (mut text, mut example) = (String::new(), None::<String>);
-        let mut fence: Option<bool> = None;
+        let (mut text, mut example, mut swarm) = (String::new(), None::<String>, None::<String>);
+        let mut fence: Option<&str> = None;
         for line in lines {
             let words = line.trim();
             match (words.strip_prefix("```"), fence) {
-                (Some(language), None) => fence = Some(language == "ron"),
+                (Some(language), None) => fence = Some(language),
                 (Some(_), Some(_)) => fence = None,
-                (None, Some(true)) => {
-                    let code = example.get_or_insert_default();
+                (None, Some(language @ ("ron" | "swarm"))) => {
+                    let code = if language == "ron" { &mut example } else { &mut swarm };
+                    let code = code.get_or_insert_default();
                     code.push_str(line.strip_prefix(' ').unwrap_or(line));
                     code.push('\n');
                 }
-                (None, Some(false)) => {}
+                (None, Some(_)) => {}
                 (None, None) if words.starts_with('#') => {}
                 (None, None) if words.is_empty() => end_paragraph(&mut text),
                 (None, None) => {
@@ -72,11 +77,17 @@ impl Docs {
             }
         }
         let text = without_links(text.trim_end());
-        let (says, default) = match text.split_once("Default:") {
-            Some((says, default)) => (says.trim_end().to_owned(), Some(default.trim().to_owned())),
-            None => (text, None),
+        let (mut says, mut source) = (text.as_str(), None);
+        let own = says.split_inclusive("\n\n").find_map(|part| part.strip_prefix("Source:"));
+        let without = own.map(|own| text.replace(&format!("Source:{own}"), ""));
+        if let (Some(own), Some(without)) = (own, &without) {
+            (says, source) = (without.trim_end(), Some(own.trim().to_owned()));
+        }
+        let (says, default) = match says.split_once("Default:") {
+            Some((says, default)) => (says.trim_end(), Some(default.trim().to_owned())),
+            None => (says, None),
         };
-        Docs { says, default, example }
+        Docs { says: says.to_owned(), default, source, example, swarm }
     }
 }
 
@@ -173,6 +184,23 @@ pub(super) fn declarations(source: &str) -> Vec<Declaration<'_>> {
             continue;
         }
         found.extend(declaration(line, &preface, &mut lines));
+        preface = Preface::default();
+    }
+    found
+}
+
+/// Every fact that a source declares: how it is spelt, with a dot, and what is said of it.
+pub(super) fn facts(source: &str) -> Vec<(&str, Docs)> {
+    let mut found = Vec::new();
+    let mut preface = Preface::default();
+    for line in source.lines() {
+        if preface.takes(line) {
+            continue;
+        }
+        let declared = line.trim().strip_prefix("pub const ");
+        let spelt = declared.and_then(|line| line.split_once(": Name = Name::of(\""));
+        let spelt = spelt.and_then(|(_, rest)| rest.strip_suffix("\");"));
+        found.extend(spelt.filter(|name| name.contains('.')).map(|name| (name, preface.docs())));
         preface = Preface::default();
     }
     found

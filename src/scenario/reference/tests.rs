@@ -6,9 +6,9 @@ use crate::parts::{Backoff, Breaker, BurstState, Policy, RequestClass, Session};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
-    AccountRef, Expectation, Invariant, Phases, Prices, Value, Variation, load, names,
+    AccountRef, Expectation, Invariant, Phases, Prices, Swarm, Value, Variation, load, names,
 };
-use crate::world::{DiskSpec, FaultSpec, MachineSpec, NetworkSpec};
+use crate::world::{DiskSpec, FaultSpec, MachineSpec, NetworkSpec, Trigger};
 
 /// Reads the text as a `T`.
 fn reads<T: serde::de::DeserializeOwned>(text: &str) {
@@ -48,10 +48,12 @@ fn check(entry: &Entry, text: &str) {
         (_, "Load", _) => {
             reads::<Spec>(&within("Client(target: \"shop\", operation: \"buy\", load: ", ")"));
         }
+        (Topic::Fact, ..) | (_, _, "Trigger") => reads::<Trigger>(text),
         (Topic::Unit, _, name) => check_unit(name, text),
         (_, _, "Scenario") => {
             load(&Source::new("example", text)).expect("the example is a scenario");
         }
+        (_, _, "Swarm") => reads::<Swarm>(text),
         (_, _, "Phases") => reads::<Phases>(text),
         (_, _, "Prices") => reads::<Prices>(text),
         (_, _, "Expectation") => reads::<Expectation>(text),
@@ -145,6 +147,17 @@ fn every_topic_has_entries_and_every_entry_an_explanation() {
 }
 
 #[test]
+fn every_fact_that_is_noted_is_in_the_reference() {
+    let known = facts();
+    let of_nodes = CATALOGUE.iter().flat_map(|kind| kind.facts);
+    let others = crate::world::facts::NAMES.iter().chain(&crate::parts::policy_facts::NAMES);
+    for name in of_nodes.chain(others) {
+        assert!(known.iter().any(|fact| fact.name == *name), "`{name}` has no `pub const`");
+        assert!(!name.contains(' '), "`{name}` cannot be typed as one word");
+    }
+}
+
+#[test]
 fn every_field_is_explained_and_every_optional_one_has_its_default() {
     let entries = entries();
     let mut missing = Vec::new();
@@ -200,7 +213,8 @@ fn a_field_is_described_in_the_words_of_scenarios() {
     assert_eq!(field("Scenario", "nodes").kind, "map from names to nodes");
     assert_eq!(field("Zone", "nodes").kind, "list of nodes");
     assert_eq!(field("Operation", "mode").kind, "Sequential or Parallel");
-    assert_eq!(field("Fault", "for").kind, "span such as \"5ms\"");
+    assert_eq!(field("Fault", "for").kind, "distribution");
+    assert_eq!(field("Fault", "every").kind, "span such as \"5ms\"");
     assert_eq!(field("Client", "value").kind, "(whole number, whole number)");
     let step = entries.iter().find(|entry| entry.name == "Step").expect("there is such an entry");
     assert_eq!(step.used_in, ["Saga.steps"]);

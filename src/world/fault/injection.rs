@@ -1,36 +1,9 @@
-//! What a fault is, as a scenario spells it: what befalls whom, when, and for how long.
+//! What a fault does, as a scenario spells it: what befalls whom.
 
 use serde::Deserialize;
 
 use super::Targets;
-use crate::engine::{Dist, Factor, Name, NodeId, Ratio, Span};
-
-/// A fault of a scenario: what, and when.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultSpec {
-    /// What happens.
-    pub what: Injection,
-    /// When it begins, counted from the start of the run.
-    pub at: Span,
-    /// For how long. Default: to the end of the faults' phase.
-    #[serde(default, rename = "for")]
-    pub lasts: Option<Span>,
-    /// Again each time this has passed, counted from beginning to beginning. Default: once.
-    #[serde(default)]
-    pub every: Option<Span>,
-}
-
-impl FaultSpec {
-    /// The same fault, about the links of the nodes that addresses stand for, out of so many.
-    pub(super) fn across(&self, members: impl Fn(NodeId) -> Vec<NodeId>, nodes: u32) -> FaultSpec {
-        let mut spec = self.clone();
-        if let Some(links) = spec.what.links_mut() {
-            *links = links.across(members, nodes);
-        }
-        spec
-    }
-}
+use crate::engine::{Dist, Factor, Name, NodeId, Ratio};
 
 /// What a fault does while it is on.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +11,10 @@ impl FaultSpec {
 pub enum Injection {
     /// The node's process dies: its tasks and its memory are gone, of its disk what was synced
     /// stays, and its connections break. When the fault ends it starts again and recovers.
+    ///
+    /// ```swarm
+    /// Crash(node: {node}, host: {bool})
+    /// ```
     Crash {
         /// Which node.
         node: NodeId,
@@ -48,11 +25,19 @@ pub enum Injection {
     },
     /// The node is frozen, as in a long garbage collection: what reaches it waits, its timers are
     /// late, its memory is intact.
+    ///
+    /// ```swarm
+    /// Pause(node: {node})
+    /// ```
     Pause {
         /// Which node.
         node: NodeId,
     },
     /// The node's machine takes longer for everything.
+    ///
+    /// ```swarm
+    /// Slow(node: {node}, factor: "{2..30}x")
+    /// ```
     Slow {
         /// Which node.
         node: NodeId,
@@ -60,6 +45,10 @@ pub enum Injection {
         factor: Factor,
     },
     /// Operations of the node fail before they have changed anything.
+    ///
+    /// ```swarm
+    /// Errors(node: {node}, rate: "{1..100} %")
+    /// ```
     Errors {
         /// Which node.
         node: NodeId,
@@ -70,6 +59,10 @@ pub enum Injection {
         rate: Ratio,
     },
     /// Messages take longer.
+    ///
+    /// ```swarm
+    /// Latency(links: {links}, add: Exponential(mean: "{1..500}ms"))
+    /// ```
     Latency {
         /// Between which nodes.
         links: Targets,
@@ -77,6 +70,10 @@ pub enum Injection {
         add: Dist,
     },
     /// Packets are lost: a stream sends them again, datagrams are gone.
+    ///
+    /// ```swarm
+    /// Loss(links: {links}, rate: "{1..80} %")
+    /// ```
     Loss {
         /// Between which nodes.
         links: Targets,
@@ -84,6 +81,10 @@ pub enum Injection {
         rate: Ratio,
     },
     /// No packet passes. A stream keeps trying until the partition heals or it gives up.
+    ///
+    /// ```swarm
+    /// Partition(links: {links})
+    /// ```
     Partition {
         /// Between which nodes.
         links: Targets,

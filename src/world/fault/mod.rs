@@ -1,28 +1,42 @@
 //! Faults as data: what befalls which nodes or links, when, and for how long.
 //!
-//! A fault is turned on and off by events of the run; while it is on, the world answers
-//! differently. Each draws from a random stream of its own, named after it, so adding one moves no
-//! other draw.
+//! A fault is turned on and off by events of the run (`schedule`, `trigger`); while it is on, the
+//! world answers differently. Each draws from a random stream of its own, named after it, so adding
+//! one moves no other draw.
 
 mod injection;
+mod schedule;
 mod targets;
+mod trigger;
 mod weather;
 
-pub use injection::{FaultSpec, Injection};
+pub use injection::Injection;
+pub use schedule::{FaultSpec, Phase, Windows};
+pub(crate) use schedule::{join, schedule};
 pub use targets::Targets;
+pub use trigger::Trigger;
+pub(crate) use trigger::noted;
 pub(crate) use weather::Weather;
 
-use super::{Sim, World, facts, machine, note};
-use crate::engine::{Factor, Name, NodeId, Rng, State, Status, Time};
+use super::{Sim, facts, machine, note};
+use crate::engine::{Factor, Name, NodeId, Rng, Status, Time};
+use trigger::Watch;
 use weather::Storm;
 
 /// One fault of a run.
 struct Active {
     spec: FaultSpec,
+    /// For what it draws while it is on.
     rng: Rng,
+    /// For when it comes and goes, so that the times do not depend on what it does.
+    when: Rng,
+    /// It is on only within these.
+    window: (Time, Time),
     on: bool,
     /// Whom it befalls while it is on.
     victims: Vec<NodeId>,
+    /// When it ends, if it is on.
+    ends: Time,
 }
 
 /// The faults of a run.
@@ -31,8 +45,8 @@ pub(crate) struct Injections {
     all: Vec<Active>,
     /// Faults of kind `Errors` that are on now, with their nodes.
     errors: Vec<(NodeId, u32)>,
-    /// No fault begins again from here on; those that are on end.
-    quiet: Time,
+    /// What faults wait for.
+    watches: Vec<Watch>,
 }
 
 impl Injections {
@@ -52,62 +66,11 @@ impl Injections {
     }
 }
 
-/// Adds the faults of a scenario, by name, and schedules them. From `quiet` on none begins, and
-/// those that are on end: the system must then converge.
-pub(crate) fn schedule(sim: &mut Sim, faults: &[(String, FaultSpec)], quiet: Time) {
-    sim.with(|state| state.env.injections.quiet = quiet);
-    for (name, spec) in faults {
-        join(sim, name, spec);
-    }
-}
-
-/// Adds a fault while the run goes on; what should have begun before begins now.
-pub(crate) fn join(sim: &mut Sim, name: &str, spec: &FaultSpec) {
-    let rng = Rng::new(sim.seed(), &format!("fault/{name}"));
-    sim.with(|state| {
-        let index = state.env.injections.all.len() as u32;
-        let spec = spec.across(|node| state.env.groups.members(node), state.env.nodes());
-        let at = (Time(0) + spec.at).max(state.now());
-        state.env.injections.all.push(Active { spec, rng, on: false, victims: Vec::new() });
-        begin_at(state, index, at);
-    });
-}
-
-fn begin_at(state: &mut State<World>, index: u32, at: Time) {
-    if at < state.env.injections.quiet {
-        state.set_control(at, index << 1);
-    }
-}
-
-/// A fault begins or ends.
+/// The time of a fault has come.
 pub(crate) fn turn(sim: &mut Sim, control: u32) {
     let (index, ends) = (control >> 1, control & 1 == 1);
-    let (what, victims) = sim.with(|state| {
-        let now = state.now();
-        let World { injections, groups, .. } = &mut state.env;
-        let quiet = injections.quiet;
-        let fault = &mut injections.all[index as usize];
-        fault.on = !ends;
-        if !ends {
-            let node = fault.spec.what.node();
-            fault.victims = node.map(|node| groups.members(node)).unwrap_or_default();
-        }
-        let victims = fault.victims.clone();
-        let (what, spec) = (fault.spec.what.clone(), fault.spec.clone());
-        if !ends {
-            let end = spec.lasts.map_or(quiet, |lasts| (now + lasts).min(quiet));
-            // Where no quiet phase comes it is there to stay.
-            if end < Time::MAX {
-                state.set_control(end, control | 1);
-            }
-            if let Some(every) = spec.every {
-                begin_at(state, index, now + every);
-            }
-        }
-        let fact = if ends { facts::FAULT_ENDS } else { facts::FAULT_BEGINS };
-        note(state, what.node().unwrap_or(facts::NETWORK), fact, u64::from(index));
-        (what, victims)
-    });
+    let turned = sim.with(|state| schedule::turn(state, index, ends));
+    let Some((what, victims)) = turned else { return };
     match what {
         Injection::Crash { host, .. } => {
             victims.into_iter().for_each(|node| crash(sim, node, host, ends));
@@ -206,9 +169,10 @@ mod tests {
     const WRITE: Name = Name::of("write");
 
     fn active(what: Injection, on: bool) -> Active {
-        let spec = FaultSpec { what, at: Span::ZERO, lasts: None, every: None };
-        let victims = spec.what.node().into_iter().collect();
-        Active { spec, rng: Rng::new(1, "fault"), on, victims }
+        let (rng, when) = (Rng::new(1, "fault"), Rng::new(1, "fault/when"));
+        let (window, ends) = ((Time(0), Time::MAX), Time::MAX);
+        let victims = what.node().into_iter().collect();
+        Active { spec: FaultSpec::at(what, Span::ZERO), rng, when, window, on, victims, ends }
     }
 
     #[test]
@@ -216,7 +180,7 @@ mod tests {
         let [a, b, _] = NODES;
         let what = Injection::Errors { node: a, operation: Some(WRITE), rate: Ratio::ONE };
         let all = vec![active(what, true)];
-        let mut injections = Injections { all, errors: vec![(a, 0)], quiet: Time::MAX };
+        let mut injections = Injections { all, errors: vec![(a, 0)], ..Injections::default() };
         assert!(injections.errs(a, WRITE));
         assert!(!injections.errs(a, READ) && !injections.errs(b, WRITE));
         injections.errors.clear();
@@ -239,7 +203,7 @@ mod tests {
             active(Injection::Crash { node: a, host: true }, true),
             active(Injection::Pause { node: a }, true),
         ];
-        let injections = Injections { all, errors: vec![], quiet: Time::MAX };
+        let injections = Injections { all, ..Injections::default() };
         assert_eq!(speed(&injections, a).thousandths(), 3_000);
         assert_eq!((crashes(&injections, a), pauses(&injections, a)), (2, 1));
         assert_eq!((crashes(&injections, b), pauses(&injections, b)), (0, 0));
