@@ -74,7 +74,7 @@ fn every_fault_has_a_row_beside_those_of_others() {
     let mut breaches = Vec::new();
     for name in faults.map(|entry| entry.name.as_str()) {
         let is_named = |row: &&str| row.split(['`', '(']).next() == Some(name);
-        if !rows.iter().any(|row| is_named(&row)) {
+        if !rows.iter().any(is_named) {
             let remedy = "add one that says what Jepsen, VOPR and the others call it";
             breaches.push(breach("docs/faults.md", 1, format!("no row for `{name}`"), remedy));
         }
