@@ -199,7 +199,7 @@ impl<E: Environment> Cx<E> {
 
     /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
     /// is like: for models that bring a transport of their own.
-    #[inline(always)]
+    #[inline(never)]
     pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
         let mut state = self.core.state_mut();
         let record = self.record(&state, to, msg, WaitId::NONE);

@@ -299,7 +299,7 @@ impl<E: Environment> State<E> {
     }
 
     /// Puts a message on its way with a delay that the sender chose: the network is not asked.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn post(&mut self, index: u32, delay: Span) {
         self.counts.requests += 1;
         let record = self.records.get(index);
