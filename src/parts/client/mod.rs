@@ -253,8 +253,10 @@ impl Client {
         }
         if let Load::Trace { file } = &self.load {
             let is_known = |name: &Name| self.classes.iter().any(|one| one.info().name == *name);
-            if !file.classes().iter().all(is_known) {
-                return Some("its file of arrivals names a class that it does not have".to_owned());
+            if let Some((_, text)) = file.classes().iter().find(|(name, _)| !is_known(name)) {
+                return Some(format!(
+                    "its file of arrivals names the class `{text}`, which it does not have"
+                ));
             }
         }
         value_problem(self.value)

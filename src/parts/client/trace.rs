@@ -17,7 +17,7 @@ struct Rows {
     classes: Vec<u8>,
     payloads: Vec<u32>,
     /// The names that stand in the column of classes, in the order in which they come.
-    names: Vec<Name>,
+    names: Vec<(Name, String)>,
 }
 
 /// One request of a recording.
@@ -47,13 +47,13 @@ impl Recording {
         Row {
             key: self.0.keys.get(place).copied(),
             value: self.0.values.get(place).copied(),
-            class: class.and_then(|class| self.0.names.get(usize::from(*class)).copied()),
+            class: class.and_then(|class| Some(self.0.names.get(usize::from(*class))?.0)),
             payload: self.0.payloads.get(place).copied(),
         }
     }
 
-    /// The classes that it names.
-    pub(super) fn classes(&self) -> &[Name] {
+    /// The classes that it names, and how they are spelt.
+    pub(super) fn classes(&self) -> &[(Name, String)] {
         &self.0.names
     }
 
@@ -153,10 +153,10 @@ impl Rows {
             "value" => self.values.push(whole()?),
             "class" => {
                 let name = intern(field)?;
-                let known = self.names.iter().position(|known| *known == name);
+                let known = self.names.iter().position(|(known, _)| *known == name);
                 let place = known.unwrap_or(self.names.len());
                 if known.is_none() {
-                    self.names.push(name);
+                    self.names.push((name, field.to_owned()));
                 }
                 let class = u8::try_from(place).map_err(|_| "more than 255 classes".to_owned())?;
                 self.classes.push(class);

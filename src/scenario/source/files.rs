@@ -26,6 +26,9 @@ pub(in crate::scenario) struct Files {
     known: Rc<RefCell<BTreeMap<String, Result<Recording, String>>>>,
 }
 
+/// What is said of a file that cannot be read.
+const HERE: &str = "files are named from the folder of the scenario";
+
 /// Longer files are refused: they would have more rows than there is room for.
 const FILE_MAX: Bytes = Bytes(512 << 20);
 
@@ -65,21 +68,19 @@ impl Files {
         }
         let place = self.folder.join(path);
         let shown = place.display();
-        let unread =
-            |error: std::io::Error| format!("`{shown}` cannot be read: {error}\nthis file");
+        let unread = |error: std::io::Error| format!("`{shown}` cannot be read: {error}\n{HERE}");
         let metadata = fs::metadata(&place).map_err(unread)?;
         if !metadata.is_file() {
-            return Err(format!("`{shown}` is not a regular file\nthis file"));
+            return Err(format!("`{shown}` is not a regular file\n{HERE}"));
         }
         let mut bytes = Vec::new();
         let file = File::open(&place).map_err(unread)?;
         file.take(FILE_MAX.0 + 1).read_to_end(&mut bytes).map_err(unread)?;
         if bytes.len() as u64 > FILE_MAX.0 {
-            return Err(format!("`{shown}` is larger than {FILE_MAX}\nthis file"));
+            return Err(format!("`{shown}` is larger than {FILE_MAX}\n{HERE}"));
         }
         let text = String::from_utf8(bytes);
-        let text =
-            text.map_err(|error| format!("`{shown}` is no UTF-8 text: {error}\nthis file"))?;
+        let text = text.map_err(|error| format!("`{shown}` is no UTF-8 text: {error}\n{HERE}"))?;
         Ok(text.into())
     }
 }
@@ -149,7 +150,7 @@ mod tests {
         let fine = "time,class\n0.5,a\n1,a\n";
         assert_eq!(complaint(fine).matches("error").count(), 0, "{}", complaint(fine));
         let complaint = complaint("time,class\n0.5,a\n1,c\n");
-        assert!(complaint.contains("names a class that it does not have"), "{complaint}");
+        assert!(complaint.contains("names the class `c`, which it does not have"), "{complaint}");
     }
 
     #[test]
