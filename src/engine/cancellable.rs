@@ -26,7 +26,7 @@ impl<E: Environment> Cx<E> {
     /// Sends a request that can be taken back; the reply is awaited.
     pub fn call_cancellable(&self, to: NodeId, msg: Msg) -> Cancellable<'_, E> {
         let mut state = self.core.state_mut();
-        let request = state.waits.open(self.task.get());
+        let request = state.waits.open(self.task.get(), to, self.root());
         let mut record = self.record(&state, to, msg, request);
         record.is_cancellable = true;
         let index = state.write(record);

@@ -13,7 +13,7 @@ use super::name::Name;
 use super::rng::Rng;
 use super::state::{Kind, State};
 use super::time::{Span, Time};
-use super::waits::{Outcome, TaskId, WaitId};
+use super::waits::{Outcome, TaskId, WaitId, Waits};
 
 /// What a run's tasks share.
 pub struct Core<E> {
@@ -169,7 +169,7 @@ impl<E: Environment> Cx<E> {
     #[inline]
     fn ask(&self, to: NodeId, msg: Msg) -> WaitId {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task.get());
+        let wait = state.waits.open(self.task.get(), to, self.root.get());
         let record = self.record(&state, to, msg, wait);
         let index = state.write(record);
         state.transmit(index, Kind::Request);
@@ -251,7 +251,7 @@ impl<E: Environment> Cx<E> {
             patience,
             payload,
             class,
-            attempt: 0,
+            stage: 0,
             is_cancellable: false,
         }
     }
@@ -265,7 +265,7 @@ impl<E: Environment> Cx<E> {
     #[inline(never)]
     fn alarm(&self, span: Span) -> WaitId {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task.get());
+        let wait = state.waits.open(self.task.get(), Waits::NOBODY, self.root.get());
         let at = state.now() + span;
         state.wake_at(wait, at);
         wait
@@ -286,7 +286,7 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn wait(&self, register: impl FnOnce(&mut State<E>, WaitId)) -> Call<'_, E> {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task.get());
+        let wait = state.waits.open(self.task.get(), Waits::NOBODY, self.root.get());
         register(&mut state, wait);
         drop(state);
         Call { cx: self, wait }
@@ -338,7 +338,7 @@ impl<E: Environment> Cx<E> {
             patience: Record::FOREVER,
             payload: if fault.is_some() { 0 } else { self.answer.get() },
             class: self.baggage.get().class,
-            attempt: 0,
+            stage: 0,
             is_cancellable: false,
         };
         let index = state.write(record);

@@ -18,10 +18,12 @@ pub struct Packet {
     pub to: NodeId,
     /// Size on the wire.
     pub bytes: u32,
-    /// How often the transport has tried before: 0 the first time.
-    pub attempt: u32,
+    /// Does it answer?
+    pub is_reply: bool,
     /// Does it say no more than that a connection broke?
     pub is_reset: bool,
+    /// What the environment said of it last, by [`Verdict::Wait`]; 0 the first time.
+    pub stage: u8,
     /// When it was first sent.
     pub sent: Time,
 }
@@ -35,9 +37,11 @@ pub enum Verdict {
     Duplicate(Span, Span),
     /// It is lost, for this reason.
     Drop(&'static str),
-    /// The transport tries again after this span.
-    Resend(Span),
-    /// It is lost, and its sender learns of it after this span.
+    /// The transport tries again after this span; the stage is as for [`Verdict::Wait`].
+    Resend(Span, u8),
+    /// It is on its way, and the environment is asked again after this span, then with this stage.
+    Wait(Span, u8),
+    /// It is lost, and whoever waits for the answer learns of it after this span.
     Refuse(Fault, Span),
 }
 
@@ -63,6 +67,12 @@ pub trait Environment: Sized + 'static {
 
     /// A packet has reached a node that is down: what its sender learns, and after how long.
     fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)>;
+
+    /// A packet has reached a node of which [`State::set_wary`] said that not every packet counts:
+    /// what becomes of it instead of being served, if it does not.
+    fn inspect(&mut self, _packet: &Packet, _now: Time) -> Option<Verdict> {
+        None
+    }
 
     /// An alarm set by [`State::set_alarm`] has fallen due.
     fn alarm(state: &mut State<Self>, alarm: u32, sequence: u64) -> Due;

@@ -104,8 +104,8 @@ pub(crate) struct Record {
     /// Size of the body in bytes; of a free record, the next free one.
     pub payload: u32,
     pub class: Class,
-    /// How often the transport has sent it again, up to 255.
-    pub attempt: u8,
+    /// How far it has come, in the environment's own terms.
+    pub stage: u8,
     /// Of a request: its caller may take it back.
     pub is_cancellable: bool,
 }
@@ -128,7 +128,6 @@ impl Record {
         patience: Record::FOREVER,
         payload: 0,
         class: Class(0),
-        attempt: 0,
         is_cancellable: false,
     };
 

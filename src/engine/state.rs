@@ -1,5 +1,6 @@
 //! The state of a run that tasks may touch: time, pending events, waits, nodes' streams, counters.
 
+mod astray;
 mod due;
 mod recall;
 
@@ -42,6 +43,17 @@ pub(crate) struct Place {
     pub local: u32,
     pub pool: u16,
     pub status: Status,
+    /// Does [`Environment::inspect`] look at what comes?
+    pub is_wary: bool,
+    /// Must a delivery look at the two above? One byte, so that most deliveries look no further.
+    pub is_special: bool,
+}
+
+impl Place {
+    pub fn set(&mut self, status: Status) {
+        self.status = status;
+        self.is_special = self.is_wary || status != Status::Up;
+    }
 }
 
 enum Deferred {
@@ -172,7 +184,8 @@ impl<E: Environment> State<E> {
 
     pub(crate) fn add(&mut self, rng: Rng, pool: u16, local: u32, body: *const u8) -> NodeId {
         let status = Status::Down;
-        self.places.push(Place { rng, body, local, pool, status });
+        let (is_wary, is_special) = (false, true);
+        self.places.push(Place { rng, body, local, pool, status, is_wary, is_special });
         NodeId(self.places.len() as u32 - 1)
     }
 
@@ -180,6 +193,13 @@ impl<E: Environment> State<E> {
     #[inline]
     pub fn status(&self, node: NodeId) -> Status {
         self.places[node.index()].status
+    }
+
+    /// From now on the environment looks at everything that reaches `node`: some of it may be of a
+    /// connection that is no more.
+    pub fn set_wary(&mut self, node: NodeId) {
+        let place = &mut self.places[node.index()];
+        (place.is_wary, place.is_special) = (true, true);
     }
 
     /// How many events are pending.
@@ -328,7 +348,7 @@ impl<E: Environment> State<E> {
             Kind::Request => self.counts.requests += 1,
             Kind::Reply => self.counts.replies += 1,
         }
-        let packet = packet(self.records.get(index));
+        let packet = packet(self.records.get(index), kind);
         self.counts.bytes += u64::from(packet.bytes);
         self.trace(index, kind, Fate::Sent);
         match self.env.route(&packet, self.now) {
@@ -337,54 +357,6 @@ impl<E: Environment> State<E> {
             }
             verdict => self.divert(verdict, kind, index),
         }
-    }
-
-    /// What becomes of a message that does not simply arrive.
-    #[inline(never)]
-    fn divert(&mut self, verdict: Verdict, kind: Kind, index: u32) {
-        match verdict {
-            Verdict::Deliver(after) => {
-                self.push(self.now + after, kind.arrival(), index);
-            }
-            Verdict::Duplicate(first, second) => {
-                let copy = self.records.get(index).clone();
-                let copy = self.records.put(copy);
-                self.push(self.now + first, kind.arrival(), index);
-                self.push(self.now + second, kind.arrival(), copy);
-            }
-            Verdict::Drop(why) => self.lose(index, kind, why),
-            Verdict::Resend(after) => {
-                self.counts.resent += 1;
-                let record = self.records.get_mut(index);
-                record.attempt = record.attempt.saturating_add(1);
-                self.push(self.now + after, kind.again(), index);
-            }
-            Verdict::Refuse(fault, after) => self.refuse(index, kind, fault, after),
-        }
-    }
-
-    #[cold]
-    fn lose(&mut self, index: u32, kind: Kind, why: &'static str) {
-        self.counts.lost += 1;
-        self.trace(index, kind, Fate::Lost(why));
-        self.records.discard(index);
-    }
-
-    /// Tells the sender of a request, in the transport's name, that it did not get through.
-    #[cold]
-    fn refuse(&mut self, index: u32, kind: Kind, fault: Fault, after: Span) {
-        self.counts.lost += 1;
-        self.trace(index, kind, Fate::Lost(fault.label()));
-        let now = self.now;
-        let record = self.records.get_mut(index);
-        if kind == Kind::Reply || record.wait == WaitId::NONE {
-            self.records.discard(index);
-            return;
-        }
-        (record.from, record.to) = (record.to, record.from);
-        (record.msg, record.fault, record.sent) = (Record::SILENCE, Some(fault), now);
-        record.payload = 0;
-        self.push(now + after, Tag::Reply, index);
     }
 
     // -- Facts and traces -----------------------------------------------------------------------
@@ -450,13 +422,14 @@ impl Kind {
 }
 
 #[inline]
-fn packet(record: &Record) -> Packet {
+fn packet(record: &Record, kind: Kind) -> Packet {
     Packet {
         from: record.from,
         to: record.to,
         bytes: record.msg.bytes().saturating_add(record.payload),
-        attempt: u32::from(record.attempt),
+        is_reply: kind == Kind::Reply,
         is_reset: record.fault == Some(Fault::Reset),
+        stage: record.stage,
         sent: record.sent,
     }
 }

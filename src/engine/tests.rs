@@ -10,11 +10,20 @@ use super::*;
 struct Wire {
     latency: Span,
     knock: Option<(Fault, Span)>,
+    /// What becomes of packets of this stage, and of those that reach a wary node.
+    verdict: Option<(u8, Verdict)>,
 }
 
 impl Environment for Wire {
-    fn route(&mut self, _: &Packet, _: Time) -> Verdict {
-        Verdict::Deliver(self.latency)
+    fn route(&mut self, packet: &Packet, _: Time) -> Verdict {
+        match self.verdict {
+            Some((stage, verdict)) if stage == packet.stage => verdict,
+            _ => Verdict::Deliver(self.latency),
+        }
+    }
+
+    fn inspect(&mut self, packet: &Packet, _: Time) -> Option<Verdict> {
+        self.verdict.filter(|(stage, _)| *stage == packet.stage).map(|(_, verdict)| verdict)
     }
 
     fn knock(&mut self, _: &Packet, _: Time) -> Option<(Fault, Span)> {
@@ -104,7 +113,8 @@ fn idle<'a>(_: &'a Actor, _: &'a Cx<Wire>) -> Pin<Box<dyn Future<Output = ()> + 
 
 /// A server that does nothing by itself, and a client with this script, ten nanoseconds apart.
 fn pair(seed: u64, script: Script) -> (Sim<Wire>, Log) {
-    let wire = Wire { latency: Span(10), knock: Some((Fault::Unreachable, Span(10))) };
+    let wire =
+        Wire { latency: Span(10), knock: Some((Fault::Unreachable, Span(10))), verdict: None };
     let (mut sim, log) = (Sim::new(seed, wire), Log::default());
     add(&mut sim, "server", idle, &log);
     add(&mut sim, "client", script, &log);
@@ -407,4 +417,48 @@ fn what_a_process_keeps_is_gone_with_it() {
     sim.boot(CLIENT);
     finish(&mut sim);
     expect(&log, &[(0, "1"), (0, "1")]);
+}
+
+/// The client asks at 0 ns, the server would work for 50 ns.
+fn one_call() -> (Sim<Wire>, Log) {
+    pair(1, |actor, cx| Box::pin(async move { actor.log(cx, &cx.call(SERVER, ask(7, 50)).await) }))
+}
+
+#[test]
+fn a_packet_that_waits_is_routed_again_at_its_next_stage() {
+    let (mut sim, log) = one_call();
+    sim.with(|state| state.env.verdict = Some((0, Verdict::Wait(Span(5), 3))));
+    finish(&mut sim);
+    // Each way waits 5 ns before its 10 ns; the first left before that was so.
+    expect(&log, &[(75, "Ok(Done { value: 7 })")]);
+    assert_eq!(sim.with(|state| state.counts.resent), 0, "nothing was sent again");
+}
+
+#[test]
+fn whoever_calls_over_a_connection_that_breaks_is_told_and_the_work_goes_on() {
+    let (mut sim, log) = one_call();
+    sim.run(Time(20), u64::MAX);
+    sim.with(|state| {
+        state.break_calls(|from, to| (from, to) == (SERVER, CLIENT), Span(1), 0);
+        state.break_calls(|from, to| (from, to) == (CLIENT, SERVER), Span(3), 0);
+    });
+    finish(&mut sim);
+    expect(&log, &[(23, "Err(Reset)")]);
+    assert_eq!(sim.with(|state| state.counts.orphans), 1, "the answer comes to nobody");
+}
+
+#[test]
+fn a_wary_node_serves_only_what_the_environment_lets_pass() {
+    for (verdict, told) in [
+        (None, (70, "Ok(Done { value: 7 })")),
+        (Some((0, Verdict::Refuse(Fault::Reset, Span(4)))), (14, "Err(Reset)")),
+    ] {
+        let (mut sim, log) = one_call();
+        sim.with(|state| {
+            state.set_wary(SERVER);
+            state.env.verdict = verdict;
+        });
+        finish(&mut sim);
+        expect(&log, &[told]);
+    }
 }

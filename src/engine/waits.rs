@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::message::{Fault, NodeId};
+use super::message::{Fault, NodeId, Root};
 use super::time::{Span, Time};
 
 /// A row of the wait table; stale once the row is closed.
@@ -69,7 +69,8 @@ impl TaskId {
 pub(crate) enum Outcome {
     /// Nobody uses the row.
     Free,
-    Waiting,
+    /// Waiting: for whom in the lower half, for which operation in the upper one.
+    Waiting(u64),
     /// The fault with this number in [`Fault::ALL`].
     Failed(u64),
     /// Done, with this result.
@@ -80,6 +81,11 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     pub const TIMEOUT: Outcome = Outcome::Failed(Fault::Timeout as u64);
+
+    #[inline]
+    fn is_waiting(self) -> bool {
+        matches!(self, Outcome::Waiting(_))
+    }
 }
 
 #[derive(Debug)]
@@ -110,20 +116,43 @@ impl Default for Waits {
 }
 
 impl Waits {
+    /// What a row waits for that waits for no node.
+    pub const NOBODY: NodeId = NodeId(u32::MAX);
+
+    /// Opens a row for a task that waits for `whom` on behalf of `root`.
     #[inline]
-    pub fn open(&mut self, task: TaskId) -> WaitId {
+    pub fn open(&mut self, task: TaskId, whom: NodeId, root: Root) -> WaitId {
+        let outcome = Outcome::Waiting(u64::from(root.0) << 32 | u64::from(whom.0));
         let slot = self.free;
-        let Some(row) = self.rows.get_mut(slot as usize) else { return self.grow(task) };
+        let Some(row) = self.rows.get_mut(slot as usize) else { return self.grow(task, outcome) };
         self.free = row.next;
-        (row.outcome, row.task) = (Outcome::Waiting, task);
+        (row.outcome, row.task) = (outcome, task);
         WaitId::new(slot, row.generation)
+    }
+
+    /// The calls under way of which `is_meant` says so by caller and callee: the row, the two of
+    /// them, and the operation.
+    pub fn calls(
+        &self,
+        is_meant: impl Fn(NodeId, NodeId) -> bool,
+    ) -> Vec<(WaitId, (NodeId, NodeId), Root)> {
+        let call = |(slot, row): (usize, &Row)| {
+            let Outcome::Waiting(about) = row.outcome else { return None };
+            let (from, to) = (row.task.node(), NodeId(about as u32));
+            let id = WaitId::new(slot as u32, row.generation);
+            (to != Waits::NOBODY && is_meant(from, to)).then_some((
+                id,
+                (from, to),
+                Root((about >> 32) as u32),
+            ))
+        };
+        self.rows.iter().enumerate().filter_map(call).collect()
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, task: TaskId) -> WaitId {
+    fn grow(&mut self, task: TaskId, outcome: Outcome) -> WaitId {
         let slot = self.rows.len() as u32;
-        let outcome = Outcome::Waiting;
         self.rows.push(Row { outcome, task, armed: 0, generation: 0, next: NONE });
         WaitId::new(slot, 0)
     }
@@ -159,7 +188,7 @@ impl Waits {
     #[inline]
     pub fn waiting(&self, id: WaitId) -> Option<TaskId> {
         let row = self.rows.get(id.slot() as usize)?;
-        let waits = row.generation == id.generation() && row.outcome == Outcome::Waiting;
+        let waits = row.generation == id.generation() && row.outcome.is_waiting();
         waits.then_some(row.task)
     }
 
@@ -172,7 +201,7 @@ impl Waits {
     #[inline]
     pub fn finish(&mut self, id: WaitId) -> Option<Outcome> {
         let row = self.rows.get(id.slot() as usize)?;
-        (row.outcome != Outcome::Waiting).then(|| self.close(id))
+        (!row.outcome.is_waiting()).then(|| self.close(id))
     }
 
     /// Has the row's time passed before anything came?
@@ -185,7 +214,7 @@ impl Waits {
     #[inline]
     pub fn settle(&mut self, id: WaitId, outcome: Outcome) {
         let row = &mut self.rows[id.slot() as usize];
-        debug_assert!(row.generation == id.generation() && row.outcome == Outcome::Waiting);
+        debug_assert!(row.generation == id.generation() && row.outcome.is_waiting());
         (row.outcome, row.armed) = (outcome, 0);
     }
 
@@ -249,9 +278,9 @@ mod tests {
     #[test]
     fn a_closed_row_is_reused_and_its_old_id_reaches_nobody() {
         let mut waits = Waits::default();
-        let old = waits.open(TASK);
+        let old = waits.open(TASK, Waits::NOBODY, Root::NONE);
         waits.close(old);
-        let new = waits.open(TASK);
+        let new = waits.open(TASK, Waits::NOBODY, Root::NONE);
         assert_eq!(old.slot(), new.slot());
         assert_eq!(waits.waiting(old), None);
         assert_eq!(waits.waiting(new), Some(TASK));
@@ -261,18 +290,18 @@ mod tests {
     #[test]
     fn a_row_is_settled_once_and_taken_once() {
         let mut waits = Waits::default();
-        let id = waits.open(TASK);
+        let id = waits.open(TASK, Waits::NOBODY, Root::NONE);
         assert_eq!(waits.finish(id), None);
         waits.settle(id, Outcome::Done(7));
         assert!(!waits.is_open(id), "a second reply finds nobody");
         assert_eq!(waits.finish(id), Some(Outcome::Done(7)));
-        assert_ne!(waits.open(TASK), id, "an old id reaches nobody");
+        assert_ne!(waits.open(TASK, Waits::NOBODY, Root::NONE), id, "an old id reaches nobody");
     }
 
     #[test]
     fn only_the_last_timer_of_a_row_wakes_it() {
         let mut waits = Waits::default();
-        let id = waits.open(TASK);
+        let id = waits.open(TASK, Waits::NOBODY, Root::NONE);
         waits.arm(id, 5);
         waits.arm(id, 9);
         assert_eq!(waits.armed(id.slot(), 5), None);
@@ -293,7 +322,8 @@ mod tests {
     fn a_lane_skips_the_deadlines_that_were_met() {
         let (mut waits, mut lanes) = (Waits::default(), Lanes::default());
         let length = Span(10);
-        let ids: Vec<WaitId> = (0..4).map(|_| waits.open(TASK)).collect();
+        let ids: Vec<WaitId> =
+            (0..4).map(|_| waits.open(TASK, Waits::NOBODY, Root::NONE)).collect();
         let pending: Vec<_> =
             ids.iter().zip(0..).map(|(id, now)| lanes.set(Time(now), length, *id)).collect();
         assert_eq!(pending, [Some((0, Time(10))), None, None, None]);

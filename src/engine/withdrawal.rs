@@ -107,7 +107,7 @@ mod tests {
 
     fn rows<const N: usize>() -> [WaitId; N] {
         let mut waits = Waits::default();
-        std::array::from_fn(|_| waits.open(TaskId::new(NodeId(9), 0)))
+        std::array::from_fn(|_| waits.open(TaskId::new(NodeId(9), 0), Waits::NOBODY, Root::NONE))
     }
 
     #[test]

@@ -116,16 +116,24 @@ impl Link {
     /// What a stalled stream does with a packet; `None` if it is not stalled.
     fn hold(&mut self, packet: &Packet, now: Time) -> Option<Verdict> {
         if now < self.stalled_until {
-            return Some(Verdict::Resend(self.stalled_until - now));
+            return Some(Verdict::Resend(self.stalled_until - now, 1));
         }
-        if self.breaks && packet.attempt > 0 {
-            return Some(Verdict::Refuse(Fault::Reset, Span::ZERO));
+        if self.breaks && packet.stage > 0 {
+            return Some(broken(packet, Span::ZERO));
         }
         if self.breaks {
             // A new connection starts afresh.
             (self.breaks, self.timeouts) = (false, 0);
         }
         None
+    }
+}
+
+/// A stream has given up a packet: who asked learns of it, who answered cannot tell anybody.
+fn broken(packet: &Packet, after: Span) -> Verdict {
+    match packet.is_reply {
+        true => Verdict::Drop("connection reset"),
+        false => Verdict::Refuse(Fault::Reset, after),
     }
 }
 
@@ -223,7 +231,7 @@ impl Network {
             let (again, once_more) = self.pass(index, packet).unwrap_or((delay, false));
             let waited = now + timeout - packet.sent;
             if waited > self.spec.give_up {
-                return Verdict::Refuse(Fault::Reset, packet.sent + self.spec.give_up - now);
+                return broken(packet, packet.sent + self.spec.give_up - now);
             }
             (delay, lost) = (timeout + again, once_more);
             timeout = timeout * 2 + self.spec.retransmit;
@@ -257,7 +265,7 @@ impl Network {
         let last = (packet.sent + self.spec.give_up).max(now);
         link.breaks = next > last;
         link.stalled_until = next.min(last);
-        Verdict::Resend(link.stalled_until - now)
+        Verdict::Resend(link.stalled_until - now, 1)
     }
 
     /// Somebody speaks to a node that is down: a stream is refused, unless the host itself is off.
@@ -330,7 +338,7 @@ mod tests {
 
     fn packet(from: u32, to: u32) -> Packet {
         let (from, to) = (NodeId(from), NodeId(to));
-        Packet { from, to, bytes: 200, attempt: 0, is_reset: false, sent: Time(0) }
+        Packet { from, to, bytes: 200, is_reply: false, is_reset: false, stage: 0, sent: Time(0) }
     }
 
     /// When packets that are sent every 100 us arrive.

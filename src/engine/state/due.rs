@@ -53,40 +53,47 @@ impl<E: Environment> State<E> {
         let (what, key) = record.msg.identity();
         self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
         let is_recall = matches!(record.msg, Msg::Cancel { .. });
-        let Place { status, pool, local, ref rng, .. } = self.places[node.index()];
+        let Place { is_special, pool, local, ref rng, .. } = self.places[node.index()];
         if self.records.len() > CACHED {
             rng.prefetch();
         }
-        if status != Status::Up || is_recall {
-            self.turn_away(node, status, index);
+        if (is_special || is_recall) && self.turn_away(node, index) {
             return None;
         }
         self.trace(index, Kind::Request, Fate::Arrived);
         Some((node, u32::from(pool), local))
     }
 
-    /// A request has come to a node that is not up, or a cancellation to any.
+    /// A request has come to a node that may not be up or not be meant, or a cancellation to any: is
+    /// it not to be served?
     #[cold]
     #[inline(never)]
-    fn turn_away(&mut self, node: NodeId, status: Status, index: u32) {
-        match status {
-            Status::Up => return self.recalled(node, index),
+    fn turn_away(&mut self, node: NodeId, index: u32) -> bool {
+        let packet = packet(self.records.get(index), Kind::Request);
+        match self.status(node) {
             Status::Paused => {
                 self.defer(node, Deferred::Message(Tag::Deliver, index));
-                return;
             }
-            Status::Down => {}
+            Status::Down => match self.env.stand_in(&packet) {
+                Some(instance) => {
+                    self.records.get_mut(index).to = instance;
+                    let verdict = self.env.route(&Packet { to: instance, ..packet }, self.now);
+                    self.divert(verdict, Kind::Request, index);
+                }
+                None => match self.env.knock(&packet, self.now) {
+                    Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
+                    None => self.lose(index, Kind::Request, "node down"),
+                },
+            },
+            Status::Up => match self.env.inspect(&packet, self.now) {
+                Some(verdict) => self.divert(verdict, Kind::Request, index),
+                None if matches!(self.records.get(index).msg, Msg::Cancel { .. }) => {
+                    self.recalled(node, index);
+                }
+                None => return false,
+            },
         }
-        let packet = packet(self.records.get(index));
-        if let Some(instance) = self.env.stand_in(&packet) {
-            self.records.get_mut(index).to = instance;
-            let verdict = self.env.route(&Packet { to: instance, ..packet }, self.now);
-            return self.divert(verdict, Kind::Request, index);
-        }
-        match self.env.knock(&packet, self.now) {
-            Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
-            None => self.lose(index, Kind::Request, "node down"),
-        }
+        true
     }
 
     /// The timer of a row has come: the task that it wakes, unless it was forgotten.
@@ -108,7 +115,7 @@ impl<E: Environment> State<E> {
     #[cold]
     #[inline(never)]
     pub(crate) fn resend(&mut self, index: u32, kind: Kind) -> Due {
-        let packet = packet(self.records.get(index));
+        let packet = packet(self.records.get(index), kind);
         let verdict = self.env.route(&packet, self.now);
         self.divert(verdict, kind, index);
         Due::Nothing
@@ -176,7 +183,7 @@ impl<E: Environment> State<E> {
 
     /// Lets a paused node go on: what has waited happens now, in its order.
     pub(crate) fn resume(&mut self, node: NodeId) {
-        self.places[node.index()].status = Status::Up;
+        self.places[node.index()].set(Status::Up);
         for deferred in self.backlogs.remove(&node).unwrap_or_default() {
             match deferred {
                 Deferred::Message(tag, index) => {
@@ -190,7 +197,7 @@ impl<E: Environment> State<E> {
 
     /// Forgets what waits for a paused node: it has crashed.
     pub(crate) fn abandon(&mut self, node: NodeId) {
-        self.places[node.index()].status = Status::Down;
+        self.places[node.index()].set(Status::Down);
         for deferred in self.backlogs.remove(&node).unwrap_or_default() {
             match deferred {
                 Deferred::Message(Tag::Reply, index) => self.lose(index, Kind::Reply, "node down"),

@@ -28,7 +28,7 @@ impl<E: Environment> State<E> {
             patience: Record::FOREVER,
             payload,
             class,
-            attempt: 0,
+            stage: 0,
             is_cancellable: false,
         };
         self.counts.cancellations += 1;
