@@ -83,16 +83,7 @@ fn failures(requests: &Requests) -> Vec<Time> {
 /// A fault in a few words, for people.
 fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
     let node = |id| scenario.node(id).to_owned();
-    let links = |targets: &Targets| {
-        let list =
-            |nodes: &[_]| nodes.iter().map(|id| scenario.node(*id)).collect::<Vec<_>>().join(", ");
-        match targets {
-            Targets::All => "on every link".to_owned(),
-            Targets::Around(id) => format!("around {}", scenario.node(*id)),
-            Targets::Between(left, right) => format!("between {} and {}", list(left), list(right)),
-            Targets::OneWay(from, to) => format!("from {} to {}", list(from), list(to)),
-        }
-    };
+    let links = |targets: &Targets| reach(targets, scenario);
     match &spec.what {
         Injection::Crash { node: id, host: false } => format!("crash of {}", node(*id)),
         Injection::Crash { node: id, host: true } => format!("host of {} down", node(*id)),
@@ -107,6 +98,41 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
         }
         Injection::Loss { links: on, rate } => format!("{rate} loss {}", links(on)),
         Injection::Partition { links: on } => format!("partition {}", links(on)),
+        Injection::Bursts { links: on, .. } => format!("bursts of loss {}", links(on)),
+        Injection::Duplication { links: on, rate } => format!("{rate} doubled {}", links(on)),
+        Injection::Reordering { links: on, rate, .. } => format!("{rate} overtaken {}", links(on)),
+        Injection::Corruption { links: on, rate } => format!("{rate} damaged {}", links(on)),
+        Injection::Throttle { links: on, bandwidth, .. } => format!("{bandwidth} {}", links(on)),
+        Injection::Clog { links: on } => format!("clog {}", links(on)),
+        Injection::Flapping { links: on, .. } => format!("flapping {}", links(on)),
+        Injection::Reset { links: on } => format!("connections reset {}", links(on)),
+        Injection::HalfOpen { links: on } => format!("connections half-open {}", links(on)),
+        Injection::Hang { links: on } => format!("hang {}", links(on)),
+        Injection::SlowNames { add } => format!("names {} ms slower", add.mean() * 1e3),
+        Injection::NamesDown => "name service down".to_owned(),
+        Injection::MissingName { node: id } => format!("name of {} missing", node(*id)),
+        Injection::StaleNames => "stale names".to_owned(),
+    }
+}
+
+/// Which links, in a few words.
+fn reach(targets: &Targets, scenario: &Scenario) -> String {
+    let list =
+        |nodes: &[_]| nodes.iter().map(|id| scenario.node(*id)).collect::<Vec<_>>().join(", ");
+    match targets {
+        Targets::All => "on every link".to_owned(),
+        Targets::Around(id) => format!("around {}", scenario.node(*id)),
+        Targets::Between(left, right) => format!("between {} and {}", list(left), list(right)),
+        Targets::OneWay(from, to) => format!("from {} to {}", list(from), list(to)),
+        Targets::Zones(one, other) => format!("between zones {one} and {other}"),
+        Targets::AroundZone(zone) => format!("around zone {zone}"),
+        Targets::RandomNode(nodes) => format!("around one of {}", list(nodes)),
+        Targets::Halves(nodes) => format!("between halves of {}", list(nodes)),
+        Targets::RandomHalves(nodes) => format!("between random halves of {}", list(nodes)),
+        Targets::Minority(nodes) => format!("around a minority of {}", list(nodes)),
+        Targets::MajorityRing(nodes) => format!("in a ring of majorities of {}", list(nodes)),
+        Targets::Bridge(nodes) => format!("but for a bridge in {}", list(nodes)),
+        Targets::Groups(count, nodes) => format!("between {count} groups of {}", list(nodes)),
     }
 }
 

@@ -87,7 +87,7 @@ impl<'e> Page<'e> {
         text += &self.contents(entry, 2);
         let (inner, others) = self.parts(entry);
         for part in inner {
-            let places = part.used_in.join(", ");
+            let places = few(&part.used_in);
             text += &format!("\n{} (in {places})\n", part.name);
             text += &format!("{}\n", wrapped(&part.says, 2, self.width));
             text += &self.contents(part, 2);
@@ -304,6 +304,15 @@ fn belongs(place: &str, entry: &Entry, parts: &[&Entry]) -> bool {
         known.name == owner || known.choices.iter().any(|choice| choice.name == owner)
     };
     is(entry) || parts.iter().any(|part| is(part))
+}
+
+/// Places, and how many more there are if they are many.
+fn few(places: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match places.get(SHOWN + 1..) {
+        Some(more) => format!("{} and {} more", places[..SHOWN].join(", "), more.len() + 1),
+        None => places.join(", "),
+    }
 }
 
 fn used_in(entry: &Entry) -> String {

@@ -43,6 +43,11 @@ pub enum Verdict {
     Wait(Span, u8),
     /// It is lost, and whoever waits for the answer learns of it after this span.
     Refuse(Fault, Span),
+    /// It is lost because its connection broke, and everybody learns of it who waits for an answer
+    /// over the same connection.
+    Break,
+    /// There never was such a packet.
+    Forget,
 }
 
 /// What an alarm leads to.

@@ -128,6 +128,7 @@ impl Record {
         patience: Record::FOREVER,
         payload: 0,
         class: Class(0),
+        stage: 0,
         is_cancellable: false,
     };
 

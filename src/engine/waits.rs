@@ -130,6 +130,15 @@ impl Waits {
         WaitId::new(slot, row.generation)
     }
 
+    /// What a row waits for has been handed on to `whom`.
+    pub fn redirect(&mut self, id: WaitId, whom: NodeId) {
+        if let Some(row) = self.row(id)
+            && let Outcome::Waiting(about) = &mut row.outcome
+        {
+            *about = *about >> 32 << 32 | u64::from(whom.0);
+        }
+    }
+
     /// The calls under way of which `is_meant` says so by caller and callee: the row, the two of
     /// them, and the operation.
     pub fn calls(

@@ -116,6 +116,9 @@ pub(super) fn connected(mut network: NetworkSpec, groups: &[Group]) -> NetworkSp
             zone.nodes.extend(spread.filter(|(_, name)| **name == zone.name).map(|(id, _)| *id));
         }
     }
+    for card in &mut network.cards {
+        card.nodes = card.nodes.iter().flat_map(|id| members(*id)).collect();
+    }
     let pairs = |link: &LinkSpec| -> Vec<LinkSpec> {
         let ends = members(link.from).into_iter().flat_map(|from| {
             members(link.to).into_iter().map(move |to| (from, to)).collect::<Vec<_>>()

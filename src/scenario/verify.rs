@@ -6,7 +6,7 @@ use super::spans::Spans;
 use super::{Expectation, Invariant, Variant, instances, reference};
 use crate::engine::{Lexicon, Name, NodeId, Span};
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, NetworkSpec};
+use crate::world::{FaultSpec, Injection, NetworkSpec};
 
 /// A problem with the value at `path`, or at the nearest place that exists.
 fn at(spans: &Spans, path: &str) -> Problem {
@@ -52,13 +52,15 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
         }
     }
     let (_, groups) = instances::placed(nodes, draft.nodes.clone());
-    let network = instances::connected(draft.network.clone(), &groups);
-    problems.extend(zones(&network, nodes, spans));
+    let connected = instances::connected(draft.network.clone(), &groups);
+    problems.extend(network(&connected, nodes, spans, "network"));
     for (name, spec) in &draft.nodes {
         problems.extend(own(spec, spans, &format!("nodes.{name}")));
     }
     for (name, fault) in &draft.faults {
-        problems.extend(timing(fault, draft, spans, &format!("faults.{name}")));
+        let path = format!("faults.{name}");
+        problems.extend(timing(fault, draft, spans, &path));
+        problems.extend(injected(&fault.what, &draft.network, spans, &path));
     }
     let swarm = draft.swarm.as_ref().and_then(|swarm| swarm.problem());
     problems.extend(swarm.map(|(field, title, label)| {
@@ -68,7 +70,7 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
         problems.extend(rest(invariant, draft, spans, &format!("invariants.{name}")));
     }
     for (place, variation) in draft.variants.iter().enumerate() {
-        problems.extend(variant(draft, variation, spans, place));
+        problems.extend(variant(draft, variation, nodes, spans, place));
     }
     for (place, expectation) in draft.expect.iter().enumerate() {
         problems.extend(expected(draft, expectation, spans, &format!("expect.{place}")));
@@ -76,13 +78,16 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
     problems
 }
 
-/// A node is in one zone at most.
-fn zones(network: &NetworkSpec, nodes: &[String], spans: &Spans) -> Vec<Problem> {
-    let mut problems = Vec::new();
+/// What a network says is wrong with it; and a node is in one zone at most.
+fn network(network: &NetworkSpec, nodes: &[String], spans: &Spans, path: &str) -> Vec<Problem> {
+    let own = network.problems().into_iter();
+    let own =
+        own.map(|(inner, text)| at(spans, &format!("{path}.{inner}")).title(text).label("here"));
+    let mut problems: Vec<Problem> = own.collect();
     for (place, zone) in network.zones.iter().enumerate() {
         for id in &zone.nodes {
             let first = network.zones[..place].iter().find(|other| other.nodes.contains(id));
-            let path = format!("network.zones.{place}.nodes");
+            let path = format!("{path}.zones.{place}.nodes");
             problems.extend(first.map(|first| {
                 let node = nodes.get(id.index()).map_or("?", String::as_str);
                 let (one, other) = (&first.name, &zone.name);
@@ -93,6 +98,24 @@ fn zones(network: &NetworkSpec, nodes: &[String], spans: &Spans) -> Vec<Problem>
         }
     }
     problems
+}
+
+/// What is wrong with a fault of the network.
+fn injected(what: &Injection, net: &NetworkSpec, spans: &Spans, path: &str) -> Option<Problem> {
+    let path = format!("{path}.what");
+    if let Some(text) = what.problem() {
+        return Some(at(spans, &path).title(text).label("in this fault"));
+    }
+    if what.is_of_names() && net.names.is_none() {
+        let title = "this fault is about a name service, and the network has none";
+        let problem = at(spans, &path).title(title).label("nobody asks for names");
+        return Some(problem.help("give it one: `network: (names: ())`"));
+    }
+    let known: Vec<&str> = net.zones.iter().map(|zone| zone.name.as_str()).collect();
+    let named = what.links().map(|links| links.zones()).unwrap_or_default();
+    let unknown = named.into_iter().find(|zone| !known.contains(zone))?;
+    let problem = at(spans, &path).title(format!("no zone is called `{unknown}`"));
+    Some(problem.choose(unknown, &known, "the zones are"))
 }
 
 /// What must hold in the end needs an end at which the system has come to rest.
@@ -181,7 +204,13 @@ impl Known<'_> {
     }
 }
 
-fn variant(draft: &Draft, variation: &Variation, spans: &Spans, place: usize) -> Vec<Problem> {
+fn variant(
+    draft: &Draft,
+    variation: &Variation,
+    nodes: &[String],
+    spans: &Spans,
+    place: usize,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let path = format!("variants.{place}");
     if draft.variants[..place].iter().any(|other| other.name == variation.name) {
@@ -209,7 +238,13 @@ fn variant(draft: &Draft, variation: &Variation, spans: &Spans, place: usize) ->
         problems.extend(own(spec, spans, &format!("{path}.nodes.{name}")));
     }
     for (name, fault) in &variation.faults {
-        problems.extend(timing(fault, draft, spans, &format!("{path}.faults.{name}")));
+        let path = format!("{path}.faults.{name}");
+        problems.extend(timing(fault, draft, spans, &path));
+        let net = variation.network.as_ref().unwrap_or(&draft.network);
+        problems.extend(injected(&fault.what, net, spans, &path));
+    }
+    if let Some(other) = &variation.network {
+        problems.extend(network(other, nodes, spans, &format!("{path}.network")));
     }
     problems
 }

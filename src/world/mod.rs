@@ -21,7 +21,10 @@ pub use machine::{
     DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Shedding, Signal, Threshold,
     Work,
 };
-pub use network::{LinkSpec, NetworkSpec, Transport, ZoneSpec};
+pub use network::{
+    Bursts, CardSpec, Connect, DropPolicy, LinkSpec, NamesSpec, NetworkSpec, QueueSpec, Reordering,
+    Transport, ZoneLinkSpec, ZoneSpec,
+};
 pub use node::{Edge, Node, add};
 
 use std::rc::Rc;
@@ -119,11 +122,6 @@ impl World {
         self.load_ends = end;
     }
 
-    /// How many nodes there are, addresses among them.
-    fn nodes(&self) -> u32 {
-        self.hashes.len() as u32
-    }
-
     /// Makes room for the next node.
     fn admit(&mut self, name: &str, machine: MachineSpec, disk: DiskSpec) {
         let hash = name_hash(name);
@@ -170,8 +168,12 @@ impl Environment for World {
         self.groups.next(packet.to, &instances)
     }
 
-    fn knock(&mut self, packet: &Packet, _: Time) -> Option<(Fault, Span)> {
-        self.network.knock(packet)
+    fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)> {
+        self.network.knock(packet, now)
+    }
+
+    fn inspect(&mut self, packet: &Packet, _: Time) -> Option<Verdict> {
+        self.network.inspect(packet)
     }
 
     #[inline]

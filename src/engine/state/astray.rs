@@ -34,6 +34,12 @@ impl<E: Environment> State<E> {
                 self.push(self.now + after, kind.again(), index);
             }
             Verdict::Refuse(fault, after) => self.refuse(index, kind, fault, after),
+            Verdict::Break => {
+                let ends = (self.records.get(index).from, self.records.get(index).to);
+                self.lose(index, kind, Fault::Reset.label());
+                self.break_calls(|from, to| (from, to) == ends, Span::ZERO, 0);
+            }
+            Verdict::Forget => self.records.discard(index),
         }
     }
 

@@ -64,8 +64,8 @@ impl<E: Environment> State<E> {
         Some((node, u32::from(pool), local))
     }
 
-    /// A request has come to a node that may not be up or not be meant, or a cancellation to any: is
-    /// it not to be served?
+    /// A request has come to a node that may not be up or not be meant, or a cancellation to any:
+    /// is it not to be served?
     #[cold]
     #[inline(never)]
     fn turn_away(&mut self, node: NodeId, index: u32) -> bool {
@@ -77,6 +77,7 @@ impl<E: Environment> State<E> {
             Status::Down => match self.env.stand_in(&packet) {
                 Some(instance) => {
                     self.records.get_mut(index).to = instance;
+                    self.waits.redirect(self.records.get(index).wait, instance);
                     let verdict = self.env.route(&Packet { to: instance, ..packet }, self.now);
                     self.divert(verdict, Kind::Request, index);
                 }

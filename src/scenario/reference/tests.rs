@@ -12,9 +12,15 @@ use crate::world::{DiskSpec, FaultSpec, MachineSpec, NetworkSpec, Trigger};
 
 /// Reads the text as a `T`.
 fn reads<T: serde::de::DeserializeOwned>(text: &str) {
-    let nodes = vec!["bank".to_owned(), "shop".to_owned()];
+    let nodes = ["bank", "mint", "post", "shop", "till"].map(str::to_owned).to_vec();
     let mut source = Source::new("example", text);
-    source.attach("arrivals.csv", "time,key\n0,1\n0.5,2\n");
+    source.attach(
+        "arrivals.csv",
+        "time,key
+0,1
+0.5,2
+",
+    );
     let (value, _) = names::scope(nodes, source.files().clone(), || source.parse::<T>());
     assert!(value.is_ok(), "{text}: {:?}", value.err());
 }
@@ -67,6 +73,13 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Network") => reads::<NetworkSpec>(text),
         (_, _, "Zone") => reads::<NetworkSpec>(&within("(zones: [", "])")),
         (_, _, "Link") => reads::<NetworkSpec>(&within("(links: [", "])")),
+        (_, _, "ZoneLink") => reads::<NetworkSpec>(&within("(zone_links: [", "])")),
+        (_, _, "Card") => reads::<NetworkSpec>(&within("(cards: [", "])")),
+        (_, _, "Bursts") => reads::<NetworkSpec>(&within("(bursts: ", ")")),
+        (_, _, "Reordering") => reads::<NetworkSpec>(&within("(reordering: ", ")")),
+        (_, _, "Queue") => reads::<NetworkSpec>(&within("(queue: ", ")")),
+        (_, "DropPolicy", _) => reads::<NetworkSpec>(&within("(queue: (policy: ", "))")),
+        (_, _, "Names") => reads::<NetworkSpec>(&within("(names: ", ")")),
         (_, _, "Operation") => reads::<Spec>(&within("Service(operations: {\"buy\": ", "})")),
         (_, _, "Call") => {
             reads::<Spec>(&within("Service(operations: {\"buy\": (calls: [", "])})"));

@@ -6,6 +6,7 @@
 
 mod injection;
 mod schedule;
+mod storms;
 mod targets;
 mod trigger;
 mod weather;
@@ -16,12 +17,12 @@ pub(crate) use schedule::{join, schedule};
 pub use targets::Targets;
 pub use trigger::Trigger;
 pub(crate) use trigger::noted;
-pub(crate) use weather::Weather;
+pub(super) use weather::{Block, Weather};
 
-use super::{Sim, facts, machine, note};
+use super::{Sim, facts, machine, network, note};
 use crate::engine::{Factor, Name, NodeId, Rng, Status, Time};
+use targets::{Reach, reach};
 use trigger::Watch;
-use weather::Storm;
 
 /// One fault of a run.
 struct Active {
@@ -88,15 +89,9 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
             errors.extend(victims.into_iter().filter(|_| !ends).map(|node| (node, index)));
             errors.sort_by_key(|(_, index)| *index);
         }),
-        what if what.links().is_some() => sim.with(|state| {
-            let rng = &mut state.env.injections.all[index as usize].rng;
-            let storms = &mut state.env.network.weather.storms;
-            match storms.iter().position(|storm| storm.index == index) {
-                Some(place) if ends => *rng = storms.remove(place).rng,
-                None if !ends => storms.push(Storm { index, what, rng: rng.clone() }),
-                _ => {}
-            }
-        }),
+        what if what.links().is_some() || what.is_of_names() => {
+            sim.with(|state| storms::turn(state, index, what, ends));
+        }
         _ => {}
     }
 }
@@ -136,12 +131,16 @@ fn crash(sim: &mut Sim, node: NodeId, host: bool, ends: bool) {
     if !ends && crashes == 1 {
         sim.crash(node);
         sim.with(|state| {
+            network::crashed(state, node, host);
             machine::crash(state, node);
             state.env.drives[node.index()].crash();
             note(state, node, facts::CRASHED, 0);
         });
     } else if ends && crashes == 0 {
-        sim.with(|state| note(state, node, facts::RESTARTED, 0));
+        sim.with(|state| {
+            state.env.network.restarted(node);
+            note(state, node, facts::RESTARTED, 0);
+        });
         sim.boot(node);
         pause(sim, node);
     }

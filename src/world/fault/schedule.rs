@@ -122,15 +122,6 @@ impl FaultSpec {
         FaultSpec { lasts: Some(Dist::constant(lasts)), ..self }
     }
 
-    /// The same fault, about the links of the nodes that addresses stand for, out of so many.
-    fn across(&self, members: impl Fn(NodeId) -> Vec<NodeId>, nodes: u32) -> FaultSpec {
-        let mut spec = self.clone();
-        if let Some(links) = spec.what.links_mut() {
-            *links = links.across(members, nodes);
-        }
-        spec
-    }
-
     /// What is wrong with its timing: at which field, what, and what is said beside it.
     pub fn problem(&self, windows: &Windows) -> Option<(&'static str, String, String)> {
         let never = |field, title: &str, label: String| Some((field, title.to_owned(), label));
@@ -251,7 +242,7 @@ pub(crate) fn join(sim: &mut Sim, name: &str, spec: &FaultSpec, windows: Windows
                 state.env.injections.watches.push(Watch::new((index, ends), trigger, nodes));
             }
         }
-        let spec = spec.across(|node| state.env.groups.members(node), state.env.nodes());
+        let spec = spec.clone();
         let (on, ends, victims) = (false, Time::MAX, Vec::new());
         state.env.injections.all.push(Active { spec, rng, when, window, on, victims, ends });
         if let Some(first) = first {

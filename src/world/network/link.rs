@@ -1,0 +1,209 @@
+//! A link: one direction between two nodes, with its own random stream.
+
+use super::bursts::Bursts;
+use super::pipe::Pipe;
+use super::spec::{LinkSpec, Reordering, Transport, ZoneLinkSpec};
+use super::{Network, stage};
+use crate::engine::{Dist, NodeId, Ratio, Rng, Time, name_hash};
+
+/// One direction between two nodes. What few links have is in `rare`.
+pub(super) struct Link {
+    pub latency: Dist,
+    pub loss: Ratio,
+    pub transport: Transport,
+    pub rng: Rng,
+    /// A stream delivers nothing before this.
+    pub last_arrival: Time,
+    /// A stream sends nothing before this: what follows waits behind what is held up.
+    pub stalled_until: Time,
+    /// How many packets of a stream are held up at the sender.
+    pub held: u32,
+    /// How often in a row it has timed out.
+    pub timeouts: u32,
+    /// Packets that were sent before this and are held up are of a connection that is no more.
+    pub broken_at: Time,
+    /// Has everybody been told of that?
+    pub is_told: bool,
+    pub rare: Option<Box<Rare>>,
+}
+
+/// What few links have.
+pub(super) struct Rare {
+    pub bursts: Option<(Bursts, bool)>,
+    pub duplication: Ratio,
+    pub reordering: Option<Reordering>,
+    pub corruption: Ratio,
+    /// The link's own bandwidth.
+    pub pipe: Option<Pipe>,
+    /// Its place among the lines between zones.
+    pub line: Option<u32>,
+    /// Does the receiver's network card have a bandwidth?
+    pub has_card: bool,
+    /// Nothing comes through the receiver's card before this, in a stream.
+    pub last_through: Time,
+    /// When the connection was opened and when it was last used; `None` before that.
+    pub opened: Option<(Time, Time)>,
+    /// One side has lost the connection since then, and the other has not noticed.
+    pub dead_since: Option<Time>,
+    /// Packets that were sent before this are of a connection that was reset, wherever they are.
+    pub reset_at: Time,
+}
+
+impl Default for Rare {
+    fn default() -> Rare {
+        Rare {
+            bursts: None,
+            duplication: Ratio::default(),
+            reordering: None,
+            corruption: Ratio::default(),
+            pipe: None,
+            line: None,
+            has_card: false,
+            last_through: Time(0),
+            opened: None,
+            dead_since: None,
+            reset_at: Time(0),
+        }
+    }
+}
+
+impl Link {
+    /// Can a packet simply take it?
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.held == 0 && self.rare.is_none()
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.transport == Transport::Stream
+    }
+
+    pub fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// A packet that was held up goes on.
+    pub fn release(&mut self, at: u8) {
+        if at == stage::HELD {
+            self.held = self.held.saturating_sub(1);
+        }
+    }
+
+    /// The connection breaks for whatever was sent before `at`.
+    pub fn break_at(&mut self, at: Time) {
+        (self.broken_at, self.is_told) = (at, false);
+        self.timeouts = 0;
+    }
+}
+
+impl Network {
+    /// The link from one node to another, as the scenario has it.
+    pub(super) fn make(&self, from: NodeId, to: NodeId) -> Link {
+        let spec = &self.spec;
+        let special = |pick: fn(&LinkSpec) -> bool| {
+            spec.links.iter().rev().filter(|link| link.fits(from, to)).find(|link| pick(link))
+        };
+        let zone = |node: NodeId| self.zones[node.index()];
+        let between = |pick: fn(&ZoneLinkSpec) -> bool| {
+            let fitting =
+                self.lines_between(from, to).rev().map(|place| &spec.zone_links[place / 2]);
+            fitting.into_iter().find(|link| pick(link))
+        };
+        let latency = special(|link| link.latency.is_some())
+            .and_then(|link| link.latency.clone())
+            .or_else(|| {
+                between(|link| link.latency.is_some()).and_then(|link| link.latency.clone())
+            })
+            .or_else(|| spec.between_zones.clone().filter(|_| zone(from) != zone(to)))
+            .unwrap_or_else(|| spec.latency.clone());
+        let loss = special(|link| link.loss.is_some())
+            .and_then(|link| link.loss)
+            .or_else(|| between(|link| link.loss.is_some()).and_then(|link| link.loss));
+        let transport = special(|link| link.transport.is_some()).and_then(|link| link.transport);
+        let stream = self.stream(from, to);
+        Link {
+            latency,
+            loss: loss.unwrap_or(spec.loss),
+            transport: transport.unwrap_or(spec.transport),
+            rng: Rng::from_hash(self.seed, stream ^ name_hash("link")),
+            last_arrival: Time(0),
+            stalled_until: Time(0),
+            held: 0,
+            timeouts: 0,
+            broken_at: Time(0),
+            is_told: false,
+            rare: self.rare(from, to).map(Box::new),
+        }
+    }
+
+    /// What is rare about the link; `None` if nothing is.
+    fn rare(&self, from: NodeId, to: NodeId) -> Option<Rare> {
+        let spec = &self.spec;
+        let special = |pick: fn(&LinkSpec) -> bool| {
+            spec.links.iter().rev().filter(|link| link.fits(from, to)).find(|link| pick(link))
+        };
+        let bursts = special(|link| link.bursts.is_some()).map_or(spec.bursts, |link| link.bursts);
+        let duplication = special(|link| link.duplication.is_some())
+            .and_then(|link| link.duplication)
+            .unwrap_or(spec.duplication);
+        let corruption = special(|link| link.corruption.is_some())
+            .and_then(|link| link.corruption)
+            .unwrap_or(spec.corruption);
+        let reordering = special(|link| link.reordering.is_some())
+            .map_or(&spec.reordering, |link| &link.reordering)
+            .clone();
+        let bandwidth = special(|link| link.bandwidth.is_some())
+            .and_then(|link| link.bandwidth)
+            .or(spec.bandwidth);
+        let queue = special(|link| link.queue.is_some()).and_then(|link| link.queue.as_ref());
+        let pipe = bandwidth.map(|bandwidth| {
+            let rng = Rng::from_hash(self.seed, self.stream(from, to) ^ name_hash("queue"));
+            Pipe::new(bandwidth, queue.unwrap_or(&spec.queue), rng)
+        });
+        let line = self.lines_between(from, to).rev().find(|place| self.lines[*place].is_some());
+        let has_card = self.cards.get(to.index()).is_some_and(|card| card.1.is_some());
+        let sends = self.cards.get(from.index()).is_some_and(|card| card.0.is_some());
+        let has_more = spec.names.is_some() || spec.connect.round_trips() > 0;
+        let is_rare = bursts.is_some()
+            || !duplication.is_zero()
+            || !corruption.is_zero()
+            || reordering.is_some()
+            || pipe.is_some()
+            || line.is_some();
+        let bursts = bursts.map(|bursts| (bursts, false));
+        let line = line.map(|place| place as u32);
+        (is_rare || has_card || sends || has_more).then(|| Rare {
+            bursts,
+            duplication,
+            reordering,
+            corruption,
+            pipe,
+            line,
+            has_card,
+            ..Rare::default()
+        })
+    }
+
+    /// The lines that lead from the zone of one node to that of the other: two for each entry of
+    /// `zone_links`, there and back.
+    fn lines_between(&self, from: NodeId, to: NodeId) -> impl DoubleEndedIterator<Item = usize> {
+        let name = |node: NodeId| {
+            let place = self.zones[node.index()]?;
+            Some(self.spec.zones[place as usize].name.as_str())
+        };
+        let ends = name(from).zip(name(to));
+        let fits = move |place: &usize| {
+            let link = &self.spec.zone_links[place / 2];
+            let way = (link.from.as_str(), link.to.as_str());
+            let back = place % 2 == 1;
+            ends == Some(if back { (way.1, way.0) } else { way }) && !(back && link.one_way)
+        };
+        (0..self.spec.zone_links.len() * 2).filter(fits)
+    }
+
+    /// The name of the link's random streams.
+    fn stream(&self, from: NodeId, to: NodeId) -> u64 {
+        let ends = (self.hashes[from.index()], self.hashes[to.index()]);
+        ends.0.rotate_left(32) ^ ends.1.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
