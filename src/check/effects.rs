@@ -99,7 +99,10 @@ pub(crate) fn accounts(invariant: &Invariant) -> &[AccountRef] {
         | Invariant::Once { accounts }
         | Invariant::Conserved { accounts }
         | Invariant::Truthful { accounts } => accounts,
-        Invariant::Settled { .. } | Invariant::Converged { .. } => &[],
+        Invariant::Settled { .. }
+        | Invariant::Converged { .. }
+        | Invariant::Exclusive { .. }
+        | Invariant::Fenced { .. } => &[],
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::effects::{AccountId, Change, Effects, accounts};
+use super::exclusion::{Exclusion, Fencing};
 use super::outcome::{Finding, Stuck, Violation};
 use super::requests::{Requests, Standing};
 use crate::engine::{Fact, NodeId, Root, Span, Time};
@@ -48,6 +49,8 @@ enum Kind {
         node: NodeId,
         open: BTreeMap<Root, (Time, u64)>,
     },
+    Exclusive(Exclusion),
+    Fenced(Fencing),
 }
 
 impl Checker {
@@ -65,6 +68,8 @@ impl Checker {
             }
             Invariant::Truthful { .. } => Kind::Truthful,
             Invariant::Converged { within } => Kind::Converged { within: *within },
+            Invariant::Exclusive { holders } => Kind::Exclusive(Exclusion::new(holders, scenario)),
+            Invariant::Fenced { store } => Kind::Fenced(Fencing::new(*store, scenario)),
             Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
         };
         let named = accounts(invariant);
@@ -114,7 +119,7 @@ impl Checker {
                     self.balance(old, when, whose);
                 }
             }
-            Kind::Atomic | Kind::Truthful | Kind::Settled { .. } | Kind::Converged { .. } => {}
+            _ => {}
         }
     }
 
@@ -130,11 +135,18 @@ impl Checker {
     /// Something else has happened.
     #[inline]
     pub fn noted(&mut self, fact: &Fact) {
-        let Kind::Settled { node, open } = &mut self.kind else { return };
-        if *node != fact.node {
-            return;
+        let verdict = match &mut self.kind {
+            Kind::Exclusive(exclusion) => exclusion.noted(fact),
+            Kind::Fenced(fencing) => fencing.noted(fact),
+            _ => None,
+        };
+        self.checked += u64::from(verdict.is_some());
+        if let Some(Err(what)) = verdict {
+            self.violated(fact.at, fact.root, |_| what);
         }
+        let Kind::Settled { node, open } = &mut self.kind else { return };
         match fact.what {
+            _ if *node != fact.node => {}
             saga::BEGAN => {
                 self.checked += 1;
                 open.insert(fact.root, (fact.at, fact.key));
@@ -164,7 +176,7 @@ impl Checker {
                 let within = *within;
                 self.finish_converged(within, requests, rest);
             }
-            Kind::Once => {}
+            Kind::Once | Kind::Exclusive(_) | Kind::Fenced(_) => {}
         }
     }
 
@@ -232,7 +244,7 @@ impl Checker {
 
     pub fn finding(&self) -> Finding {
         let accounts = self.labels.join(", ");
-        let says = match self.kind {
+        let says = match &self.kind {
             Kind::Atomic => {
                 format!("in the end an operation has given to all of {accounts}, or to none")
             }
@@ -245,6 +257,8 @@ impl Checker {
                 let when = within.map_or("by the end".to_owned(), |span| format!("within {span}"));
                 format!("without load and faults the system comes to rest {when}")
             }
+            Kind::Exclusive(exclusion) => exclusion.says(),
+            Kind::Fenced(fencing) => fencing.says(),
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
         };
         Finding {

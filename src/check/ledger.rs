@@ -8,8 +8,8 @@ use super::measures::{self, Material, NodeSample};
 use super::outcome::{Ending, Finding, Outcome, Stuck};
 use super::requests::Requests;
 use super::timeline::Timeline;
-use crate::engine::{Counts, Digest, Fact, NodeId, Observer, Span, Time};
-use crate::parts::{client_facts, policy_facts};
+use crate::engine::{Counts, Digest, Fact, Name, NodeId, Observer, Span, Time};
+use crate::parts::{client_facts, policy_facts, store_facts};
 use crate::patterns::{Spec, saga::facts as saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
@@ -47,6 +47,9 @@ pub struct Ledger {
     parts: Vec<usize>,
     retries: u64,
     breaker_openings: u64,
+    /// Rows that were durable and are so no more.
+    lost: u64,
+    lost_updates: u64,
 }
 
 impl Ledger {
@@ -79,6 +82,8 @@ impl Ledger {
             parts,
             retries: 0,
             breaker_openings: 0,
+            lost: 0,
+            lost_updates: 0,
         }
     }
 
@@ -132,6 +137,8 @@ impl Ledger {
             caches: self.caches,
             retries: self.retries,
             breaker_openings: self.breaker_openings,
+            lost: self.lost,
+            lost_updates: self.lost_updates,
             findings: &findings,
             episodes: &episodes,
             end,
@@ -215,6 +222,12 @@ impl Observer for Ledger {
             facts::FAULT_BEGINS => self.timeline.begins(fact),
             facts::CRASHED => self.timeline.crashed(fact),
             facts::FAULT_ENDS => self.timeline.ends(fact),
+            facts::WITHHELD => self.timeline.withheld(fact),
+            store_facts::DROPPED => self.lost_updates += 1,
+            facts::LOST => {
+                self.lost += 1;
+                self.effect(&Fact { what: Name::from_value(fact.key as u32), ..*fact });
+            }
             policy_facts::RETRIED => self.retries += 1,
             policy_facts::OPENED => self.breaker_openings += 1,
             saga::BEGAN => self.sagas.began += 1,

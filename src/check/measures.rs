@@ -84,6 +84,8 @@ pub(crate) struct Material<'a> {
     pub caches: CacheCounts,
     pub retries: u64,
     pub breaker_openings: u64,
+    pub lost: u64,
+    pub lost_updates: u64,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub end: Time,
@@ -248,6 +250,11 @@ impl Facets {
             "availability.longest_outage" => {
                 Some(material.requests.longest_outage(material.scenario.phases.quiet_from()))
             }
+            "availability.disk_errors" => {
+                let nodes = material.nodes.iter().flatten();
+                let errors: u64 = nodes.map(|node| node.disk.failed + node.disk.refused).sum();
+                (errors > 0).then_some(errors as f64)
+            }
             "availability.breakers" => Some(material.breaker_openings as f64),
             "availability.felt" => mean(|episode| episode.felt_after),
             "availability.recovered" => mean(|episode| episode.recovered_after),
@@ -270,6 +277,10 @@ impl Facets {
             }
             "consistency.half_applied" => of_kind(|one| matches!(one, Invariant::Atomic { .. })),
             "consistency.multiple" => of_kind(|one| matches!(one, Invariant::Once { .. })),
+            "consistency.lost_updates" => {
+                (material.lost_updates > 0).then_some(material.lost_updates as f64)
+            }
+            "consistency.lost" => (material.lost > 0).then_some(material.lost as f64),
             "consistency.partial_time" => {
                 let spells = material.partial.spells;
                 (spells > 0).then(|| material.partial.total as f64 / spells as f64 / 1e9)

@@ -121,6 +121,12 @@ pub const METRICS: &[Metric] = &[
         "How often a circuit breaker opened.",
     ),
     metric_of(
+        "availability.disk_errors",
+        "disk errors",
+        (Axis::Availability, Quantity::Count, Better::Neither),
+        "Syncs that failed and entries that found the disk full.",
+    ),
+    metric_of(
         "consistency.violations",
         "violations",
         WRONG,
@@ -137,6 +143,18 @@ pub const METRICS: &[Metric] = &[
         "applied more than once",
         WRONG,
         "Changes after which an operation had given more than once, or taken back more than it gave.",
+    ),
+    metric_of(
+        "consistency.lost",
+        "lost from disks",
+        WRONG,
+        "Rows that were durable and were altered, overwritten or wiped since.",
+    ),
+    metric_of(
+        "consistency.lost_updates",
+        "lost updates",
+        WRONG,
+        "Writes that were acknowledged and dropped, because one that came before had a newer stamp.",
     ),
     metric_of(
         "consistency.partial_time",

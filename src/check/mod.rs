@@ -7,6 +7,7 @@
 mod caches;
 mod classes;
 mod effects;
+mod exclusion;
 mod invariants;
 mod ledger;
 mod measures;

@@ -144,6 +144,8 @@ pub struct Episode {
     /// From its end until the share of requests served was back at 95 % of its level before the
     /// fault; `None` if it did not come back before the load ended.
     pub recovered_after: Option<Span>,
+    /// How often it was withheld because too few intact copies would have been left.
+    pub withheld: u64,
 }
 
 /// One window of the run's time line.

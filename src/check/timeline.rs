@@ -6,7 +6,7 @@ use super::outcome::{Episode, Window};
 use super::requests::{Requests, Standing};
 use crate::engine::{Fact, Fault, NodeId, Span, Time};
 use crate::scenario::{Scenario, Variant};
-use crate::world::{FaultSpec, Injection, Targets};
+use crate::world::{AfterFailure, FaultSpec, Injection, Targets};
 
 /// A system is well if it serves this share of what it served before.
 const WELL: f64 = 0.95;
@@ -20,6 +20,8 @@ pub(crate) struct Timeline {
     spells: Vec<(usize, Time, Option<Time>)>,
     /// How often each node crashed.
     crashes: BTreeMap<NodeId, u64>,
+    /// Which fault was withheld, and when.
+    withheld: Vec<(usize, Time)>,
 }
 
 impl Timeline {
@@ -44,6 +46,10 @@ impl Timeline {
         self.crashes.get(&node).copied().unwrap_or(0)
     }
 
+    pub fn withheld(&mut self, fact: &Fact) {
+        self.withheld.push((fact.key as usize, fact.at));
+    }
+
     pub fn episodes(
         &self,
         scenario: &Scenario,
@@ -56,6 +62,7 @@ impl Timeline {
             let (name, spec) = &variant.faults[index];
             let ends = end.unwrap_or(scenario.phases.end());
             let next = failures.partition_point(|at| *at < begins);
+            let within = |one: &&(usize, Time)| one.0 == index && (begins..=ends).contains(&one.1);
             let felt = failures.get(next).filter(|at| **at < ends);
             Episode {
                 name: name.clone(),
@@ -64,6 +71,7 @@ impl Timeline {
                 ends,
                 felt_after: felt.map(|at| *at - begins),
                 recovered_after: health.recovery(begins, ends),
+                withheld: self.withheld.iter().filter(|one| within(one)).count() as u64,
             }
         };
         self.spells.iter().map(episode).collect()
@@ -112,6 +120,36 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
         Injection::NamesDown => "name service down".to_owned(),
         Injection::MissingName { node: id } => format!("name of {} missing", node(*id)),
         Injection::StaleNames => "stale names".to_owned(),
+        other => of_disk_or_clock(other, scenario),
+    }
+}
+
+/// A fault of a disk or of a clock in a few words.
+fn of_disk_or_clock(fault: &Injection, scenario: &Scenario) -> String {
+    let disk = fault.node().map_or("?", |id| scenario.node(id));
+    match fault {
+        Injection::TornWrite { rate, .. } => format!("{rate} of crashes of {disk} tear a write"),
+        Injection::SyncFails { rate, after_failure: AfterFailure::Lost, .. } => {
+            format!("{rate} of syncs of {disk} fail and lose what they should write")
+        }
+        Injection::SyncFails { rate, .. } => format!("{rate} of syncs of {disk} fail"),
+        Injection::SyncLies { rate, .. } => format!("{rate} of syncs of {disk} are lies"),
+        Injection::DiskFull { .. } => format!("disk of {disk} full"),
+        Injection::DiskStall { .. } => format!("disk of {disk} stalled"),
+        Injection::DiskThrottle { factor, throughput, .. } => {
+            let rate = throughput.map_or(String::new(), |rate| format!(" and at {rate}"));
+            format!("disk of {disk} at {factor} of its time{rate}")
+        }
+        Injection::BitRot { entries, .. } => format!("{entries} entries of {disk} rot"),
+        Injection::ClockJump { by, .. } => format!("clock of {disk} off by {by}"),
+        Injection::ClockDrift { ppm, .. } => format!("clock of {disk} drifts by {ppm} ppm"),
+        Injection::ClockStrobe { by, period, .. } => {
+            format!("clock of {disk} to and fro by {by} every {period}")
+        }
+        Injection::MisdirectedWrite { rate, .. } => {
+            format!("{rate} of writes of {disk} go astray")
+        }
+        _ => String::new(),
     }
 }
 

@@ -266,7 +266,7 @@ impl<E: Environment> Cx<E> {
     fn alarm(&self, span: Span) -> WaitId {
         let mut state = self.core.state_mut();
         let wait = state.waits.open(self.task.get(), Waits::NOBODY, self.root.get());
-        let at = state.now() + span;
+        let at = state.now() + state.env.timer(self.me(), span);
         state.wake_at(wait, at);
         wait
     }
@@ -365,7 +365,10 @@ impl<E: Environment> Call<'_, E> {
     /// Fails with [`Fault::Timeout`] unless the reply arrives within `timeout`.
     #[inline]
     pub fn within(self, timeout: Span) -> Self {
-        self.cx.core.state_mut().set_deadline(self.wait, timeout);
+        let mut state = self.cx.core.state_mut();
+        let timeout = state.env.timer(self.cx.me(), timeout);
+        state.set_deadline(self.wait, timeout);
+        drop(state);
         self
     }
 

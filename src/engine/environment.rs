@@ -79,6 +79,13 @@ pub trait Environment: Sized + 'static {
         None
     }
 
+    /// How long a timer of `node` takes that is set to `span`, if its clock drifts. Default: as
+    /// long.
+    #[inline]
+    fn timer(&self, _node: NodeId, span: Span) -> Span {
+        span
+    }
+
     /// An alarm set by [`State::set_alarm`] has fallen due.
     fn alarm(state: &mut State<Self>, alarm: u32, sequence: u64) -> Due;
 

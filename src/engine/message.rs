@@ -190,6 +190,11 @@ pub enum Expect {
     Absent,
     /// The key must exist with this value.
     Value(u64),
+    /// The key must not exist, or with at most this value: how a store fences off old tokens.
+    AtMost(u64),
+    /// The row is written at this instant of the writer's clock: where the last write wins, a row
+    /// that was written later stays as it is, and the transaction goes through without it.
+    Stamped(u64),
 }
 
 /// A row's change. Values are balances or states; a balance never falls below zero, so a [`Take`]

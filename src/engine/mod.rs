@@ -47,7 +47,7 @@ pub use state::{Counts, State, Status};
 pub use time::{Span, Time};
 pub use together::{Either, all, quorum, race};
 pub(crate) use units::spelt;
-pub use units::{Bandwidth, Bytes, Factor, ParseError, Rate, Ratio};
+pub use units::{Bandwidth, Bytes, Factor, ParseError, Rate, Ratio, Shift};
 pub use waits::WaitId;
 
 use cx::Core;

@@ -24,6 +24,11 @@ impl Name {
         Name(hash)
     }
 
+    /// The name with this hash, as [`Name::value`] gives it.
+    pub(crate) const fn from_value(value: u32) -> Name {
+        Name(value)
+    }
+
     /// The hash itself, for digests.
     pub const fn value(self) -> u32 {
         self.0

@@ -160,6 +160,10 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     for group in &variant.groups {
         sim.with(|state| state.env.add_group(group.address, &group.members));
     }
+    sim.with(|state| {
+        state.env.budgets = variant.budgets.clone();
+        state.env.clocks.set(&variant.clocks, &scenario.names, seed);
+    });
     sim
 }
 

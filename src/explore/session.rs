@@ -145,9 +145,8 @@ impl Session {
     /// What is written on a node's disk, and whether it would survive a crash.
     pub fn disk(&self, node: NodeId) -> Vec<(Entry, bool)> {
         self.sim.with(|state| {
-            let (log, durable) = state.env.log(node);
-            let numbered = log.iter().enumerate();
-            numbered.map(|(place, entry)| (entry.clone(), place < durable)).collect()
+            let log = state.env.log(node);
+            log.map(|(entry, is_durable)| (entry.clone(), is_durable)).collect()
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::check::outcome::{Chain, ChainStep, Violation};
 use crate::engine::{
     Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
 };
-use crate::parts::{client_facts, policy_facts};
+use crate::parts::{client_facts, lease_facts, policy_facts, store_facts};
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
@@ -247,6 +247,21 @@ impl Trail {
             saga::facts::COMPENSATED => "the saga is undone".to_owned(),
             saga::facts::PARKED => "the saga is parked for repair by hand".to_owned(),
             saga::facts::RECOVERED => "finds the saga unfinished in its log".to_owned(),
+            lease_facts::HELD => format!("is granted the lock, with token {}", fact.value),
+            lease_facts::ACTS => format!("believes that it holds the lock, token {}", fact.value),
+            lease_facts::LEFT => format!("has done with the lock, token {}", fact.value),
+            lease_facts::RAN_OUT => "its lease may have run out: changes nothing".to_owned(),
+            lease_facts::FENCE => format!("durable: a write with token {}", fact.value),
+            store_facts::DROPPED => "a newer write is there: drops this one".to_owned(),
+            facts::LOST => {
+                let table = Name::from_value(fact.key as u32);
+                let (table, back) = (self.lexicon.spelling(table), fact.value as i64);
+                if table == "service.records" {
+                    return;
+                }
+                let text = format!("no longer on the disk: {table} {:+}", -back);
+                return self.tell((fact.at, fact.node, fact.root), true, text);
+            }
             _ if name.contains('.') => name.to_owned(),
             _ => format!("durable: {name} {:+}", fact.value as i64),
         };
@@ -270,6 +285,7 @@ impl Trail {
         let (what, is_bad) = match fact.what {
             facts::FAULT_BEGINS => (fault("fault begins"), true),
             facts::FAULT_ENDS => (fault("fault ends"), false),
+            facts::WITHHELD => (fault("fault withheld, to keep what is intact"), false),
             facts::CRASHED => ("crashes".to_owned(), true),
             facts::RESTARTED => ("starts again".to_owned(), false),
             what if self.whose == Whose::All => (self.lexicon.spelling(what).to_owned(), false),

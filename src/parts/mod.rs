@@ -2,6 +2,7 @@
 
 mod cache;
 mod client;
+mod lease;
 mod policy;
 mod service;
 mod store;
@@ -12,7 +13,8 @@ pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,
     Session, Think, facts as client_facts,
 };
+pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
 pub use policy::{Backoff, Breaker, Jitter, Policy, facts as policy_facts};
 pub use service::{CallSpec, Critical, Mode, Operation, Reads, Service, Transfer};
-pub use store::{Account, Rows, Store};
-pub use table::{Clash, Table};
+pub use store::{Account, Rows, Store, SyncFailure, facts as store_facts};
+pub use table::{Clash, Resolve, Table};

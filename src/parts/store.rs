@@ -9,11 +9,23 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
-use super::table::Table;
+use super::table::{Resolve, Table};
 use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, Reply, Row, Span};
 use crate::world::{Cx, DiskSpec, MachineSpec, Node};
 
 const COMMIT: Name = Name::of("store.commit");
+
+/// Facts that stores record.
+pub mod facts {
+    use crate::engine::Name;
+
+    /// A write was dropped because its row had been written with a newer stamp: an update that is
+    /// lost although its writer is told that it was done. The key is the row's.
+    pub const DROPPED: Name = Name::of("store.dropped");
+    /// How they are spelt.
+    pub const NAMES: [&str; 1] = ["store.dropped"];
+}
+
 /// The operations of a store, as faults of kind `Errors` name them.
 const COMMITS: Name = Name::of("commit");
 const READS: Name = Name::of("read");
@@ -35,6 +47,16 @@ pub struct Store {
     /// commits. Default: true.
     #[serde(default = "yes")]
     durable: bool,
+    /// What it does when the disk reports that a sync has failed. Default: `Recover`.
+    #[serde(default)]
+    sync_failure: SyncFailure,
+    /// Does it check fencing tokens? Then a write under a lease is refused once it has seen one
+    /// with a newer token of the same lock. Default: true.
+    #[serde(default = "yes")]
+    fencing: bool,
+    /// Which of two writes to a register stays. Default: `Arrival`.
+    #[serde(default)]
+    resolve: Resolve,
     /// What stands in it at first. Default: nothing.
     #[serde(default)]
     accounts: Vec<Account>,
@@ -43,6 +65,23 @@ pub struct Store {
     tables: Vec<Rows>,
     #[serde(skip)]
     table: RefCell<Table>,
+}
+
+/// What a store does when a sync has failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum SyncFailure {
+    /// It gives up what the disk did not take, reads its log again and answers `failed` to whoever
+    /// waited, as PostgreSQL has done since 2018: it was not done, for certain.
+    #[default]
+    Recover,
+    /// It syncs again, a millisecond later, and believes the first success. If the drive has marked
+    /// as written what it lost, that success is about nothing.
+    Retry,
+}
+
+impl SyncFailure {
+    const WAIT: Span = Span::MILLISECOND;
 }
 
 /// An account of a store and its first balance.
@@ -88,31 +127,72 @@ impl Store {
         if let Err(clash) = applied {
             // What it found must be as durable as an answer that is built on it.
             if self.durable {
-                cx.disk().sync().await;
+                self.settle(cx).await?;
             }
             return Ok(Msg::Clash { row: clash.row, found: clash.found });
         }
-        cx.disk().append(COMMIT, 0, 0, rows);
+        let rows = self.kept(cx, rows);
+        if let Err(fault) = cx.disk().append(COMMIT, 0, 0, rows) {
+            self.table.borrow_mut().undo();
+            return Err(fault);
+        }
         if self.durable {
-            cx.disk().sync().await;
+            self.settle(cx).await?;
         } else {
             cx.disk().sync_later();
         }
         Ok(Msg::Done { value: 0 })
     }
+
+    /// The rows of the transaction that was applied last, without those that were dropped.
+    fn kept(&self, cx: &Cx, rows: Rc<[Row]>) -> Rc<[Row]> {
+        let table = self.table.borrow();
+        let dropped = table.dropped();
+        if dropped.is_empty() {
+            return rows;
+        }
+        for &place in dropped {
+            cx.note(facts::DROPPED, rows[place as usize].key, u64::from(place));
+        }
+        let numbered = (0_u32..).zip(rows.iter());
+        numbered.filter(|(place, _)| !dropped.contains(place)).map(|(_, row)| *row).collect()
+    }
+
+    /// Waits until everything so far is durable, or deals with a disk that cannot make it so.
+    async fn settle(&self, cx: &Cx) -> Result<(), Fault> {
+        while cx.disk().sync().await.is_err() {
+            if self.sync_failure == SyncFailure::Recover {
+                // What the disk did not take is gone for certain, and so is what was built on it.
+                if cx.disk().rewind() {
+                    *self.table.borrow_mut() = self.rebuilt(cx);
+                }
+                return Err(Fault::Failed);
+            }
+            let _ = cx.sleep(SyncFailure::WAIT).await;
+        }
+        Ok(())
+    }
+
+    /// The table as accounts and log have it.
+    fn rebuilt(&self, cx: &Cx) -> Table {
+        let mut table = Table::new(self.fencing, self.resolve);
+        for account in &self.accounts {
+            let change = Change::Set(account.balance);
+            table.force(&[Row { table: account.name, key: 0, expect: Expect::Any, change }]);
+        }
+        for entry in cx.disk().replay() {
+            // Behind a place that is damaged, conditions need not hold any more that once did.
+            if table.apply(&entry.rows).is_err() {
+                table.force(&entry.rows);
+            }
+        }
+        table
+    }
 }
 
 impl Node for Store {
     async fn boot(&self, cx: &Cx) {
-        let mut table = self.table.borrow_mut();
-        for account in &self.accounts {
-            let change = Change::Set(account.balance);
-            let row = Row { table: account.name, key: 0, expect: Expect::Any, change };
-            table.apply(&[row]).expect("an unconditional write goes through");
-        }
-        for entry in cx.disk().replay() {
-            table.apply(&entry.rows).expect("what was committed once goes through again");
-        }
+        *self.table.borrow_mut() = self.rebuilt(cx);
     }
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {

@@ -13,15 +13,44 @@ pub struct Clash {
     pub found: u64,
 }
 
+/// Which of two writes to one row stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Resolve {
+    /// The one that comes last.
+    #[default]
+    Arrival,
+    /// The one with the newest stamp of its writer's clock, as in Cassandra: one that comes later
+    /// with an older stamp is dropped, and its writer is told that it was done.
+    LastWriteWins,
+}
+
 /// Rows by table and key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Table {
     rows: BTreeMap<(Name, u64), u64>,
     /// What the transaction at hand has overwritten; kept to save an allocation each.
     undo: Vec<(Name, u64, Option<u64>)>,
+    /// Are tokens that are older than one that was seen not looked at?
+    unfenced: bool,
+    resolve: Resolve,
+    /// When each row was written by its writer's clock, where the last write wins.
+    stamps: BTreeMap<(Name, u64), u64>,
+    /// Rows of the transaction at hand that were dropped, by their place.
+    dropped: Vec<u32>,
 }
 
 impl Table {
+    /// An empty table that looks at fencing tokens or not, and resolves conflicts in this way.
+    pub fn new(fencing: bool, resolve: Resolve) -> Table {
+        Table { unfenced: !fencing, resolve, ..Table::default() }
+    }
+
+    /// The rows that the last transaction went through without, by their places.
+    pub fn dropped(&self) -> &[u32] {
+        &self.dropped
+    }
+
     /// The value of a row.
     pub fn get(&self, table: Name, key: u64) -> Option<u64> {
         self.rows.get(&(table, key)).copied()
@@ -43,13 +72,35 @@ impl Table {
     /// The first row whose condition does not hold, or whose balance would fall below zero.
     pub fn apply(&mut self, rows: &[Row]) -> Result<(), Clash> {
         self.undo.clear();
+        self.dropped.clear();
         for (index, row) in rows.iter().enumerate() {
-            if let Err(found) = self.change(row) {
+            if self.is_outdated(row) {
+                self.dropped.push(index as u32);
+            } else if let Err(found) = self.change(row) {
                 self.roll_back();
                 return Err(Clash { row: index as u32, found });
             }
         }
         Ok(())
+    }
+
+    /// Takes the transaction back that was applied last.
+    pub fn undo(&mut self) {
+        self.roll_back();
+    }
+
+    /// Applies all rows whatever stands there: what a damaged log says must have been so. A balance
+    /// stops at its bounds.
+    pub fn force(&mut self, rows: &[Row]) {
+        for row in rows {
+            let old = self.get(row.table, row.key).unwrap_or(0);
+            let new = match row.change {
+                Change::Set(value) => value,
+                Change::Give(amount) => old.saturating_add(amount),
+                Change::Take(amount) => old.saturating_sub(amount),
+            };
+            self.rows.insert((row.table, row.key), new);
+        }
     }
 
     fn change(&mut self, row: &Row) -> Result<(), u64> {
@@ -59,6 +110,8 @@ impl Table {
             Expect::Any => true,
             Expect::Absent => old.is_none(),
             Expect::Value(value) => old == Some(value),
+            Expect::AtMost(limit) => self.unfenced || old.is_none_or(|value| value <= limit),
+            Expect::Stamped(_) => true,
         };
         let new = match row.change {
             Change::Set(value) => Some(value),
@@ -69,6 +122,25 @@ impl Table {
         self.undo.push((row.table, row.key, old));
         self.rows.insert((row.table, row.key), new);
         Ok(())
+    }
+
+    /// Is the row written already with a newer stamp? Of writes at the same instant the greater
+    /// value stays, so that it does not depend on which comes first.
+    fn is_outdated(&mut self, row: &Row) -> bool {
+        let (Expect::Stamped(stamp), Resolve::LastWriteWins) = (row.expect, self.resolve) else {
+            return false;
+        };
+        let place = (row.table, row.key);
+        let known = self.stamps.get(&place).copied();
+        let value = match row.change {
+            Change::Set(value) | Change::Give(value) | Change::Take(value) => value,
+        };
+        let old = self.get(row.table, row.key).unwrap_or(0);
+        if known.is_some_and(|known| (known, old) > (stamp, value)) {
+            return true;
+        }
+        self.stamps.insert(place, stamp);
+        false
     }
 
     fn roll_back(&mut self) {

@@ -7,7 +7,10 @@ pub mod saga;
 use serde::Deserialize;
 
 use crate::engine::NodeId;
-use crate::parts::{Cache, Client, Service, Store, cache_facts, client_facts};
+use crate::parts::{
+    Cache, Client, LEASE_OPERATIONS, LeaseHolder, LockService, Service, Store, cache_facts,
+    client_facts, lease_facts, store_facts,
+};
 use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add};
 pub use instances::Instances;
 use saga::Saga;
@@ -87,7 +90,9 @@ macro_rules! nodes {
 nodes! {
     Client(false, "../parts/client/mod.rs", &client_facts::NAMES),
     Service(false, "../parts/service/mod.rs", &[]),
-    Store(false, "../parts/store.rs", &[]),
+    Store(false, "../parts/store.rs", &store_facts::NAMES),
+    LockService(false, "../parts/lease/locks.rs", &LEASE_OPERATIONS),
+    LeaseHolder(false, "../parts/lease/holder.rs", &lease_facts::NAMES),
     Instances(false, "instances.rs", &[]),
     Cache(false, "../parts/cache/mod.rs", &cache_facts::NAMES),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),

@@ -339,6 +339,7 @@ fn episode(design: &Design, noise: &mut Noise) -> Episode {
         ends: Time(Span::from_seconds(OUTAGE.1).0),
         felt_after: Some(Span::from_millis(500 + noise.below(40))),
         recovered_after: (!is_never).then(|| Span::from_millis(design.lost * 2 + recovers)),
+        withheld: 0,
     }
 }
 

@@ -93,6 +93,11 @@ fn table(study: &Study, names: &[&str]) -> Table {
         .column("", Align::Left)
         .column("felt after", Align::Left)
         .column("recovered after", Align::Left);
+    let is_withheld = study.variants.iter().flat_map(|one| &one.runs).flat_map(|run| &run.episodes);
+    let is_withheld = is_withheld.into_iter().any(|episode| episode.withheld > 0);
+    if is_withheld {
+        table = table.column("withheld", Align::Right);
+    }
     for name in names {
         if names.len() > 1 {
             table.group(name);
@@ -101,11 +106,16 @@ fn table(study: &Study, names: &[&str]) -> Table {
             let episodes = episodes(variant, name);
             let felt: Vec<Option<Span>> = episodes.iter().map(|e| e.felt_after).collect();
             let recovered: Vec<Option<Span>> = episodes.iter().map(|e| e.recovered_after).collect();
-            table.row([
+            let mut row = vec![
                 Cell::new(&variant.name),
                 mean(&felt, "not felt", "not felt").tone(Tone::Plain),
                 mean(&recovered, "never within the run", "never"),
-            ]);
+            ];
+            if is_withheld {
+                let times: u64 = episodes.iter().map(|episode| episode.withheld).sum();
+                row.push(Cell::new(times.to_string()));
+            }
+            table.row(row);
         }
     }
     table

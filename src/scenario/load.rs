@@ -16,7 +16,7 @@ use super::{
 };
 use crate::engine::Lexicon;
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, NetworkSpec};
+use crate::world::{Budget, ClocksSpec, FaultSpec, NetworkSpec};
 
 /// A scenario as the file has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +47,12 @@ pub(super) struct Draft {
     /// `false`.
     #[serde(default, deserialize_with = "swarm::switch")]
     pub(super) swarm: Option<Swarm>,
+    /// The nodes' own clocks. Default: all of them are right.
+    #[serde(default)]
+    pub(super) clocks: ClocksSpec,
+    /// How many intact copies of their data faults must leave to groups of nodes. Default: none.
+    #[serde(default)]
+    pub(super) budgets: Vec<Budget>,
     /// What must hold, by name. Default: only that every request is accounted for.
     #[serde(default)]
     pub(super) invariants: BTreeMap<String, Invariant>,
@@ -233,6 +239,8 @@ fn vary(mut base: Draft, variation: &Variation, nodes: &[String]) -> Variant {
         groups,
         faults: base.faults.into_iter().collect(),
         swarm: base.swarm,
+        clocks: base.clocks,
+        budgets: base.budgets,
         breaks: variation.breaks.clone(),
     }
 }

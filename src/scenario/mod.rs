@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
-use crate::world::{ClassInfo, FaultSpec, NetworkSpec, Windows};
+use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, NetworkSpec, Windows};
 pub use load::{Variation, load, read_fault};
 pub use swarm::Swarm;
 
@@ -158,20 +158,43 @@ pub enum Invariant {
         /// The coordinator.
         node: NodeId,
     },
+    /// Mutual exclusion: none of these nodes acts under a lock while another of them, granted it
+    /// later, is at work under it, or acts at the same time. Checked whenever one acts.
+    ///
+    /// ```ron
+    /// Exclusive(holders: ["shop", "bank"])
+    /// ```
+    Exclusive {
+        /// The nodes that work under leases.
+        holders: Vec<NodeId>,
+    },
+    /// No write under a lease becomes durable in this store after one with a newer fencing token of
+    /// the same lock. Checked at every such write.
+    ///
+    /// ```ron
+    /// Fenced(store: "bank")
+    /// ```
+    Fenced {
+        /// The store.
+        store: NodeId,
+    },
 }
 
 impl Invariant {
     /// The nodes that it is about.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        let (accounts, node) = match self {
+        let (accounts, nodes) = match self {
             Invariant::Atomic { accounts }
             | Invariant::Once { accounts }
             | Invariant::Conserved { accounts }
-            | Invariant::Truthful { accounts } => (&accounts[..], None),
-            Invariant::Settled { node } => (&[][..], Some(*node)),
-            Invariant::Converged { .. } => (&[][..], None),
+            | Invariant::Truthful { accounts } => (&accounts[..], &[][..]),
+            Invariant::Settled { node: one } | Invariant::Fenced { store: one } => {
+                (&[][..], std::slice::from_ref(one))
+            }
+            Invariant::Exclusive { holders } => (&[][..], &holders[..]),
+            Invariant::Converged { .. } => (&[][..], &[][..]),
         };
-        accounts.iter().map(|account| account.store).chain(node)
+        accounts.iter().map(|account| account.store).chain(nodes.iter().copied())
     }
 }
 
@@ -317,6 +340,10 @@ pub struct Variant {
     pub faults: Vec<(String, FaultSpec)>,
     /// What each seed may draw besides.
     pub swarm: Option<Swarm>,
+    /// Its nodes' clocks.
+    pub clocks: ClocksSpec,
+    /// How many intact copies its faults must leave.
+    pub budgets: Vec<Budget>,
     /// The invariants that it is there to violate.
     pub breaks: Vec<String>,
 }

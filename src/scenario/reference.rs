@@ -101,6 +101,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/network/queue.rs"),
     include_str!("../world/network/names.rs"),
     include_str!("../world/fault/injection.rs"),
+    include_str!("../world/fault/inner.rs"),
     include_str!("../world/fault/schedule.rs"),
     include_str!("../world/fault/trigger.rs"),
     include_str!("../world/fault/targets.rs"),
@@ -108,7 +109,10 @@ const SOURCES: &[&str] = &[
     include_str!("../world/machine/delay.rs"),
     include_str!("../world/machine/limit.rs"),
     include_str!("../world/machine/shedding.rs"),
-    include_str!("../world/disk.rs"),
+    include_str!("../world/disk/spec.rs"),
+    include_str!("../world/budget.rs"),
+    include_str!("../world/clock.rs"),
+    include_str!("../parts/table.rs"),
     include_str!("../parts/client/class.rs"),
     include_str!("../parts/client/load.rs"),
     include_str!("../parts/client/profile.rs"),
@@ -122,6 +126,7 @@ const SOURCES: &[&str] = &[
     include_str!("../engine/units/rate.rs"),
     include_str!("../engine/units/ratio.rs"),
     include_str!("../engine/units/bytes.rs"),
+    include_str!("../engine/units/shift.rs"),
 ];
 
 /// Where facts are declared besides in these.
@@ -143,6 +148,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("u64", "whole number", "3"),
     ("u32", "whole number", "3"),
     ("u8", "whole number", "3"),
+    ("i64", "whole number with or without a sign", "-3"),
     ("usize", "whole number", "3"),
     ("f64", "number", "0.5"),
     ("Level", "rate", r#""0/s""#),
@@ -155,6 +161,7 @@ const WORDS: &[(&str, &str, &str)] = &[
 const UNITS: &[(&str, &str, &str)] = &[
     ("Span", "span", r#""5ms""#),
     ("Time", "instant", r#""90s""#),
+    ("Shift", "shift", r#""-30ms""#),
     ("Ratio", "share", r#""2 %""#),
     ("Factor", "factor", r#""3x""#),
     ("Rate", "rate", r#""200/s""#),

@@ -57,6 +57,13 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
     for (name, spec) in &draft.nodes {
         problems.extend(own(spec, spans, &format!("nodes.{name}")));
     }
+    let told = |text| at(spans, "clocks").title(text).label("in these clocks");
+    problems.extend(draft.clocks.problem().map(told));
+    for (place, budget) in draft.budgets.iter().enumerate() {
+        let told =
+            |text| at(spans, &format!("budgets.{place}")).title(text).label("in this budget");
+        problems.extend(budget.problem().map(told));
+    }
     for (name, fault) in &draft.faults {
         let path = format!("faults.{name}");
         problems.extend(timing(fault, draft, spans, &path));
@@ -125,7 +132,10 @@ fn rest(invariant: &Invariant, draft: &Draft, spans: &Spans, path: &str) -> Opti
         | Invariant::Truthful { .. }
         | Invariant::Settled { .. }
         | Invariant::Converged { .. } => true,
-        Invariant::Once { .. } | Invariant::Conserved { .. } => false,
+        Invariant::Once { .. }
+        | Invariant::Conserved { .. }
+        | Invariant::Exclusive { .. }
+        | Invariant::Fenced { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";
     (in_the_end && draft.run.quiet.is_zero()).then(|| {

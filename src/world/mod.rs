@@ -5,7 +5,9 @@
 //! the world, never a node's memory: a crash takes a node's volatile state because the node is made
 //! afresh, not because somebody clears it.
 
+mod budget;
 mod class;
+mod clock;
 mod disk;
 mod fault;
 mod group;
@@ -13,9 +15,11 @@ mod machine;
 mod network;
 mod node;
 
+pub use budget::Budget;
 pub use class::{ClassInfo, ClassTraits};
-pub use disk::{Disk, DiskSpec, DiskUse, Entry};
-pub use fault::{FaultSpec, Injection, Phase, Targets, Trigger, Windows};
+pub use clock::{ClockSpec, ClocksSpec};
+pub use disk::{Disk, DiskSpec, DiskUse, Entry, wipe as wipe_disk};
+pub use fault::{AfterFailure, FaultSpec, Injection, Phase, Targets, Trigger, Windows};
 pub(crate) use fault::{join, schedule};
 pub use machine::{
     DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Shedding, Signal, Threshold,
@@ -33,6 +37,7 @@ use crate::engine::{
     self, Class, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time,
     Verdict, name_hash,
 };
+use clock::Clocks;
 use disk::Drive;
 use fault::Injections;
 use group::Groups;
@@ -58,9 +63,22 @@ pub mod facts {
     pub const CRASHED: Name = Name::of("node.crashed");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
+    /// What was durable is so no more: the key is the row's table, the value what is thereby taken
+    /// back, which is the row's own value negated.
+    pub const LOST: Name = Name::of("disk.lost");
+    /// A fault would have damaged the last intact copies that a budget keeps, and did not; the key
+    /// is its place in the scenario.
+    pub const WITHHELD: Name = Name::of("fault.withheld");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 4] = ["fault.begins", "fault.ends", "node.crashed", "node.restarted"];
+    pub const NAMES: [&str; 6] = [
+        "fault.begins",
+        "fault.ends",
+        "node.crashed",
+        "node.restarted",
+        "disk.lost",
+        "fault.withheld",
+    ];
 }
 
 /// What surrounds the nodes of a run.
@@ -69,6 +87,8 @@ pub struct World {
     pub(crate) machines: Machines,
     pub(crate) drives: Vec<Drive>,
     pub(crate) injections: Injections,
+    pub(crate) budgets: Vec<Budget>,
+    pub(crate) clocks: Clocks,
     /// Hash of each node's name: the root of the names of its links' streams.
     hashes: Vec<u64>,
     seed: u64,
@@ -94,6 +114,8 @@ impl World {
             machines: Machines::default(),
             drives: Vec::new(),
             injections: Injections::default(),
+            budgets: Vec::new(),
+            clocks: Clocks::default(),
             hashes: Vec::new(),
             seed,
             load_ends: Time::MAX,
@@ -142,8 +164,9 @@ impl World {
         self.drives[node.index()].usage
     }
 
-    /// What is written on a node's disk, and how much of it, from the oldest, a crash would leave.
-    pub fn log(&self, node: NodeId) -> (&[Entry], usize) {
+    /// What a node has written to its disk, oldest first, and whether a crash would leave it as it
+    /// was written.
+    pub fn log(&self, node: NodeId) -> impl Iterator<Item = (&Entry, bool)> {
         self.drives[node.index()].log()
     }
 
@@ -174,6 +197,11 @@ impl Environment for World {
 
     fn inspect(&mut self, packet: &Packet, _: Time) -> Option<Verdict> {
         self.network.inspect(packet)
+    }
+
+    #[inline]
+    fn timer(&self, node: NodeId, span: Span) -> Span {
+        self.clocks.timer(node, span)
     }
 
     #[inline]

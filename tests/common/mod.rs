@@ -10,7 +10,7 @@ use std::rc::Rc;
 use stormglass::check::outcome::{Finding, Outcome};
 use stormglass::engine::{Fate, Lexicon, Span, Step, Time, Tracer};
 use stormglass::explore::traced;
-use stormglass::parts::{cache_facts, client_facts, policy_facts};
+use stormglass::parts::{cache_facts, client_facts, lease_facts, policy_facts, store_facts};
 use stormglass::patterns::saga;
 use stormglass::scenario::{Scenario, Variant, diagnose, load, source::Source};
 use stormglass::world;
@@ -128,6 +128,8 @@ pub fn record(scenario: &Scenario, variant: &Variant, seed: u64) -> Record {
         &policy_facts::NAMES,
         &saga::facts::NAMES,
         &world::facts::NAMES,
+        &lease_facts::NAMES,
+        &store_facts::NAMES,
         &["service.records"],
     ];
     for name in known.into_iter().flatten() {

@@ -136,6 +136,14 @@ impl Service {
         self.store_policy.call(cx, store, Msg::Commit { rows: rows.into() }).await
     }
 
+    /// Sets a register, stamped with this node's clock.
+    async fn set(&self, cx: &Cx, register: Name, value: u64) -> Reply {
+        let expect = Expect::Stamped(cx.clock().0);
+        let row = Row { table: register, key: 0, expect, change: Change::Set(value) };
+        self.commit(cx, &[row]).await?;
+        Ok(Msg::Done { value })
+    }
+
     async fn transfer(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
         let (key, value) = asked;
         let [take, give] = moved.rows(value, false);
@@ -201,6 +209,9 @@ impl Node for Service {
         if let Some(then) = &operation.then {
             // What was called may have taken effect.
             more(cx, held.as_ref(), then).await.map_err(|_| Fault::Reset)?;
+        }
+        if let Some(register) = operation.sets {
+            return self.set(cx, register, value).await;
         }
         if let Some(transfer) = operation.transfer {
             return self.transfer(cx, verb, transfer, (key, value)).await;

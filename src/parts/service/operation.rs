@@ -41,6 +41,10 @@ pub struct Operation {
     /// What it moves in the store. Default: nothing.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// The register of the store that it sets to the request's value, stamped with this service's
+    /// own clock. Default: none.
+    #[serde(default)]
+    pub sets: Option<Name>,
     /// The operation of this service that it undoes: its transfer is that one's, backwards.
     /// Default: none.
     #[serde(default)]
@@ -145,6 +149,10 @@ impl Operation {
         let undoes_nothing =
             |other: Option<&Operation>| other.is_none_or(|it| it.transfer.is_none());
         let text = match self {
+            _ if self.sets.is_some() && (self.transfer.is_some() || undone.is_some()) => {
+                "an operation sets a register or moves something, not both"
+            }
+            _ if self.sets.is_some() && !has_store => "an operation that `sets` needs a `store`",
             _ if (self.transfer.is_some() || undone.is_some()) && !has_store => {
                 "an operation with a transfer needs a `store`"
             }
@@ -190,7 +198,7 @@ impl Reads {
 
 impl Transfer {
     /// The rows of this transfer, or of its reverse.
-    pub(super) fn rows(self, value: u64, backwards: bool) -> [Row; 2] {
+    pub(in crate::parts) fn rows(self, value: u64, backwards: bool) -> [Row; 2] {
         let amount = self.amount.unwrap_or(value);
         let (from, to) = if backwards { (self.to, self.from) } else { (self.from, self.to) };
         let row = |table, change| Row { table, key: 0, expect: Expect::Any, change };

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply};
 use crate::parts::{Backoff, Policy};
 use crate::world::{Cx, Edge, MachineSpec, Node};
-use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE};
+use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE, record};
 
 /// A saga's coordinator.
 #[derive(Clone, Debug, Deserialize)]
@@ -130,7 +130,7 @@ impl Node for Saga {
         // Once begun it must come to an end, whatever becomes of whoever asked.
         cx.detach();
         cx.note(facts::BEGAN, key, value);
-        self.log(cx, BEGIN, key, value).await;
+        self.begin(cx, key, value).await?;
         self.forward(cx, key).await
     }
 
@@ -147,8 +147,7 @@ impl Node for Saga {
             return Some("a saga needs at least one step".to_owned());
         }
         if self.pivot.is_some_and(|pivot| pivot >= self.steps.len()) {
-            let last = self.steps.len() - 1;
-            return Some(format!("`pivot` is a step's place, from 0 to {last}"));
+            return Some(format!("`pivot` is a step's place, from 0 to {}", self.steps.len() - 1));
         }
         if self.persistence.attempts == 0 {
             return Some("`attempts` must be at least 1".to_owned());
@@ -196,7 +195,7 @@ impl Saga {
         let Some(Progress { value, undo: Some(undo), .. }) = self.progress(cx, key) else {
             return Err(Fault::Unknown);
         };
-        for (place, step) in self.steps[..undo].iter().enumerate().rev() {
+        for (place, step) in self.steps[..undo.min(self.steps.len())].iter().enumerate().rev() {
             let Some(verb) = step.compensation else { continue };
             if self.insist(cx, step, Msg::Do { verb, key, value }).await.is_err() {
                 return self.park(cx, key, value).await;
@@ -240,7 +239,7 @@ impl Saga {
         if undo.is_some() {
             return self.backward(cx, key, Fault::Failed).await;
         }
-        if done == self.steps.len()
+        if done >= self.steps.len()
             || self.recovery == Recovery::Forward
             || self.is_past_pivot(done)
         {
@@ -256,10 +255,11 @@ impl Saga {
     /// The result of a saga that was asked for before.
     async fn result(&self, cx: &Cx, key: u64) -> Reply {
         loop {
-            match self.progress(cx, key).and_then(|saga| saga.end.map(|end| (end, saga.value))) {
-                Some((End::Completed, value)) => return Ok(Msg::Done { value }),
-                Some((End::Compensated, _)) => return Err(Fault::Failed),
-                Some((End::Parked, _)) => return Err(Fault::Timeout),
+            let Progress { end, value, .. } = self.progress(cx, key).ok_or(Fault::Failed)?;
+            match end {
+                Some(End::Completed) => return Ok(Msg::Done { value }),
+                Some(End::Compensated) => return Err(Fault::Failed),
+                Some(End::Parked) => return Err(Fault::Timeout),
                 None => self.ended.wait(cx).await,
             }
         }
@@ -273,12 +273,25 @@ impl Saga {
         self.sagas.borrow().get(cx.root(), key)
     }
 
-    /// Records progress, durably, before anything is built on it.
+    /// Records that a saga begins. One that the disk does not take has not begun.
+    async fn begin(&self, cx: &Cx, key: u64, value: u64) -> Result<(), Fault> {
+        self.sagas.borrow_mut().learn(BEGIN, key, value, cx.root());
+        let logged = record(cx, self.durable, BEGIN, key, value).await;
+        if logged.is_err() {
+            self.sagas.borrow_mut().forget(cx.root(), key);
+            cx.note(facts::COMPENSATED, key, value);
+            self.ended.announce(cx);
+        }
+        logged
+    }
+
+    /// Records progress, durably, before anything is built on it, however long the disk refuses.
     async fn log(&self, cx: &Cx, what: Name, key: u64, value: u64) {
         self.sagas.borrow_mut().learn(what, key, value, cx.root());
-        if self.durable {
-            cx.disk().append(what, key, value, [].into());
-            cx.disk().sync().await;
+        let mut tries = 1;
+        while record(cx, self.durable, what, key, value).await.is_err() {
+            let _ = cx.sleep(self.persistence.backoff.wait(cx, tries)).await;
+            tries += 1;
         }
         if what == END {
             self.ended.announce(cx);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{Name, Root};
+use crate::engine::{Fault, Name, Root};
+use crate::world::Cx;
 
 /// How far a saga is, as its log has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,17 @@ pub(super) const BACK: Name = Name::of("saga.log back");
 pub(super) const UNDONE: Name = Name::of("saga.log undone");
 pub(super) const END: Name = Name::of("saga.log end");
 
+/// Writes an entry to a durable log, where there is one.
+pub(super) async fn record(
+    cx: &Cx,
+    is_durable: bool,
+    what: Name,
+    key: u64,
+    value: u64,
+) -> Result<(), Fault> {
+    if is_durable { cx.disk().commit(what, key, value, [].into()).await } else { Ok(()) }
+}
+
 /// Every saga that the coordinator knows, by the request that it is made for and the business
 /// object: two requests may be about the same object.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +50,11 @@ pub(super) struct Sagas(BTreeMap<(Root, u64), Progress>);
 impl Sagas {
     pub fn get(&self, root: Root, key: u64) -> Option<Progress> {
         self.0.get(&(root, key)).copied()
+    }
+
+    /// One that never began after all.
+    pub fn forget(&mut self, root: Root, key: u64) {
+        self.0.remove(&(root, key));
     }
 
     /// Those that have no end yet.

@@ -176,6 +176,7 @@ struct EpisodeOfRun<'a> {
     ends_ns: Option<u64>,
     felt_after_ns: Option<u64>,
     recovered_after_ns: Option<u64>,
+    withheld: u64,
 }
 
 #[derive(Serialize)]
@@ -371,6 +372,7 @@ fn episode(episode: &Episode) -> EpisodeOfRun<'_> {
         ends_ns: (episode.ends < Time::MAX).then_some(episode.ends.0),
         felt_after_ns: episode.felt_after.map(|span| span.0),
         recovered_after_ns: episode.recovered_after.map(|span| span.0),
+        withheld: episode.withheld,
     }
 }
 

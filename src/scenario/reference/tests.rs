@@ -1,14 +1,16 @@
 //! Tests of the reference: what it says is whole, and what it shows can be read.
 
 use super::*;
-use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Span, Time};
+use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Shift, Span, Time};
 use crate::parts::{Backoff, Breaker, BurstState, Policy, RequestClass, Session};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
     AccountRef, Expectation, Invariant, Phases, Prices, Swarm, Value, Variation, load, names,
 };
-use crate::world::{DiskSpec, FaultSpec, MachineSpec, NetworkSpec, Trigger};
+use crate::world::{
+    Budget, ClockSpec, ClocksSpec, DiskSpec, FaultSpec, MachineSpec, NetworkSpec, Trigger,
+};
 
 /// Reads the text as a `T`.
 fn reads<T: serde::de::DeserializeOwned>(text: &str) {
@@ -102,6 +104,9 @@ fn check(entry: &Entry, text: &str) {
         }
         (_, "Refresh", _) => reads::<Spec>(&within("Cache(store: \"bank\", refresh: ", ")")),
         (_, _, "Rows") => reads::<Spec>(&within("Store(tables: [", "])")),
+        (_, _, "Budget") => reads::<Budget>(text),
+        (_, _, "Clocks") => reads::<ClocksSpec>(text),
+        (_, _, "Clock") => reads::<ClockSpec>(text),
         (_, _, "Account") => reads::<Spec>(&within("Store(accounts: [", "])")),
         (_, of, name) => panic!("say here how the example of {of} {name} is read: {text}"),
     }
@@ -116,6 +121,7 @@ fn check_unit(name: &str, text: &str) {
         "rate" => reads::<Rate>(text),
         "size" => reads::<Bytes>(text),
         "bandwidth" => reads::<Bandwidth>(text),
+        "shift" => reads::<Shift>(text),
         "value" => reads::<Value>(text),
         other => panic!("say here how a {other} is read"),
     }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::Targets;
-use crate::engine::{Bandwidth, Dist, Factor, Name, NodeId, Ratio};
+use super::{AfterFailure, Targets};
+use crate::engine::{Bandwidth, Dist, Factor, Name, NodeId, Ratio, Shift, Span};
 use crate::world::network::{Bursts, QueueSpec};
 
 /// What a fault does while it is on.
@@ -241,6 +241,157 @@ pub enum Injection {
     /// (what: StaleNames, at: "10s", for: "5s")
     /// ```
     StaleNames,
+    /// A crash of the node while this is on tears the write that was under way: of what was not
+    /// yet durable some entries are on the disk, and of the next one some of its rows (of one
+    /// without rows, a value of zero). With checksums the torn entry is found and left out when the
+    /// node starts again; without, it is applied by half.
+    ///
+    /// ```ron
+    /// (what: TornWrite(node: "bank"), at: "20s", for: "10s")
+    /// ```
+    TornWrite {
+        /// Which node.
+        node: NodeId,
+        /// How many of the crashes. Default: all.
+        #[serde(default = "all")]
+        rate: Ratio,
+    },
+    /// Syncs take their time and end in an error; nothing was made durable.
+    ///
+    /// ```ron
+    /// (what: SyncFails(node: "bank", rate: "10 %", after_failure: Retryable), at: "20s", for: "5s")
+    /// ```
+    SyncFails {
+        /// Which node.
+        node: NodeId,
+        /// How many of the syncs. Default: all.
+        #[serde(default = "all")]
+        rate: Ratio,
+        /// What becomes of what the sync should have written. Default: `Lost`.
+        #[serde(default)]
+        after_failure: AfterFailure,
+    },
+    /// Syncs are acknowledged although nothing was made durable: a drive with a volatile cache that
+    /// ignores flushes. The next honest sync writes what is in the cache; a crash loses it.
+    ///
+    /// ```ron
+    /// (what: SyncLies(node: "bank"), at: "20s", for: "5s")
+    /// ```
+    SyncLies {
+        /// Which node.
+        node: NodeId,
+        /// How many of the syncs. Default: all.
+        #[serde(default = "all")]
+        rate: Ratio,
+    },
+    /// The disk is full: nothing can be appended. What was appended before can still be synced.
+    ///
+    /// ```ron
+    /// (what: DiskFull(node: "bank"), at: "20s", for: "5s")
+    /// ```
+    DiskFull {
+        /// Which node.
+        node: NodeId,
+    },
+    /// The disk completes nothing; when this ends, the sync under way goes on with what was left of
+    /// it.
+    ///
+    /// ```ron
+    /// (what: DiskStall(node: "bank"), at: "20s", for: "3s")
+    /// ```
+    DiskStall {
+        /// Which node.
+        node: NodeId,
+    },
+    /// Syncs that begin while this is on take longer: by a factor, or as long as what they write
+    /// takes at a lower rate, or both.
+    ///
+    /// ```ron
+    /// (what: DiskThrottle(node: "bank", factor: "10x", throughput: "1MB/s"), at: "20s", for: "10s")
+    /// ```
+    DiskThrottle {
+        /// Which node.
+        node: NodeId,
+        /// How many times as long. Default: once.
+        #[serde(default)]
+        factor: Factor,
+        /// At which rate it writes, besides. Default: at no other than before.
+        #[serde(default)]
+        throughput: Option<Bandwidth>,
+    },
+    /// When this begins, durable entries are altered: one of the lower 32 bits of an amount flips.
+    /// With checksums they are found and left out when the log is read again; without, the wrong
+    /// amount is believed. They stay so when the fault ends.
+    ///
+    /// ```ron
+    /// (what: BitRot(node: "bank", entries: 3), at: "20s")
+    /// ```
+    BitRot {
+        /// Which node.
+        node: NodeId,
+        /// How many entries, each picked among those that are intact. Default: 1.
+        #[serde(default = "one")]
+        entries: u32,
+    },
+    /// An entry that a sync writes lands in the place of another that was durable: that one is
+    /// lost, and at its own place the written one is missing. With checksums, which cover the
+    /// place, it is found and left out; without, it is believed where it stands.
+    ///
+    /// ```ron
+    /// (what: MisdirectedWrite(node: "bank", rate: "1 %"), at: "20s", for: "5s")
+    /// ```
+    MisdirectedWrite {
+        /// Which node.
+        node: NodeId,
+        /// How many of the entries. Default: all.
+        #[serde(default = "all")]
+        rate: Ratio,
+    },
+    /// The node's clock jumps, forwards or back, and when this ends it jumps to where it would be
+    /// without.
+    ///
+    /// ```ron
+    /// (what: ClockJump(node: "bank", by: "-2s"), at: "20s", for: "10s")
+    /// ```
+    ClockJump {
+        /// Which node.
+        node: NodeId,
+        /// How far; back, if negative. At most 365 days.
+        by: Shift,
+    },
+    /// The node's clock runs too fast or too slow. When this ends it runs as before, and what it
+    /// has gained or lost stays.
+    ///
+    /// ```ron
+    /// (what: ClockDrift(node: "bank", ppm: 500), at: "20s", for: "10s")
+    /// ```
+    ClockDrift {
+        /// Which node.
+        node: NodeId,
+        /// How much faster, in millionths; slower, if negative. At most 100000.
+        ppm: i64,
+    },
+    /// The node's clock jumps to and fro: by so much for one period, back for the next.
+    ///
+    /// ```ron
+    /// (what: ClockStrobe(node: "bank", by: "500ms", period: "100ms"), at: "20s", for: "10s")
+    /// ```
+    ClockStrobe {
+        /// Which node.
+        node: NodeId,
+        /// How far; back, if negative. At most 365 days.
+        by: Shift,
+        /// How long it stays at each side.
+        period: Span,
+    },
+}
+
+fn all() -> Ratio {
+    Ratio::ONE
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl Injection {
@@ -250,7 +401,18 @@ impl Injection {
             Injection::Crash { node, .. }
             | Injection::Pause { node }
             | Injection::Slow { node, .. }
-            | Injection::Errors { node, .. } => Some(*node),
+            | Injection::Errors { node, .. }
+            | Injection::TornWrite { node, .. }
+            | Injection::SyncFails { node, .. }
+            | Injection::SyncLies { node, .. }
+            | Injection::DiskFull { node }
+            | Injection::DiskStall { node }
+            | Injection::DiskThrottle { node, .. }
+            | Injection::BitRot { node, .. }
+            | Injection::MisdirectedWrite { node, .. }
+            | Injection::ClockJump { node, .. }
+            | Injection::ClockDrift { node, .. }
+            | Injection::ClockStrobe { node, .. } => Some(*node),
             _ => None,
         }
     }
@@ -286,7 +448,7 @@ impl Injection {
         )
     }
 
-    /// What is wrong with a fault of the network, for the loader.
+    /// What is wrong with it, for the loader: what types cannot say.
     pub fn problem(&self) -> Option<String> {
         if let Some(problem) = self.links().and_then(Targets::problem) {
             return Some(problem);
@@ -297,7 +459,7 @@ impl Injection {
             Injection::Flapping { up, down, .. } if up.mean() < 1e-3 || down.mean() < 1e-3 => {
                 Some("a link that flaps is up and down for at least 1 ms in the mean".to_owned())
             }
-            _ => None,
+            other => other.problem_of_node(),
         }
     }
 }

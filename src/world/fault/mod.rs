@@ -4,7 +4,10 @@
 //! world answers differently. Each draws from a random stream of its own, named after it, so adding
 //! one moves no other draw.
 
+mod clocks;
+mod disks;
 mod injection;
+mod inner;
 mod schedule;
 mod storms;
 mod targets;
@@ -12,6 +15,7 @@ mod trigger;
 mod weather;
 
 pub use injection::Injection;
+pub use inner::AfterFailure;
 pub use schedule::{FaultSpec, Phase, Windows};
 pub(crate) use schedule::{join, schedule};
 pub use targets::Targets;
@@ -19,7 +23,7 @@ pub use trigger::Trigger;
 pub(crate) use trigger::noted;
 pub(super) use weather::{Block, Weather};
 
-use super::{Sim, facts, machine, network, note};
+use super::{Sim, disk, facts, machine, network, note};
 use crate::engine::{Factor, Name, NodeId, Rng, Status, Time};
 use targets::{Reach, reach};
 use trigger::Watch;
@@ -89,6 +93,12 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
             errors.extend(victims.into_iter().filter(|_| !ends).map(|node| (node, index)));
             errors.sort_by_key(|(_, index)| *index);
         }),
+        what if what.is_of_clock() => sim.with(|state| {
+            victims.into_iter().for_each(|node| clocks::turn(state, node, (&what, index), ends));
+        }),
+        what if what.is_of_disk() => sim.with(|state| {
+            victims.into_iter().for_each(|node| disks::turn(state, node, index, ends));
+        }),
         what if what.links().is_some() || what.is_of_names() => {
             sim.with(|state| storms::turn(state, index, what, ends));
         }
@@ -133,7 +143,7 @@ fn crash(sim: &mut Sim, node: NodeId, host: bool, ends: bool) {
         sim.with(|state| {
             network::crashed(state, node, host);
             machine::crash(state, node);
-            state.env.drives[node.index()].crash();
+            disk::crash(state, node);
             note(state, node, facts::CRASHED, 0);
         });
     } else if ends && crashes == 0 {
