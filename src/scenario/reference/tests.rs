@@ -73,22 +73,12 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Machine") => reads::<MachineSpec>(text),
         (_, _, "Disk") => reads::<DiskSpec>(text),
         (_, _, "Network") => reads::<NetworkSpec>(text),
-        (_, _, "Zone") => reads::<NetworkSpec>(&within("(zones: [", "])")),
-        (_, _, "Link") => reads::<NetworkSpec>(&within("(links: [", "])")),
-        (_, _, "ZoneLink") => reads::<NetworkSpec>(&within("(zone_links: [", "])")),
-        (_, _, "Card") => reads::<NetworkSpec>(&within("(cards: [", "])")),
-        (_, _, "Bursts") => reads::<NetworkSpec>(&within("(bursts: ", ")")),
-        (_, _, "Reordering") => reads::<NetworkSpec>(&within("(reordering: ", ")")),
-        (_, _, "Queue") => reads::<NetworkSpec>(&within("(queue: ", ")")),
-        (_, "DropPolicy", _) => reads::<NetworkSpec>(&within("(queue: (policy: ", "))")),
-        (_, _, "Names") => reads::<NetworkSpec>(&within("(names: ", ")")),
+        (_, of, part) if NETWORK.iter().any(|one| *one == of || *one == part) => {
+            network(if of.is_empty() { part } else { of }, text);
+        }
         (_, _, "Operation") => reads::<Spec>(&within("Service(operations: {\"buy\": ", "})")),
-        (_, _, "Call") => {
-            reads::<Spec>(&within("Service(operations: {\"buy\": (calls: [", "])})"));
-        }
-        (_, _, "Transfer") => {
-            reads::<Spec>(&within("Service(operations: {\"buy\": (transfer: ", ")})"));
-        }
+        (_, _, "Call") => operation(&within("calls: [", "]")),
+        (_, _, "Transfer") => operation(&within("transfer: ", "")),
         (_, "Discipline", _) => reads::<MachineSpec>(&within("(discipline: ", ")")),
         (_, "DelayControl", _) => reads::<MachineSpec>(&within("(delay_control: ", ")")),
         (_, "Limit", _) => reads::<MachineSpec>(&within("(limit: ", ")")),
@@ -110,6 +100,31 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Account") => reads::<Spec>(&within("Store(accounts: [", "])")),
         (_, of, name) => panic!("say here how the example of {of} {name} is read: {text}"),
     }
+}
+
+/// Reads an operation with these fields.
+fn operation(fields: &str) {
+    reads::<Spec>(&format!("Service(operations: {{\"buy\": ({fields})}})"));
+}
+
+/// The parts of a network.
+const NETWORK: &[&str] =
+    &["Zone", "Link", "ZoneLink", "Card", "Bursts", "Reordering", "Queue", "DropPolicy", "Names"];
+
+/// Reads an example of a part of a network.
+fn network(part: &str, text: &str) {
+    let (before, after) = match part {
+        "Zone" => ("(zones: [", "])"),
+        "Link" => ("(links: [", "])"),
+        "ZoneLink" => ("(zone_links: [", "])"),
+        "Card" => ("(cards: [", "])"),
+        "Bursts" => ("(bursts: ", ")"),
+        "Reordering" => ("(reordering: ", ")"),
+        "Queue" => ("(queue: ", ")"),
+        "DropPolicy" => ("(queue: (policy: ", "))"),
+        _ => ("(names: ", ")"),
+    };
+    reads::<NetworkSpec>(&format!("{before}{text}{after}"));
 }
 
 fn check_unit(name: &str, text: &str) {

@@ -122,7 +122,7 @@ impl Weather {
 
     /// Does nothing pass from one node to the other?
     pub fn cuts(&mut self, from: NodeId, to: NodeId, now: Time) -> bool {
-        self.storms.iter_mut().fold(false, |cut, storm| storm.cuts(from, to, now) || cut)
+        self.storms.iter_mut().any(|storm| storm.cuts(from, to, now))
     }
 
     /// Does the packet not even set out?

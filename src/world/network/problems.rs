@@ -58,17 +58,21 @@ impl NetworkSpec {
             let lonely = queue.is_some() && link.bandwidth.is_none();
             say(format!("zone_links.{place}.queue"), lonely.then_some(LONELY));
         }
+        problems.extend(self.names_and_zones());
+        problems
+    }
+
+    /// What is wrong with the name service, and which zones there are not.
+    fn names_and_zones(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut say = |path: &str, problem: Option<&str>| {
+            problems.extend(problem.map(|problem| (path.to_owned(), problem.to_owned())));
+        };
         if let Some(names) = &self.names {
             let none = names.timeout.is_zero();
-            say(
-                "names.timeout".to_owned(),
-                none.then_some("with a timeout of zero no name is ever resolved"),
-            );
+            say("names.timeout", none.then_some("with a timeout of zero no name is ever resolved"));
             let never = names.ttl.is_zero();
-            say(
-                "names.ttl".to_owned(),
-                never.then_some("what is forgotten at once can never be used"),
-            );
+            say("names.ttl", never.then_some("what is forgotten at once can never be used"));
         }
         for (place, link) in self.zone_links.iter().enumerate() {
             for (end, zone) in [("from", &link.from), ("to", &link.to)] {
