@@ -28,6 +28,7 @@ fn reads<T: serde::de::DeserializeOwned>(text: &str) {
 }
 
 /// Reads an example as what it is one of. What has no type of its own here is put where it belongs.
+#[expect(clippy::too_many_lines, reason = "a table, one row for each kind of entry")]
 fn check(entry: &Entry, text: &str) {
     let within = |before: &str, after: &str| format!("{before}{text}{after}");
     match (entry.topic, entry.of.as_str(), entry.name.as_str()) {
