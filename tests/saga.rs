@@ -130,7 +130,9 @@ fn fault(scenario: &Scenario, hit: &Hit) -> FaultSpec {
     let server = |place: usize| node(scenario, SERVERS[place]);
     let percent = |percent: u64| Ratio::new(percent, 100).expect("at most all");
     let what = match &hit.blow {
-        Blow::Crash { node, host } => Injection::Crash { node: server(*node), host: *host },
+        Blow::Crash { node, host } => {
+            Injection::Crash { node: server(*node), host: *host, some: None }
+        }
         Blow::Pause { node } => Injection::Pause { node: server(*node) },
         Blow::Slow { node, thousandths } => Injection::Slow {
             node: server(*node),

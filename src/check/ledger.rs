@@ -8,6 +8,7 @@ use super::measures::{self, Material, NodeSample};
 use super::outcome::{Ending, Finding, Outcome, Stuck};
 use super::requests::Requests;
 use super::timeline::Timeline;
+use super::uptime::Uptime;
 use crate::engine::{Counts, Digest, Fact, Name, NodeId, Observer, Span, Time};
 use crate::parts::{client_facts, policy_facts, store_facts};
 use crate::patterns::{Spec, saga::facts as saga};
@@ -40,6 +41,7 @@ pub struct Ledger {
     effects: Effects,
     checkers: Vec<Checker>,
     timeline: Timeline,
+    uptime: Uptime,
     sagas: SagaCounts,
     partial: Partial,
     caches: CacheCounts,
@@ -76,6 +78,7 @@ impl Ledger {
             effects,
             checkers,
             timeline: Timeline::default(),
+            uptime: Uptime::new(scenario, variant, from),
             sagas: SagaCounts::default(),
             partial: Partial::default(),
             caches: CacheCounts::default(),
@@ -126,7 +129,9 @@ impl Ledger {
         let mut findings: Vec<Finding> = vec![accounted];
         findings.extend(self.checkers.iter().map(Checker::finding));
         let episodes = self.timeline.episodes(scenario, variant, &self.requests);
+        let up = self.uptime.shares();
         let material = Material {
+            up: &up,
             scenario,
             variant,
             requests: &self.requests,
@@ -220,7 +225,13 @@ impl Observer for Ledger {
             client_facts::CLASSED => self.requests.classed(fact),
             client_facts::LATE => self.requests.late(fact),
             facts::FAULT_BEGINS => self.timeline.begins(fact),
-            facts::CRASHED => self.timeline.crashed(fact),
+            facts::CRASHED => {
+                self.timeline.crashed(fact);
+                self.uptime.fact(fact);
+            }
+            facts::STOPPED | facts::PAUSED | facts::RESTARTED | facts::RESUMED => {
+                self.uptime.fact(fact);
+            }
             facts::FAULT_ENDS => self.timeline.ends(fact),
             facts::WITHHELD => self.timeline.withheld(fact),
             store_facts::DROPPED => self.lost_updates += 1,

@@ -40,21 +40,25 @@ impl NodeSample {
     pub fn finish(&self, crashes: u64) -> NodeUse {
         let (before, until) = (&self.before, &self.until);
         let span = ((until.0 - before.0).0.max(1)) as f64;
-        let mean = |pick: fn(&MachineUse) -> u64| {
-            pick(&until.1).saturating_sub(pick(&before.1)) as f64 / span
-        };
+        let spent =
+            |pick: fn(&MachineUse) -> u64| pick(&until.1).saturating_sub(pick(&before.1)) as f64;
+        let mean = |pick: fn(&MachineUse) -> u64| spent(pick) / span;
         let working = mean(|usage| usage.busy);
+        // Of an instance that came or went, only the time that it was there counts.
+        let on = spent(|usage| usage.on);
+        let busy = spent(|usage| usage.busy) / on.max(1.0);
         let mut last = (Time(0), MachineUse::default());
         let mut load = Vec::with_capacity(self.windows.len());
         for &(at, usage) in &self.windows {
-            let busy = (usage.busy - last.1.busy) as f64 / ((at - last.0).0.max(1)) as f64;
+            let on = (usage.on - last.1.on).max(1);
+            let busy = (usage.busy - last.1.busy) as f64 / on as f64;
             load.push(self.workers.map_or(busy, |workers| busy / f64::from(workers)));
             last = (at, usage);
         }
         NodeUse {
             name: self.name.clone(),
             kind: self.kind.to_owned(),
-            utilisation: self.workers.map(|workers| working / f64::from(workers)),
+            utilisation: self.workers.filter(|_| on > 0.0).map(|n| busy / f64::from(n)),
             working_mean: working,
             queue_mean: mean(|usage| usage.queued),
             queue_peak: self.after.queue_peak,
@@ -89,6 +93,8 @@ pub(crate) struct Material<'a> {
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub end: Time,
+    /// The shares of the time in which everything was up, and each address.
+    pub up: &'a (Option<f64>, Vec<(String, f64)>),
 }
 
 /// The accounts of the first atomic invariant: what an operation consists of.
@@ -114,6 +120,11 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
             _ => facets.value(metric.id, material),
         };
         measures.push(measure(metric, metric.id.to_owned(), value));
+    }
+    for (name, share) in &material.up.1 {
+        let up = METRICS.iter().filter(|metric| metric.id == "availability.up");
+        let id = format!("availability.up/{name}");
+        measures.extend(up.map(|metric| measure(metric, id.clone(), Some(*share))));
     }
     for flow in material.requests.flows().iter().filter(|_| material.requests.flows().len() > 1) {
         for metric in METRICS.iter().filter(|metric| metric.axis == Axis::Latency) {
@@ -255,6 +266,7 @@ impl Facets {
                 let errors: u64 = nodes.map(|node| node.disk.failed + node.disk.refused).sum();
                 (errors > 0).then_some(errors as f64)
             }
+            "availability.up" => material.up.0,
             "availability.breakers" => Some(material.breaker_openings as f64),
             "availability.felt" => mean(|episode| episode.felt_after),
             "availability.recovered" => mean(|episode| episode.recovered_after),
@@ -309,10 +321,17 @@ impl Facets {
             "cost.syncs" => self.each(sum(|node| node.disk_syncs as f64)),
             "cost.cpu" => self.each(self.busy_seconds(material)),
             "cost.queue" => Some(sum(|node| node.queue_mean)),
-            "cost.node_hours" => Some(self.servers.len() as f64),
+            "cost.node_hours" => Some(self.nodes_on(material)),
             "cost.money" => self.money(material, writes),
             _ => None,
         }
+    }
+
+    /// How many nodes were there to be paid for, on average over the whole run.
+    fn nodes_on(&self, material: &Material<'_>) -> f64 {
+        let servers = material.nodes.iter().flatten().filter(|sample| sample.kind != "Client");
+        let on = servers.map(|sample| sample.after.on as f64).sum::<f64>();
+        on / (material.end.0.max(1)) as f64
     }
 
     /// Worker seconds of the whole run.
@@ -325,7 +344,7 @@ impl Facets {
         let prices = material.scenario.prices.as_ref()?;
         let good = material.requests.flows().iter().map(|flow| flow.succeeded).sum::<u64>();
         let hours = material.end.as_seconds() / 3_600.0;
-        let total = prices.node_hour * self.servers.len() as f64 * hours
+        let total = prices.node_hour * self.nodes_on(material) * hours
             + prices.cpu_hour * self.busy_seconds(material) / 3_600.0
             + prices.gibibyte * material.counts.bytes as f64 / (1_u64 << 30) as f64
             + prices.million_writes * writes / 1e6;

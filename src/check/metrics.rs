@@ -115,6 +115,12 @@ pub const METRICS: &[Metric] = &[
         "Mean time from a fault's end until 95 % of the share served before was served again.",
     ),
     metric_of(
+        "availability.up",
+        "up",
+        WELL,
+        "Share of the measured time in which every node was up, and of each address as many instances as it needs; `availability.up/api` is that of one address.",
+    ),
+    metric_of(
         "availability.breakers",
         "breakers opened",
         (Axis::Availability, Quantity::Count, Better::Neither),
@@ -237,7 +243,12 @@ pub const METRICS: &[Metric] = &[
         EACH,
         "Jobs queued at all nodes together, on average: the queues' memory.",
     ),
-    metric_of("cost.node_hours", "node hours / hour", EACH, "Nodes that are no clients."),
+    metric_of(
+        "cost.node_hours",
+        "node hours / hour",
+        EACH,
+        "Nodes that are no clients, on average: an instance counts from its start to its stop.",
+    ),
     metric_of(
         "cost.money",
         "money / 1000 good",

@@ -15,6 +15,7 @@ mod metrics;
 pub mod outcome;
 mod requests;
 mod timeline;
+mod uptime;
 mod validate;
 
 pub use ledger::{Closing, Ledger};

@@ -93,8 +93,23 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
     let node = |id| scenario.node(id).to_owned();
     let links = |targets: &Targets| reach(targets, scenario);
     match &spec.what {
-        Injection::Crash { node: id, host: false } => format!("crash of {}", node(*id)),
-        Injection::Crash { node: id, host: true } => format!("host of {} down", node(*id)),
+        Injection::Crash { node: id, host, some } => {
+            let whom = match some {
+                Some(some) => format!("{some} of {}", node(*id)),
+                None => node(*id),
+            };
+            if *host { format!("host of {whom} down") } else { format!("crash of {whom}") }
+        }
+        Injection::ZoneDown { zone } => format!("zone {zone} down"),
+        Injection::RegionDown { region } => format!("region {region} down"),
+        Injection::Stop { node: id, .. } => format!("stop of {}", node(*id)),
+        Injection::RollingRestart(roll) => format!("rolling restart of {}", node(roll.node)),
+        Injection::RollingUpgrade(roll) => format!("rolling upgrade of {}", node(roll.node)),
+        Injection::Scale { node: id, to } => format!("{} scaled to {to}", node(*id)),
+        Injection::Failures { node: id, .. } => format!("random failures of {}", node(*id)),
+        Injection::Attrition { node: id, keep, .. } => {
+            format!("attrition of {}, {keep} kept", node(*id))
+        }
         Injection::Pause { node: id } => format!("pause of {}", node(*id)),
         Injection::Slow { node: id, factor } => format!("{} at {factor} of its time", node(*id)),
         Injection::Errors { node: id, operation, rate } => {

@@ -162,6 +162,26 @@ impl<E: Environment> Sim<E> {
         drop(kept);
     }
 
+    /// Lets a node take no more requests and finish what it has.
+    pub fn drain(&mut self, node: NodeId) {
+        self.core.state_mut().places[node.index()].set(Status::Draining);
+    }
+
+    /// Is a node at work on no request?
+    pub fn is_idle(&self, node: NodeId) -> bool {
+        let (pool, _) = self.place(node);
+        self.pools[pool].is_idle(node)
+    }
+
+    /// From its next start on a node is made from this spec, if that is of the same kind.
+    pub(crate) fn respec<N: Clone + 'static>(&mut self, node: NodeId, spec: N) {
+        let (pool, local) = self.place(node);
+        let kind = self.kinds.get(&TypeId::of::<N>()).copied();
+        if kind.map(usize::from) == Some(pool) {
+            self.pools[pool].respec(local, Box::new(spec));
+        }
+    }
+
     /// Freezes a node: what happens to it waits for [`Sim::resume`].
     pub fn pause(&mut self, node: NodeId) {
         self.core.state_mut().places[node.index()].set(Status::Paused);

@@ -27,6 +27,8 @@ use super::withdrawal::Withdrawals;
 pub enum Status {
     /// It runs.
     Up,
+    /// It finishes what it has and takes no more requests.
+    Draining,
     /// It is frozen: what happens to it waits until it resumes, as in a long garbage collection.
     Paused,
     /// It has crashed or was stopped.

@@ -33,6 +33,10 @@ pub(crate) trait Pool<E: Environment> {
     fn poll(&mut self, slot: u32);
     /// Drops a task that serves a request.
     fn withdraw(&mut self, slot: u32);
+    /// From its next start on a node is made from this spec, which is of this kind.
+    fn respec(&mut self, local: u32, spec: Box<dyn Any>);
+    /// Is no task of the node at work on a request?
+    fn is_idle(&self, me: NodeId) -> bool;
     /// Drops every task of the node.
     fn crash(&mut self, me: NodeId, local: u32);
 }
@@ -211,6 +215,14 @@ where
             (place.node, place.worker) = (NOBODY, None);
             self.free.push(slot);
         }
+    }
+
+    fn respec(&mut self, local: u32, spec: Box<dyn Any>) {
+        self.specs[local as usize] = *spec.downcast::<N>().expect("a pool holds nodes of one type");
+    }
+
+    fn is_idle(&self, me: NodeId) -> bool {
+        self.slots.iter().all(|slot| slot.node != me)
     }
 
     /// Its calls leave the wait table and its connections break as its tasks are dropped.

@@ -8,8 +8,8 @@ use crate::check::outcome::{Ending, Outcome, Stuck};
 use crate::check::{Closing, Ledger, NodeSample};
 use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
 use crate::scenario::swarm::Drawn;
-use crate::scenario::{Scenario, Variant};
-use crate::world::{Cx, Node, Sim, World, add, schedule};
+use crate::scenario::{Group, Scenario, Variant};
+use crate::world::{Cx, Node, Sim, World, add, schedule, watch};
 
 /// Holds the place of a node that only other variants have; it is never started.
 #[derive(Clone)]
@@ -32,9 +32,7 @@ pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(T
     let mut sim = build(scenario, variant, seed);
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, Time(0))));
     sim.observe(ledger.clone());
-    for (node, _) in present(variant) {
-        sim.boot(node);
-    }
+    boot(&mut sim, variant);
     sim.run(scenario.phases.quiet_from(), scenario.events_max);
     let ledger = ledger.borrow();
     ledger.latencies().to_vec()
@@ -66,9 +64,7 @@ pub(crate) fn run(
     if let Some(tracer) = tracer {
         sim.trace(tracer);
     }
-    for (place, _) in present(variant) {
-        sim.boot(place);
-    }
+    boot(&mut sim, variant);
     let width = ledger.borrow().window();
     let (samples, halt) = advance(&mut sim, scenario, variant, from, width);
     let (counts, end, digest) =
@@ -92,6 +88,15 @@ pub(crate) fn run(
         swarm: swarm.clone(),
     };
     Rc::into_inner(ledger).expect("nobody else reads the facts").into_inner().close(&closing)
+}
+
+/// Starts the nodes that run from the beginning.
+fn boot(sim: &mut Sim, variant: &Variant) {
+    for (node, _) in present(variant) {
+        if sim.with(|state| state.env.is_initial(node)) {
+            sim.boot(node);
+        }
+    }
 }
 
 pub(super) fn present(variant: &Variant) -> impl Iterator<Item = (NodeId, &crate::patterns::Spec)> {
@@ -128,7 +133,7 @@ fn rest(sim: &Sim, scenario: &Scenario, variant: &Variant) -> Vec<Stuck> {
         match status {
             Status::Down if !is_instance => add("is down".to_owned()),
             Status::Paused => add("is frozen".to_owned()),
-            Status::Up | Status::Down => {}
+            Status::Up | Status::Draining | Status::Down => {}
         }
         if usage.waiting > 0 {
             let (waiting, working) = (usage.waiting, usage.working);
@@ -157,8 +162,14 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
         };
     }
     sim.with(|state| state.env.declare_classes(&variant.classes));
-    for group in &variant.groups {
-        sim.with(|state| state.env.add_group(group.address, &group.members));
+    for Group { address, members, spec } in &variant.groups {
+        let life = spec.life();
+        let group = sim.with(|state| state.env.add_group(*address, members, life));
+        if let Some(next) = spec.next.clone() {
+            let upgrade = Rc::new(move |sim: &mut Sim, node| next.upgrade(sim, node));
+            sim.with(|state| state.env.set_upgrade(group, upgrade));
+        }
+        sim.with(|state| watch(state, group));
     }
     sim.with(|state| {
         state.env.budgets = variant.budgets.clone();

@@ -84,7 +84,9 @@ impl Session {
         sim.trace(trail.clone());
         let nodes: Vec<NodeId> = run::present(variant).map(|(node, _)| node).collect();
         for node in nodes.iter().copied().chain([hand]) {
-            sim.boot(node);
+            if sim.with(|state| state.env.is_initial(node)) {
+                sim.boot(node);
+            }
         }
         Session { sim, trail, errands, hand, nodes }
     }

@@ -288,6 +288,9 @@ impl Trail {
             facts::WITHHELD => (fault("fault withheld, to keep what is intact"), false),
             facts::CRASHED => ("crashes".to_owned(), true),
             facts::RESTARTED => ("starts again".to_owned(), false),
+            facts::STOPPED => ("stops".to_owned(), false),
+            // The fault itself is told.
+            facts::PAUSED | facts::RESUMED => return,
             what if self.whose == Whose::All => (self.lexicon.spelling(what).to_owned(), false),
             _ => return,
         };

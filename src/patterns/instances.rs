@@ -15,8 +15,10 @@
 use serde::Deserialize;
 
 use super::Spec;
-use crate::engine::{Fault, Msg, Reply};
-use crate::world::{Cx, DiskSpec, Edge, MachineSpec, Node};
+use crate::engine::{Dist, Fault, Msg, Reply, Span};
+use crate::world::{
+    Autoscaler, Cx, DiskSpec, Edge, Farewell, HealthCheck, LifeSpec, MachineSpec, Node, WarmUp,
+};
 
 /// Several nodes of one description behind one address.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,15 +28,116 @@ pub struct Instances {
     pub of: Box<Spec>,
     /// How many there are. From 1 to 10,000.
     pub count: u32,
+    /// How many there can be at most, when they are scaled out. Default: as many as `count`.
+    #[serde(default)]
+    pub max: Option<u32>,
+    /// How many of them must be up for the address to count as up, such as a quorum. Default: 1.
+    #[serde(default = "one")]
+    pub needed: u32,
     /// The zones that they are spread over, one after the other: the first instance is in the
     /// first zone. Each is a zone of the network. Default: none.
     #[serde(default)]
     pub zones: Vec<String>,
+    /// How long one takes from its start, or from its next start, until it serves. Default: at
+    /// once.
+    #[serde(default = "at_once")]
+    pub start: Dist,
+    /// How slow it then is, and for how long. Default: as fast as ever.
+    #[serde(default)]
+    pub warm_up: Option<WarmUp>,
+    /// How the platform finds out who serves. Default: it does not; who crashes stays in the
+    /// address.
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
+    /// What keeps their utilisation near a target, between its `min` and `max`. Default: nobody.
+    #[serde(default)]
+    pub autoscaler: Option<Autoscaler>,
+    /// How long one that is scaled in goes on serving after it was taken out of the address.
+    /// Default: not at all.
+    #[serde(default)]
+    pub pre_stop: Span,
+    /// How long it has in all to finish what it has. Default: `"30s"`, Kubernetes'
+    /// `terminationGracePeriodSeconds`.
+    #[serde(default = "grace")]
+    pub grace: Span,
+    /// The next version, which a `RollingUpgrade` brings: a node of the same kind. Default: none.
+    #[serde(default)]
+    pub next: Option<Box<Spec>>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn at_once() -> Dist {
+    Dist::constant(Span::ZERO)
+}
+
+fn grace() -> Span {
+    Span::from_seconds(30)
 }
 
 impl Instances {
     /// More than this are not read as a wish.
     pub const COUNT_MAX: u32 = 10_000;
+
+    /// How many there can be at most.
+    pub fn capacity(&self) -> u32 {
+        self.max.unwrap_or(self.count).max(self.count)
+    }
+
+    /// How each of them lives.
+    pub fn life(&self) -> LifeSpec {
+        LifeSpec {
+            count: self.count,
+            start: self.start.clone(),
+            warm_up: self.warm_up,
+            health: self.health,
+            autoscaler: self.autoscaler,
+            farewell: Farewell { pre_stop: self.pre_stop, grace: self.grace },
+        }
+    }
+
+    /// What is wrong with how they live.
+    fn ill(&self) -> Option<String> {
+        let max = self.max.unwrap_or(self.count);
+        let is_checked = |health: HealthCheck| {
+            !health.every.is_zero() && health.unhealthy_after > 0 && health.healthy_after > 0
+        };
+        if !(self.count..=Self::COUNT_MAX).contains(&max) {
+            return Some(format!("`max` is from `count` to {}", Self::COUNT_MAX));
+        }
+        if !(1..=self.count).contains(&self.needed) {
+            return Some("`needed` is from 1 to `count`".to_owned());
+        }
+        if self.pre_stop > self.grace {
+            return Some("`grace` includes `pre_stop` and is not shorter".to_owned());
+        }
+        if !self.health.is_none_or(is_checked) {
+            return Some("a health check looks `every` so often, and counts from 1".to_owned());
+        }
+        let other = self.next.as_ref().filter(|next| next.kind() != self.of.kind());
+        if let Some(other) = other {
+            return Some(format!(
+                "the next version of a {} is no {}",
+                self.of.kind(),
+                other.kind()
+            ));
+        }
+        let machine = self.of.machine();
+        if self.next.as_ref().is_some_and(|next| next.machine() != machine) {
+            return Some("the next version runs on the same `machine`".to_owned());
+        }
+        let auto = self.autoscaler.as_ref()?;
+        if auto.every.is_zero() || auto.target.is_zero() {
+            return Some("an autoscaler needs a `target` and looks `every` so often".to_owned());
+        }
+        if !(1..=self.count).contains(&auto.min) {
+            return Some("the autoscaler's `min` is from 1 to `count`".to_owned());
+        }
+        let text = "an autoscaler needs instances with a limited number of `workers`";
+        machine.workers.is_none().then(|| text.to_owned())
+    }
 
     /// The name of an instance, counted from 1.
     pub fn name(address: &str, number: u32) -> String {
@@ -72,7 +175,10 @@ impl Node for Instances {
         match &*self.of {
             Spec::Client(_) => Some("a client has no instances: give it more load".to_owned()),
             Spec::Instances(_) => Some("instances of instances are not possible".to_owned()),
-            other => other.problem(),
+            other => {
+                let next = self.next.as_ref().and_then(|next| next.problem());
+                self.ill().or_else(|| other.problem()).or(next)
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::parts::{
     Cache, Client, LEASE_OPERATIONS, LeaseHolder, LockService, Service, Store, cache_facts,
     client_facts, lease_facts, store_facts,
 };
-use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add};
+use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add, upgrade};
 pub use instances::Instances;
 use saga::Saga;
 
@@ -42,6 +42,11 @@ macro_rules! nodes {
             /// Adds this node to a run; it is down until it is booted.
             pub fn add(&self, sim: &mut Sim, name: &str) -> NodeId {
                 match self { $(Spec::$Node(node) => add(sim, name, node.clone()),)* }
+            }
+
+            /// Makes this the next version of a node: from its next start on it is like this.
+            pub fn upgrade(&self, sim: &mut Sim, id: NodeId) {
+                match self { $(Spec::$Node(node) => upgrade(sim, id, node.clone()),)* }
             }
 
             /// Whom it speaks to.

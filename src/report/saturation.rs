@@ -94,7 +94,10 @@ fn loads(variant: &VariantStudy) -> Vec<Load> {
 fn load(variant: &VariantStudy, name: &str) -> Load {
     let of = |run: &Outcome| -> Vec<NodeUse> {
         let ours = run.nodes.iter().filter(|node| Instances::address(&node.name) == name);
-        ours.cloned().collect()
+        // Instances that were never there are not idle.
+        let (there, never): (Vec<_>, Vec<_>) =
+            ours.cloned().partition(|node| node.utilisation.is_some() || node.jobs > 0);
+        if there.is_empty() { never } else { there }
     };
     let all: Vec<NodeUse> = variant.runs.iter().flat_map(of).collect();
     let first = variant.runs.first().map(of).unwrap_or_default();

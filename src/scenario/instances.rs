@@ -76,7 +76,8 @@ fn places(text: &str, spans: &Spans, path: &str) -> u32 {
         let value = written(&format!("{path}.{field}")).map(Node::value)?;
         text[value].replace('_', "").parse::<u32>().ok()
     };
-    number("count").unwrap_or(0).min(Instances::COUNT_MAX)
+    let most = number("count").max(number("max"));
+    most.unwrap_or(0).min(Instances::COUNT_MAX)
 }
 
 /// Puts the nodes of a variant in their places: every instance for itself, behind its address.
@@ -89,8 +90,10 @@ pub(super) fn placed(
         match nodes.remove(name) {
             Some(Spec::Instances(spec)) => {
                 let after = place + 1..names.len();
-                let members: Vec<NodeId> =
-                    after.take(spec.count as usize).map(|place| NodeId(place as u32)).collect();
+                let members: Vec<NodeId> = after
+                    .take(spec.capacity() as usize)
+                    .map(|place| NodeId(place as u32))
+                    .collect();
                 for member in &members {
                     places[member.index()] = Some((*spec.of).clone());
                 }

@@ -105,6 +105,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/fault/schedule.rs"),
     include_str!("../world/fault/trigger.rs"),
     include_str!("../world/fault/targets.rs"),
+    include_str!("../world/life/spec.rs"),
     include_str!("../world/machine/spec.rs"),
     include_str!("../world/machine/delay.rs"),
     include_str!("../world/machine/limit.rs"),

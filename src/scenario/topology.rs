@@ -68,7 +68,7 @@ impl Topology {
             let id = NodeId(number as u32);
             let group = variant.group(id);
             let (spec, count) = match (&variant.nodes[number], group) {
-                (_, Some(group)) => (&*group.spec.of, group.members.len()),
+                (_, Some(group)) => (&*group.spec.of, group.spec.count as usize),
                 (Some(spec), None) if of_node[number].is_none() => (spec, 1),
                 _ => continue,
             };

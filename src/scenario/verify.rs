@@ -6,7 +6,7 @@ use super::spans::Spans;
 use super::{Expectation, Invariant, Variant, instances, reference};
 use crate::engine::{Lexicon, Name, NodeId, Span};
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, Injection, NetworkSpec};
+use crate::world::{FaultSpec, Injection, NetworkSpec, RollSpec};
 
 /// A problem with the value at `path`, or at the nearest place that exists.
 fn at(spans: &Spans, path: &str) -> Problem {
@@ -273,6 +273,9 @@ pub(super) fn whole(draft: &Draft, variant: &Variant, nodes: &[String], place: u
         }
     }
     for (fault, spec) in &variant.faults {
+        if let Some((title, label)) = life(&spec.what, variant) {
+            found.add(&format!("faults.{fault}.what"), title, label);
+        }
         if let Some(id) = spec.what.node().filter(|id| missing(*id)) {
             found.add("", lacks(format!("the fault `{fault}` is about"), id), "in this variant");
         }
@@ -302,6 +305,59 @@ pub(super) fn whole(draft: &Draft, variant: &Variant, nodes: &[String], place: u
         }
     }
     found
+}
+
+/// What a fault about the lives of nodes asks for and cannot have: what is wrong, and what to do.
+fn life(what: &Injection, variant: &Variant) -> Option<(String, String)> {
+    let zones = &variant.network.zones;
+    let unknown = |what: &str, name: &str, known: Vec<&str>| {
+        let label = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("the network's zones name no {what}"),
+            None => format!("they are {}", known.join(", ")),
+        };
+        let title = format!("no {what} of the network is called `{name}`");
+        (!known.contains(&name)).then_some((title, label))
+    };
+    let group = what.node().and_then(|id| variant.group(id));
+    let says = |title: &str, label: &str| Some((title.to_owned(), label.to_owned()));
+    match what {
+        Injection::ZoneDown { zone } => {
+            return unknown("zone", zone, zones.iter().map(|zone| zone.name.as_str()).collect());
+        }
+        Injection::RegionDown { region } => {
+            let regions = zones.iter().filter_map(|zone| zone.region.as_deref());
+            return unknown("region", region, regions.collect());
+        }
+        Injection::RollingRestart(_)
+        | Injection::RollingUpgrade(_)
+        | Injection::Scale { .. }
+        | Injection::Attrition { .. }
+            if group.is_none() =>
+        {
+            return says("this is about the instances of an address", "not about a single node");
+        }
+        Injection::RollingRestart(RollSpec { unavailable: 0, .. })
+        | Injection::RollingUpgrade(RollSpec { unavailable: 0, .. }) => {
+            return says("nothing rolls while none may be away", "`unavailable` is at least 1");
+        }
+        Injection::RollingUpgrade(_) if group.is_some_and(|it| it.spec.next.is_none()) => {
+            return says("there is nothing to upgrade to", "give the instances a `next` version");
+        }
+        Injection::Stop { pre_stop, grace, .. }
+        | Injection::RollingRestart(RollSpec { pre_stop, grace, .. })
+        | Injection::RollingUpgrade(RollSpec { pre_stop, grace, .. })
+            if pre_stop > grace =>
+        {
+            return says("`grace` includes `pre_stop`", "and is not shorter");
+        }
+        _ => {}
+    }
+    let Injection::Scale { to, .. } = what else { return None };
+    let most = group.map_or(1, |group| group.spec.capacity());
+    let label = format!("from 1 to {most}, the `max` of the instances");
+    let title = format!("{to} instances are not possible");
+    (!(1..=most).contains(to)).then_some((title, label))
 }
 
 /// Problems of a variant, by the path of what they are about.

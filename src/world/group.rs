@@ -1,11 +1,19 @@
 //! Addresses that stand for several nodes.
 
+use std::rc::Rc;
+
+use super::Sim;
 use crate::engine::NodeId;
 
+/// Gives a node the description of its next version.
+pub(crate) type Upgrade = Rc<dyn Fn(&mut Sim, NodeId)>;
+
 /// An address and the nodes that it stands for.
-struct Group {
-    address: NodeId,
-    members: Vec<NodeId>,
+pub(super) struct Group {
+    pub address: NodeId,
+    pub members: Vec<NodeId>,
+    /// How a member comes to its next version, if there is one.
+    upgrade: Option<Upgrade>,
     /// How many messages were sent on so far.
     sent: usize,
 }
@@ -13,7 +21,7 @@ struct Group {
 /// The groups of a run.
 #[derive(Default)]
 pub(crate) struct Groups {
-    all: Vec<Group>,
+    pub(super) all: Vec<Group>,
 }
 
 impl Groups {
@@ -27,8 +35,19 @@ impl Groups {
         self.all.iter().any(|group| group.address == node)
     }
 
-    pub fn add(&mut self, address: NodeId, members: Vec<NodeId>) {
-        self.all.push(Group { address, members, sent: 0 });
+    pub fn add(&mut self, address: NodeId, members: Vec<NodeId>) -> u32 {
+        self.all.push(Group { address, members, upgrade: None, sent: 0 });
+        self.all.len() as u32 - 1
+    }
+
+    /// The members of this group have a next version.
+    pub fn set_upgrade(&mut self, group: u32, upgrade: Upgrade) {
+        self.all[group as usize].upgrade = Some(upgrade);
+    }
+
+    /// How this node comes to its next version, if it has one.
+    pub fn upgrade_of(&self, node: NodeId) -> Option<Upgrade> {
+        self.all.iter().find(|group| group.members.contains(&node))?.upgrade.clone()
     }
 
     /// The nodes that an address stands for; a node stands for itself.

@@ -11,6 +11,7 @@ mod clock;
 mod disk;
 mod fault;
 mod group;
+mod life;
 mod machine;
 mod network;
 mod node;
@@ -21,6 +22,8 @@ pub use clock::{ClockSpec, ClocksSpec};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry, wipe as wipe_disk};
 pub use fault::{AfterFailure, FaultSpec, Injection, Phase, Targets, Trigger, Windows};
 pub(crate) use fault::{join, schedule};
+pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
+pub(crate) use life::watch;
 pub use machine::{
     DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Shedding, Signal, Threshold,
     Work,
@@ -29,7 +32,7 @@ pub use network::{
     Bursts, CardSpec, Connect, DropPolicy, LinkSpec, NamesSpec, NetworkSpec, QueueSpec, Reordering,
     Transport, ZoneLinkSpec, ZoneSpec,
 };
-pub use node::{Edge, Node, add};
+pub use node::{Edge, Node, add, upgrade};
 
 use std::rc::Rc;
 
@@ -40,7 +43,8 @@ use crate::engine::{
 use clock::Clocks;
 use disk::Drive;
 use fault::Injections;
-use group::Groups;
+use group::{Groups, Upgrade};
+use life::Lives;
 use machine::Machines;
 use network::Network;
 
@@ -59,6 +63,12 @@ pub mod facts {
     pub const FAULT_BEGINS: Name = Name::of("fault.begins");
     /// A fault ends; the key is its place in the scenario.
     pub const FAULT_ENDS: Name = Name::of("fault.ends");
+    /// A node was stopped in an orderly way.
+    pub const STOPPED: Name = Name::of("node.stopped");
+    /// A node froze.
+    pub const PAUSED: Name = Name::of("node.paused");
+    /// A frozen node goes on.
+    pub const RESUMED: Name = Name::of("node.resumed");
     /// A node crashed.
     pub const CRASHED: Name = Name::of("node.crashed");
     /// A node started again.
@@ -71,13 +81,16 @@ pub mod facts {
     pub const WITHHELD: Name = Name::of("fault.withheld");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 9] = [
         "fault.begins",
         "fault.ends",
         "node.crashed",
         "node.restarted",
         "disk.lost",
         "fault.withheld",
+        "node.stopped",
+        "node.paused",
+        "node.resumed",
     ];
 }
 
@@ -97,6 +110,7 @@ pub struct World {
     /// Of an address that stands for several nodes: those that a caller may be sent to now.
     instances: Vec<Option<Rc<[NodeId]>>>,
     groups: Groups,
+    pub(crate) lives: Lives,
     classes: Vec<ClassTraits>,
     /// Their names, from place 1 on.
     class_names: Vec<Name>,
@@ -121,6 +135,7 @@ impl World {
             load_ends: Time::MAX,
             instances: Vec::new(),
             groups: Groups::default(),
+            lives: Lives::default(),
             classes: Vec::new(),
             class_names: Vec::new(),
         }
@@ -133,10 +148,23 @@ impl World {
         self.instances[address.index()] = Some(instances.into());
     }
 
-    /// From now on `address` stands for these nodes, all of which may be called.
-    pub fn add_group(&mut self, address: NodeId, members: &[NodeId]) {
-        self.groups.add(address, members.to_vec());
-        self.set_instances(address, members);
+    /// From now on `address` stands for these nodes, of which as many run and may be called as
+    /// their life has it. Gives the group's number.
+    pub fn add_group(&mut self, address: NodeId, members: &[NodeId], life: LifeSpec) -> u32 {
+        self.set_instances(address, &members[..members.len().min(life.count as usize)]);
+        let group = self.groups.add(address, members.to_vec());
+        self.lives.join(group, members, life);
+        group
+    }
+
+    /// The nodes of a group have a next version, which this gives them.
+    pub(crate) fn set_upgrade(&mut self, group: u32, upgrade: Upgrade) {
+        self.groups.set_upgrade(group, upgrade);
+    }
+
+    /// Does a node run from the beginning?
+    pub fn is_initial(&self, node: NodeId) -> bool {
+        self.lives.is_initial(node)
     }
 
     /// From `end` on clients make no more requests.
@@ -151,12 +179,13 @@ impl World {
         self.network.admit(hash);
         let seed = self.seed;
         self.machines.admit(machine, || Rng::new(seed, &format!("{name}/machine")));
+        self.lives.admit(Rng::new(self.seed, &format!("{name}/start")));
         self.drives.push(Drive::new(disk, Rng::new(self.seed, &format!("{name}/disk"))));
     }
 
     /// How a node's machine was used so far.
     pub fn machine_use(&self, node: NodeId, now: Time) -> MachineUse {
-        self.machines.usage(node, now)
+        MachineUse { on: self.lives.on(node, now).0, ..self.machines.usage(node, now) }
     }
 
     /// How a node's disk was used so far.
@@ -213,6 +242,9 @@ impl Environment for World {
     }
 
     fn control(sim: &mut Sim, control: u32) {
+        if control & life::LIFE != 0 {
+            return life::due(sim, control);
+        }
         fault::turn(sim, control);
     }
 

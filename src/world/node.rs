@@ -66,6 +66,11 @@ impl Edge {
     }
 }
 
+/// From its next start on a node is made from this.
+pub fn upgrade<N: Node>(sim: &mut Sim, id: NodeId, node: N) {
+    sim.respec(id, node);
+}
+
 /// Adds a node that is down until [`Sim::boot`]. Its random streams are named after it, so they do
 /// not depend on what else there is.
 pub fn add<N: Node>(sim: &mut Sim, name: &str, node: N) -> NodeId {

@@ -223,6 +223,7 @@ fn nodes(scenario: &Scenario, session: &Session) -> Vec<String> {
         let status = match state.status {
             Status::Up => "up",
             Status::Paused => "paused",
+            Status::Draining => "draining",
             Status::Down => "down",
         };
         let (name, machine) = (scenario.node(*id), state.machine);

@@ -70,11 +70,15 @@ impl<E: Environment> State<E> {
     #[inline(never)]
     fn turn_away(&mut self, node: NodeId, index: u32) -> bool {
         let packet = packet(self.records.get(index), Kind::Request);
+        let is_recall = matches!(self.records.get(index).msg, Msg::Cancel { .. });
         match self.status(node) {
             Status::Paused => {
                 self.defer(node, Deferred::Message(Tag::Deliver, index));
             }
-            Status::Down => match self.env.stand_in(&packet) {
+            // What a node asks itself belongs to what it has to finish.
+            Status::Draining if packet.from == node && !is_recall => return false,
+            Status::Draining if is_recall => self.recalled(node, index),
+            Status::Draining | Status::Down => match self.env.stand_in(&packet) {
                 Some(instance) => {
                     self.records.get_mut(index).to = instance;
                     self.waits.redirect(self.records.get(index).wait, instance);
@@ -88,9 +92,7 @@ impl<E: Environment> State<E> {
             },
             Status::Up => match self.env.inspect(&packet, self.now) {
                 Some(verdict) => self.divert(verdict, Kind::Request, index),
-                None if matches!(self.records.get(index).msg, Msg::Cancel { .. }) => {
-                    self.recalled(node, index);
-                }
+                None if is_recall => self.recalled(node, index),
                 None => return false,
             },
         }

@@ -9,7 +9,8 @@ use crate::scenario::{
     AccountRef, Expectation, Invariant, Phases, Prices, Swarm, Value, Variation, load, names,
 };
 use crate::world::{
-    Budget, ClockSpec, ClocksSpec, DiskSpec, FaultSpec, MachineSpec, NetworkSpec, Trigger,
+    Autoscaler, Budget, ClockSpec, ClocksSpec, DiskSpec, FaultSpec, HealthCheck, MachineSpec,
+    NetworkSpec, Trigger, WarmUp,
 };
 
 /// Reads the text as a `T`.
@@ -77,6 +78,9 @@ fn check(entry: &Entry, text: &str) {
         (_, of, part) if NETWORK.iter().any(|one| *one == of || *one == part) => {
             network(if of.is_empty() { part } else { of }, text);
         }
+        (_, _, "WarmUp") => reads::<WarmUp>(text),
+        (_, _, "HealthCheck") => reads::<HealthCheck>(text),
+        (_, _, "Autoscaler") => reads::<Autoscaler>(text),
         (_, _, "Operation") => reads::<Spec>(&within("Service(operations: {\"buy\": ", "})")),
         (_, _, "Call") => operation(&within("calls: [", "]")),
         (_, _, "Transfer") => operation(&within("transfer: ", "")),

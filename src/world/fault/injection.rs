@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{AfterFailure, Targets};
 use crate::engine::{Bandwidth, Dist, Factor, Name, NodeId, Ratio, Shift, Span};
+use crate::world::RollSpec;
 use crate::world::network::{Bursts, QueueSpec};
 
 /// What a fault does while it is on.
@@ -23,6 +24,106 @@ pub enum Injection {
         /// only silence? Default: false.
         #[serde(default)]
         host: bool,
+        /// Of an address, how many of its instances: a random choice, another each time. Default:
+        /// all of them.
+        #[serde(default)]
+        some: Option<u32>,
+    },
+    /// Every node in a zone is gone with its host: there is only silence, of disks what was synced
+    /// stays. When the fault ends they all start again.
+    ///
+    /// ```ron
+    /// (what: ZoneDown(zone: "a"), at: "20s", for: "30s")
+    /// ```
+    ZoneDown {
+        /// Which zone of the network.
+        zone: String,
+    },
+    /// Every node in every zone of a region is gone, as when one zone is.
+    ///
+    /// ```ron
+    /// (what: RegionDown(region: "eu-west"), at: "20s", for: "30s")
+    /// ```
+    RegionDown {
+        /// Which region: zones say to which they belong.
+        region: String,
+    },
+    /// A graceful stop: the node is taken out of its address, goes on serving for `pre_stop`, then
+    /// refuses requests and finishes those that it has; when it is idle, or after `grace` in any
+    /// case, it is stopped. When the fault ends it starts again, or serves on if it still runs.
+    ///
+    /// ```ron
+    /// (what: Stop(node: "shop", pre_stop: "5s"), at: "20s", for: "1m")
+    /// ```
+    Stop {
+        /// Which node, or all instances of which address.
+        node: NodeId,
+        /// How long callers have to learn that it goes. Default: not at all, as without a hook.
+        #[serde(default)]
+        pre_stop: Span,
+        /// How long it has in all, `pre_stop` included. Default: `"30s"`, Kubernetes'
+        /// `terminationGracePeriodSeconds`.
+        #[serde(default = "grace")]
+        grace: Span,
+    },
+    /// The instances of an address are stopped gracefully and started again, a few at a time; the
+    /// next ones when those serve again. When the fault ends, no further one is stopped.
+    ///
+    /// ```ron
+    /// (what: RollingRestart(node: "shop", pause: "5s"), at: "20s")
+    /// ```
+    RollingRestart(RollSpec),
+    /// As `RollingRestart`, but each comes back as the `next` version of the instances: for a while
+    /// both are live.
+    ///
+    /// ```ron
+    /// (what: RollingUpgrade(node: "shop", unavailable: 2), at: "20s")
+    /// ```
+    RollingUpgrade(RollSpec),
+    /// So many instances of an address are wanted. New ones start, those with the highest numbers
+    /// are stopped gracefully. When it ends, as many are wanted as before.
+    ///
+    /// ```ron
+    /// (what: Scale(node: "shop", to: 8), at: "20s", for: "1m")
+    /// ```
+    Scale {
+        /// Which address.
+        node: NodeId,
+        /// How many: from 1 to the `max` of the instances.
+        to: u32,
+    },
+    /// Random failures: each node is well for a time drawn from `mttf`, then down for one drawn from
+    /// `mttr`, and so on, by a random stream of its own. When the fault ends all are repaired.
+    ///
+    /// ```ron
+    /// (what: Failures(node: "shop", mttf: Exponential(mean: "1000h"), mttr: Exponential(mean: "10h")), at: "0s")
+    /// ```
+    Failures {
+        /// Which node, or each instance of which address.
+        node: NodeId,
+        /// Time to failure.
+        mttf: Dist,
+        /// Time to repair.
+        mttr: Dist,
+        /// Does it freeze, so that work goes on where it stopped? Default: false, it crashes.
+        #[serde(default)]
+        freezes: bool,
+    },
+    /// Attrition: now and then one of the instances that serve crashes, but never so that fewer
+    /// than `keep` are left.
+    ///
+    /// ```ron
+    /// (what: Attrition(node: "shop", keep: 2, every: Exponential(mean: "10s"), down: "30s"), at: "5s")
+    /// ```
+    Attrition {
+        /// Which address.
+        node: NodeId,
+        /// How many are always left, such as the majority that a quorum needs.
+        keep: u32,
+        /// How long between two crashes.
+        every: Dist,
+        /// How long each is down.
+        down: Dist,
     },
     /// The node is frozen, as in a long garbage collection: what reaches it waits, its timers are
     /// late, its memory is intact.
@@ -394,72 +495,6 @@ fn one() -> u32 {
     1
 }
 
-impl Injection {
-    /// The node that it befalls; `None` for a fault of the network.
-    pub fn node(&self) -> Option<NodeId> {
-        match self {
-            Injection::Crash { node, .. }
-            | Injection::Pause { node }
-            | Injection::Slow { node, .. }
-            | Injection::Errors { node, .. }
-            | Injection::TornWrite { node, .. }
-            | Injection::SyncFails { node, .. }
-            | Injection::SyncLies { node, .. }
-            | Injection::DiskFull { node }
-            | Injection::DiskStall { node }
-            | Injection::DiskThrottle { node, .. }
-            | Injection::BitRot { node, .. }
-            | Injection::MisdirectedWrite { node, .. }
-            | Injection::ClockJump { node, .. }
-            | Injection::ClockDrift { node, .. }
-            | Injection::ClockStrobe { node, .. } => Some(*node),
-            _ => None,
-        }
-    }
-
-    /// The links that it is about, if any.
-    pub fn links(&self) -> Option<&Targets> {
-        match self {
-            Injection::Latency { links, .. }
-            | Injection::Loss { links, .. }
-            | Injection::Bursts { links, .. }
-            | Injection::Duplication { links, .. }
-            | Injection::Reordering { links, .. }
-            | Injection::Corruption { links, .. }
-            | Injection::Throttle { links, .. }
-            | Injection::Clog { links }
-            | Injection::Flapping { links, .. }
-            | Injection::Partition { links }
-            | Injection::Reset { links }
-            | Injection::HalfOpen { links }
-            | Injection::Hang { links } => Some(links),
-            _ => None,
-        }
-    }
-
-    /// Does it befall the name service?
-    pub fn is_of_names(&self) -> bool {
-        matches!(
-            self,
-            Injection::SlowNames { .. }
-                | Injection::NamesDown
-                | Injection::MissingName { .. }
-                | Injection::StaleNames
-        )
-    }
-
-    /// What is wrong with it, for the loader: what types cannot say.
-    pub fn problem(&self) -> Option<String> {
-        if let Some(problem) = self.links().and_then(Targets::problem) {
-            return Some(problem);
-        }
-        match self {
-            Injection::Bursts { bursts, .. } => bursts.problem().map(str::to_owned),
-            Injection::Throttle { queue, .. } => queue.problem().map(str::to_owned),
-            Injection::Flapping { up, down, .. } if up.mean() < 1e-3 || down.mean() < 1e-3 => {
-                Some("a link that flaps is up and down for at least 1 ms in the mean".to_owned())
-            }
-            other => other.problem_of_node(),
-        }
-    }
+fn grace() -> Span {
+    Span::from_seconds(30)
 }

@@ -8,11 +8,13 @@ mod clocks;
 mod disks;
 mod injection;
 mod inner;
+mod lifecycle;
 mod schedule;
 mod storms;
 mod targets;
 mod trigger;
 mod weather;
+mod whom;
 
 pub use injection::Injection;
 pub use inner::AfterFailure;
@@ -23,8 +25,8 @@ pub use trigger::Trigger;
 pub(crate) use trigger::noted;
 pub(super) use weather::{Block, Weather};
 
-use super::{Sim, disk, facts, machine, network, note};
-use crate::engine::{Factor, Name, NodeId, Rng, Status, Time};
+use super::{Sim, World, facts, machine, note};
+use crate::engine::{Factor, Name, NodeId, Rng, State, Status, Time};
 use targets::{Reach, reach};
 use trigger::Watch;
 
@@ -42,6 +44,8 @@ struct Active {
     victims: Vec<NodeId>,
     /// When it ends, if it is on.
     ends: Time,
+    /// How many instances there were before it, if it is about their number.
+    before: u32,
 }
 
 /// The faults of a run.
@@ -77,15 +81,9 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
     let turned = sim.with(|state| schedule::turn(state, index, ends));
     let Some((what, victims)) = turned else { return };
     match what {
-        Injection::Crash { host, .. } => {
-            victims.into_iter().for_each(|node| crash(sim, node, host, ends));
-        }
-        Injection::Pause { .. } => victims.into_iter().for_each(|node| pause(sim, node)),
+        Injection::Pause { .. } => victims.into_iter().for_each(|node| freeze(sim, node)),
         Injection::Slow { .. } => sim.with(|state| {
-            for node in victims {
-                let factor = speed(&state.env.injections, node);
-                machine::set_speed(state, node, factor);
-            }
+            victims.into_iter().for_each(|node| hasten(state, node));
         }),
         Injection::Errors { .. } => sim.with(|state| {
             let errors = &mut state.env.injections.errors;
@@ -102,7 +100,7 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
         what if what.links().is_some() || what.is_of_names() => {
             sim.with(|state| storms::turn(state, index, what, ends));
         }
-        _ => {}
+        what => lifecycle::turn(sim, index, &what, victims, ends),
     }
 }
 
@@ -110,10 +108,6 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
 fn count(injections: &Injections, at: NodeId, is: impl Fn(&Injection) -> bool) -> usize {
     let ours = injections.all.iter().filter(|fault| fault.on && fault.victims.contains(&at));
     ours.filter(|fault| is(&fault.spec.what)).count()
-}
-
-fn crashes(injections: &Injections, at: NodeId) -> usize {
-    count(injections, at, |what| matches!(what, Injection::Crash { .. }))
 }
 
 fn pauses(injections: &Injections, at: NodeId) -> usize {
@@ -129,43 +123,33 @@ fn speed(injections: &Injections, at: NodeId) -> Factor {
     })
 }
 
-/// A crash begins or ends. Of crashes that overlap, the first takes the node down and the last lets
-/// it start again.
-fn crash(sim: &mut Sim, node: NodeId, host: bool, ends: bool) {
-    let crashes = sim.with(|state| {
-        if host {
-            state.env.network.set_dark(node, !ends);
-        }
-        crashes(&state.env.injections, node)
-    });
-    if !ends && crashes == 1 {
-        sim.crash(node);
-        sim.with(|state| {
-            network::crashed(state, node, host);
-            machine::crash(state, node);
-            disk::crash(state, node);
-            note(state, node, facts::CRASHED, 0);
-        });
-    } else if ends && crashes == 0 {
-        sim.with(|state| {
-            state.env.network.restarted(node);
-            note(state, node, facts::RESTARTED, 0);
-        });
-        sim.boot(node);
-        pause(sim, node);
-    }
+/// Brings the speed of a node's machine to what slow-downs and its youth make of it.
+pub(super) fn hasten(state: &mut State<World>, node: NodeId) {
+    let factor = speed(&state.env.injections, node).times(state.env.lives.factor(node));
+    machine::set_speed(state, node, factor);
 }
 
 /// Brings a node that is up to the state that the pauses which are on ask for.
-fn pause(sim: &mut Sim, node: NodeId) {
-    let (status, pauses) =
-        sim.with(|state| (state.status(node), pauses(&state.env.injections, node)));
-    match status {
-        Status::Up if pauses > 0 => sim.pause(node),
-        Status::Paused if pauses == 0 => sim.resume(node),
+pub(super) fn freeze(sim: &mut Sim, node: NodeId) {
+    let (status, pauses) = sim.with(|state| {
+        let freezes = state.env.lives.freezes(node) as usize;
+        (state.status(node), pauses(&state.env.injections, node) + freezes)
+    });
+    let what = match status {
+        Status::Up if pauses > 0 => {
+            sim.pause(node);
+            facts::PAUSED
+        }
+        Status::Paused if pauses == 0 => {
+            sim.resume(node);
+            facts::RESUMED
+        }
         _ => return,
-    }
-    sim.with(|state| machine::set_paused(state, node, pauses > 0));
+    };
+    sim.with(|state| {
+        machine::set_paused(state, node, pauses > 0);
+        note(state, node, what, 0);
+    });
 }
 
 #[cfg(test)]
@@ -179,9 +163,10 @@ mod tests {
 
     fn active(what: Injection, on: bool) -> Active {
         let (rng, when) = (Rng::new(1, "fault"), Rng::new(1, "fault/when"));
-        let (window, ends) = ((Time(0), Time::MAX), Time::MAX);
+        let (window, ends, before) = ((Time(0), Time::MAX), Time::MAX, 0);
         let victims = what.node().into_iter().collect();
-        Active { spec: FaultSpec::at(what, Span::ZERO), rng, when, window, on, victims, ends }
+        let spec = FaultSpec::at(what, Span::ZERO);
+        Active { spec, rng, when, window, on, victims, ends, before }
     }
 
     #[test]
@@ -197,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_downs_that_are_on_multiply_and_crashes_count() {
+    fn slow_downs_that_are_on_multiply_and_pauses_count() {
         let [a, b, _] = NODES;
         let slow = |node, factor| Injection::Slow {
             node,
@@ -208,13 +193,10 @@ mod tests {
             active(slow(a, 1_500), true),
             active(slow(a, 9_000), false),
             active(slow(b, 5_000), true),
-            active(Injection::Crash { node: a, host: false }, true),
-            active(Injection::Crash { node: a, host: true }, true),
             active(Injection::Pause { node: a }, true),
         ];
         let injections = Injections { all, ..Injections::default() };
         assert_eq!(speed(&injections, a).thousandths(), 3_000);
-        assert_eq!((crashes(&injections, a), pauses(&injections, a)), (2, 1));
-        assert_eq!((crashes(&injections, b), pauses(&injections, b)), (0, 0));
+        assert_eq!((pauses(&injections, a), pauses(&injections, b)), (1, 0));
     }
 }

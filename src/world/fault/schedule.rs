@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::trigger::{Trigger, Watch};
-use super::{Active, Injection};
+use super::{Active, Injection, lifecycle};
 use crate::engine::{Dist, NodeId, Rng, Span, State, Time};
 use crate::world::{Sim, World, facts, note};
 
@@ -243,8 +243,9 @@ pub(crate) fn join(sim: &mut Sim, name: &str, spec: &FaultSpec, windows: Windows
             }
         }
         let spec = spec.clone();
-        let (on, ends, victims) = (false, Time::MAX, Vec::new());
-        state.env.injections.all.push(Active { spec, rng, when, window, on, victims, ends });
+        let (on, ends, victims, before) = (false, Time::MAX, Vec::new(), 0);
+        let fault = Active { spec, rng, when, window, on, victims, ends, before };
+        state.env.injections.all.push(fault);
         if let Some(first) = first {
             begin_at(state, index, first.max(now));
         }
@@ -294,8 +295,8 @@ pub(super) fn turn(
             return None;
         }
         (fault.on, fault.ends) = (true, Time::MAX);
-        let node = fault.spec.what.node();
-        fault.victims = node.map(|node| state.env.groups.members(node)).unwrap_or_default();
+        lifecycle::choose(&mut state.env, index);
+        let fault = &mut state.env.injections.all[index as usize];
         let lasts = fault.spec.mttr.as_ref().or(fault.spec.lasts.as_ref());
         let end = lasts.map_or(Time::MAX, |lasts| now + lasts.sample(&mut fault.when));
         for watch in &mut state.env.injections.watches {

@@ -57,6 +57,8 @@ pub struct MachineUse {
     pub working: u32,
     /// Jobs queued now.
     pub waiting: u32,
+    /// For how long it was there to be used, in nanoseconds.
+    pub on: u64,
 }
 
 struct Machine {
@@ -170,6 +172,11 @@ impl Machines {
         usage.busy += span * u64::from(usage.working) * u64::from(!machine.paused);
         usage.queued += span * u64::from(usage.waiting);
         usage
+    }
+
+    /// How many workers a node has; `None` for as many as there is work.
+    pub fn workers(&self, node: NodeId) -> Option<u32> {
+        self.machines[node.index()].spec.workers
     }
 
     #[inline]

@@ -128,6 +128,17 @@ impl Network {
         zone.map_or(&[], |zone| &zone.nodes)
     }
 
+    /// The nodes in the zones that are meant.
+    pub fn nodes_in(&self, is_meant: impl Fn(&ZoneSpec) -> bool) -> Vec<NodeId> {
+        let meant = self.spec.zones.iter().filter(|zone| is_meant(zone));
+        meant.flat_map(|zone| zone.nodes.iter().copied()).collect()
+    }
+
+    /// Is a node's host off?
+    pub fn is_dark(&self, node: NodeId) -> bool {
+        self.dark[node.index()] > 0
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> u32 {
         self.hashes.len() as u32

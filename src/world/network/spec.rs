@@ -168,8 +168,12 @@ impl NetworkSpec {
 pub struct ZoneSpec {
     /// What it is called.
     pub name: String,
-    /// The nodes in it.
+    /// The nodes in it, besides instances that are spread over it. Default: none.
+    #[serde(default)]
     pub nodes: Vec<NodeId>,
+    /// The region that it belongs to, with other zones. Default: none.
+    #[serde(default)]
+    pub region: Option<String>,
 }
 
 /// A pair of zones that differs from the rest of the network, or one zone from and to itself.

@@ -63,7 +63,7 @@ fn a_link_draws_from_its_own_stream_whatever_else_there_is() {
 #[test]
 fn the_last_link_that_fits_counts_more_than_zones_and_zones_more_than_the_rest() {
     let fixed = |millis| Some(Dist::constant(Span::from_millis(millis)));
-    let zone = |name: &str, nodes| ZoneSpec { name: name.to_owned(), nodes };
+    let zone = |name: &str, nodes| ZoneSpec { name: name.to_owned(), nodes, region: None };
     let link = |from, to, latency| {
         let (from, to) = (NodeId(from), NodeId(to));
         LinkSpec {
