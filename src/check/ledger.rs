@@ -1,5 +1,6 @@
 //! The ledger of a run: the one reader that all measuring and checking hangs on.
 
+use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::invariants::Checker;
@@ -8,7 +9,7 @@ use super::outcome::{Ending, Finding, Outcome};
 use super::requests::Requests;
 use super::timeline::Timeline;
 use crate::engine::{Counts, Digest, Fact, NodeId, Observer, Span, Time};
-use crate::parts::{client_facts, policy_facts};
+use crate::parts::client_facts;
 use crate::patterns::{Spec, saga::facts as saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
@@ -43,8 +44,7 @@ pub struct Ledger {
     partial: Partial,
     /// The accounts of the first atomic invariant: what counts as applied in part.
     parts: Vec<usize>,
-    retries: u64,
-    breaker_openings: u64,
+    calls: CallCounts,
 }
 
 impl Ledger {
@@ -74,8 +74,7 @@ impl Ledger {
             sagas: SagaCounts::default(),
             partial: Partial::default(),
             parts,
-            retries: 0,
-            breaker_openings: 0,
+            calls: CallCounts::default(),
         }
     }
 
@@ -121,8 +120,7 @@ impl Ledger {
             nodes,
             sagas: self.sagas,
             partial: &self.partial,
-            retries: self.retries,
-            breaker_openings: self.breaker_openings,
+            calls: self.calls,
             findings: &findings,
             episodes: &episodes,
             end,
@@ -200,8 +198,6 @@ impl Observer for Ledger {
             facts::FAULT_BEGINS => self.timeline.begins(fact),
             facts::CRASHED => self.timeline.crashed(fact),
             facts::FAULT_ENDS => self.timeline.ends(fact),
-            policy_facts::RETRIED => self.retries += 1,
-            policy_facts::OPENED => self.breaker_openings += 1,
             saga::BEGAN => self.sagas.began += 1,
             saga::TURNED_BACK => self.sagas.turned_back += 1,
             saga::STEP_UNDONE => self.sagas.undone += 1,
@@ -210,6 +206,7 @@ impl Observer for Ledger {
                 self.sagas.parked += 1;
                 self.sagas.at_risk += fact.value;
             }
+            _ if self.calls.fact(fact) => {}
             _ => self.effect(fact),
         }
         for checker in &mut self.checkers {

@@ -1,5 +1,6 @@
 //! Measuring: from what a run has shown to a value for each metric of the catalogue.
 
+use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
@@ -77,8 +78,7 @@ pub(crate) struct Material<'a> {
     pub nodes: &'a [Option<NodeSample>],
     pub sagas: SagaCounts,
     pub partial: &'a Partial,
-    pub retries: u64,
-    pub breaker_openings: u64,
+    pub calls: CallCounts,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub end: Time,
@@ -183,7 +183,9 @@ impl Facets {
     }
 
     fn value(&self, id: &str, material: &Material<'_>) -> Option<f64> {
+        let calls = material.calls.value(id, &material.counts, self.requests);
         match id.split('.').next()? {
+            _ if calls.is_some() => calls,
             "throughput" | "availability" => self.service(id, material),
             "consistency" => self.consistency(id, material),
             "cost" => self.cost(id, material),
@@ -225,7 +227,6 @@ impl Facets {
             "availability.longest_outage" => {
                 Some(material.requests.longest_outage(material.scenario.phases.quiet_from()))
             }
-            "availability.breakers" => Some(material.breaker_openings as f64),
             "availability.felt" => mean(|episode| episode.felt_after),
             "availability.recovered" => mean(|episode| episode.recovered_after),
             _ => None,
@@ -266,7 +267,6 @@ impl Facets {
         match id {
             "cost.messages" => self.each((counts.requests + counts.replies) as f64),
             "cost.bytes" => self.each(counts.bytes as f64),
-            "cost.retries" => self.each(material.retries as f64),
             "cost.writes" => self.each(writes),
             "cost.syncs" => self.each(sum(|node| node.disk_syncs as f64)),
             "cost.cpu" => self.each(self.busy_seconds(material)),

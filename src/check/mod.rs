@@ -4,6 +4,7 @@
 //! must always hold is checked at every event that could break it, what must hold in the end when
 //! the system has come to rest, all in the very run that measures latency.
 
+mod calls;
 mod classes;
 mod effects;
 mod invariants;

@@ -237,6 +237,12 @@ impl Trail {
                 format!("gives up waiting for {}", self.name(NodeId(fact.key as u32)))
             }
             policy_facts::RETRIED => format!("try {} failed, tries again", fact.value),
+            policy_facts::HEDGED => "sends another copy".to_owned(),
+            policy_facts::UNFUNDED => "cannot afford another try".to_owned(),
+            policy_facts::CROWDED => "is turned away by its own bulkhead".to_owned(),
+            policy_facts::LIMITED => "is turned away by its own rate limit".to_owned(),
+            policy_facts::EXPIRED => "does not begin: its deadline has passed".to_owned(),
+            policy_facts::FELL_BACK => "makes do with its fallback".to_owned(),
             saga::facts::BEGAN => "begins a saga".to_owned(),
             saga::facts::STEP_DONE => format!("step {} is done", fact.value + 1),
             saga::facts::STEP_UNDONE => format!("step {} is undone", fact.value + 1),
@@ -248,7 +254,8 @@ impl Trail {
             _ if name.contains('.') => name.to_owned(),
             _ => format!("durable: {name} {:+}", fact.value as i64),
         };
-        if name != "service.records" {
+        let is_plumbing = fact.what == policy_facts::GUARDED || name == "service.records";
+        if !is_plumbing {
             self.tell((fact.at, fact.node, fact.root), is_bad, text);
         }
     }

@@ -10,7 +10,11 @@ pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,
     Session, Think, facts as client_facts,
 };
-pub use policy::{Backoff, Breaker, Jitter, Policy, facts as policy_facts};
-pub use service::{CallSpec, Mode, Operation, Service, Transfer};
+pub use policy::{
+    Avoid, Backoff, Balance, Breaker, Budget, Bulkhead, Delay, Failure, Fallback, Funding, Growth,
+    Hedge, Jitter, Knowledge, Limiter, Outliers, OwnZone, Pick, Policy, RateLimit, Resort,
+    SlowCalls, Subset, SubsetBy, SuccessRate, Window, facts as policy_facts,
+};
+pub use service::{CallSpec, Mode, Operation, Service, Transfer, facts as service_facts};
 pub use store::{Account, Store};
 pub use table::{Clash, Table};

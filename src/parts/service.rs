@@ -16,6 +16,16 @@ use crate::engine::{
 };
 use crate::world::{Cx, Edge, MachineSpec, Node};
 
+/// Facts that services record.
+pub mod facts {
+    use crate::engine::Name;
+
+    /// An answer lacks what optional calls should have given; the value is how many of them failed.
+    pub const PARTIAL: Name = Name::of("answer.partial");
+    /// How they are spelt.
+    pub const NAMES: [&str; 1] = ["answer.partial"];
+}
+
 /// A service with named operations.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +87,13 @@ pub struct CallSpec {
     /// How. Default: one try without a time limit.
     #[serde(default)]
     pub policy: Policy,
+    /// How many times, as for a fan-out to many leaves. At least 1. Default: 1.
+    #[serde(default = "CallSpec::once")]
+    pub count: u32,
+    /// Can the answer do without it? Then a failure of it makes the answer a partial one and does
+    /// not end the operation. Default: false.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// In which order calls are made.
@@ -119,6 +136,10 @@ impl Operation {
 }
 
 impl CallSpec {
+    fn once() -> u32 {
+        1
+    }
+
     async fn make(&self, cx: &Cx, key: u64, value: u64) -> Reply {
         let request = Msg::Do { verb: self.operation, key, value };
         self.policy.call(cx, self.to, request).await
@@ -164,18 +185,33 @@ impl Service {
         key: u64,
         value: u64,
     ) -> Result<(), Fault> {
+        let each = || {
+            let calls = operation.calls.iter();
+            calls.flat_map(|spec| std::iter::repeat_n(spec, spec.count as usize))
+        };
+        let mut missing = 0;
+        let mut take = |spec: &CallSpec, reply: Reply| match reply {
+            Err(_) if spec.optional => {
+                missing += 1;
+                Ok(())
+            }
+            reply => reply.map(|_| ()),
+        };
         match operation.mode {
             Mode::Sequential => {
-                for spec in &operation.calls {
-                    spec.make(cx, key, value).await?;
+                for spec in each() {
+                    take(spec, spec.make(cx, key, value).await)?;
                 }
             }
             Mode::Parallel => {
-                let calls = operation.calls.iter().map(|spec| spec.make(cx, key, value));
-                for reply in all(calls).await {
-                    reply?;
+                let replies = all(each().map(|spec| spec.make(cx, key, value))).await;
+                for (spec, reply) in each().zip(replies) {
+                    take(spec, reply)?;
                 }
             }
+        }
+        if missing > 0 {
+            cx.note(facts::PARTIAL, key, missing);
         }
         Ok(())
     }
@@ -274,12 +310,16 @@ impl Node for Service {
             if let Some(problem) = operation.calls.iter().find_map(|call| call.policy.problem()) {
                 return Some(problem);
             }
+            if operation.calls.iter().any(|call| call.count == 0) {
+                return Some("a call that is made 0 times is none: leave it out".to_owned());
+            }
         }
         self.store_policy.problem()
     }
 
     fn edges(&self) -> Vec<Edge> {
         let calls = self.operations.values().flat_map(|operation| &operation.calls);
-        calls.map(|call| Edge::call(call.to)).chain(self.store.map(Edge::call)).collect()
+        let calls = calls.flat_map(|call| call.policy.edges(call.to));
+        calls.chain(self.store.into_iter().flat_map(|to| self.store_policy.edges(to))).collect()
     }
 }

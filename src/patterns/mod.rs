@@ -7,7 +7,7 @@ pub mod saga;
 use serde::Deserialize;
 
 use crate::engine::NodeId;
-use crate::parts::{Client, Service, Store, client_facts};
+use crate::parts::{Client, Service, Store, client_facts, service_facts};
 use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add};
 pub use instances::Instances;
 use saga::Saga;
@@ -29,6 +29,7 @@ pub struct Kind {
 macro_rules! nodes {
     ($($Node:ident($is_pattern:literal, $source:literal, $facts:expr),)*) => {
         /// A node as a scenario spells it: `Service(operations: {…})`.
+        #[expect(clippy::large_enum_variant, reason = "a scenario has few, and clones each once")]
         #[derive(Clone, Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub enum Spec {
@@ -86,7 +87,7 @@ macro_rules! nodes {
 
 nodes! {
     Client(false, "../parts/client/mod.rs", &client_facts::NAMES),
-    Service(false, "../parts/service.rs", &[]),
+    Service(false, "../parts/service.rs", &service_facts::NAMES),
     Store(false, "../parts/store.rs", &[]),
     Instances(false, "instances.rs", &[]),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),

@@ -52,28 +52,28 @@ impl<E: Environment> State<E> {
         let node = record.to;
         let (what, key) = record.msg.identity();
         self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
-        let is_recall = matches!(record.msg, Msg::Cancel { .. });
+        let is_rare = record.is_cancellable || matches!(record.msg, Msg::Cancel { .. });
         let Place { status, pool, local, ref rng, .. } = self.places[node.index()];
         if self.records.len() > CACHED {
             rng.prefetch();
         }
-        if status != Status::Up || is_recall {
-            self.turn_away(node, status, index);
+        if (status != Status::Up || is_rare) && self.turns_away(node, status, index) {
             return None;
         }
         self.trace(index, Kind::Request, Fate::Arrived);
         Some((node, u32::from(pool), local))
     }
 
-    /// A request has come to a node that is not up, or a cancellation to any.
+    /// A request has come to a node that is not up, or a cancellation, or a request that may have
+    /// been cancelled before: is it not served?
     #[cold]
     #[inline(never)]
-    fn turn_away(&mut self, node: NodeId, status: Status, index: u32) {
+    fn turns_away(&mut self, node: NodeId, status: Status, index: u32) -> bool {
         match status {
-            Status::Up => return self.recalled(node, index),
+            Status::Up => return self.is_recalled(node, index),
             Status::Paused => {
                 self.defer(node, Deferred::Message(Tag::Deliver, index));
-                return;
+                return true;
             }
             Status::Down => {}
         }
@@ -81,12 +81,14 @@ impl<E: Environment> State<E> {
         if let Some(instance) = self.env.stand_in(&packet) {
             self.records.get_mut(index).to = instance;
             let verdict = self.env.route(&Packet { to: instance, ..packet }, self.now);
-            return self.divert(verdict, Kind::Request, index);
+            self.divert(verdict, Kind::Request, index);
+            return true;
         }
         match self.env.knock(&packet, self.now) {
             Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
             None => self.lose(index, Kind::Request, "node down"),
         }
+        true
     }
 
     /// The timer of a row has come: the task that it wakes, unless it was forgotten.

@@ -16,7 +16,7 @@ use std::cell::RefCell;
 
 use serde::Deserialize;
 
-use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply};
+use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span};
 use crate::parts::{Backoff, Policy};
 use crate::world::{Cx, Edge, MachineSpec, Node};
 use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE};
@@ -139,7 +139,7 @@ impl Node for Saga {
     }
 
     fn edges(&self) -> Vec<Edge> {
-        self.steps.iter().map(|step| Edge::call(step.service)).collect()
+        self.steps.iter().flat_map(|step| step.policy.edges(step.service)).collect()
     }
 
     fn problem(&self) -> Option<String> {
@@ -153,7 +153,8 @@ impl Node for Saga {
         if self.persistence.attempts == 0 {
             return Some("`attempts` must be at least 1".to_owned());
         }
-        self.steps.iter().find_map(|step| step.policy.problem())
+        let backoff = self.persistence.backoff.problem();
+        backoff.or_else(|| self.steps.iter().find_map(|step| step.policy.problem()))
     }
 }
 
@@ -212,14 +213,15 @@ impl Saga {
     /// Tries what must succeed again and again.
     async fn insist(&self, cx: &Cx, step: &Step, msg: Msg) -> Reply {
         let Persistence { attempts, backoff } = self.persistence;
-        let mut tries = 0;
+        let (mut tries, mut wait) = (0, Span::ZERO);
         loop {
             let reply = step.policy.call(cx, step.service, msg.clone()).await;
             tries += 1;
             if reply.is_ok() || tries >= attempts {
                 return reply;
             }
-            let _ = cx.sleep(backoff.wait(cx, tries)).await;
+            wait = backoff.wait(cx, tries, wait);
+            let _ = cx.sleep(wait).await;
         }
     }
 

@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Span, Time};
-use crate::parts::{Backoff, Breaker, BurstState, Policy, RequestClass, Session};
+use crate::parts::{
+    Backoff, Balance, Breaker, Budget, Bulkhead, BurstState, Delay, Fallback, Funding, Hedge,
+    Limiter, Outliers, OwnZone, Pick, Policy, RateLimit, RequestClass, Resort, Session, SlowCalls,
+    Subset, SuccessRate,
+};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
@@ -58,6 +62,22 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "AccountRef") => reads::<AccountRef>(text),
         (_, _, "Variation") => reads::<Variation>(text),
         (_, _, "Policy") => reads::<Policy>(text),
+        (_, _, "Budget") => reads::<Budget>(text),
+        (_, "Funding", _) => reads::<Funding>(text),
+        (_, _, "RateLimit") => reads::<RateLimit>(text),
+        (_, "Limiter", _) => reads::<Limiter>(text),
+        (_, _, "Bulkhead") => reads::<Bulkhead>(text),
+        (_, _, "SlowCalls") => reads::<SlowCalls>(text),
+        (_, _, "Hedge") => reads::<Hedge>(text),
+        (_, "Delay", _) => reads::<Delay>(text),
+        (_, _, "Fallback") => reads::<Fallback>(text),
+        (_, "Resort", _) => reads::<Resort>(text),
+        (_, _, "Balance") => reads::<Balance>(text),
+        (_, "Pick", _) => reads::<Pick>(text),
+        (_, _, "OwnZone") => reads::<OwnZone>(text),
+        (_, _, "Subset") => reads::<Subset>(text),
+        (_, _, "Outliers") => reads::<Outliers>(text),
+        (_, _, "SuccessRate") => reads::<SuccessRate>(text),
         (_, _, "Backoff") => reads::<Backoff>(text),
         (_, _, "Breaker") => reads::<Breaker>(text),
         (_, _, "Machine") => reads::<MachineSpec>(text),
