@@ -1,6 +1,7 @@
 //! The ledger of a run: the one reader that all measuring and checking hangs on.
 
 use super::caches::CacheCounts;
+use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
@@ -10,7 +11,7 @@ use super::requests::Requests;
 use super::timeline::Timeline;
 use super::uptime::Uptime;
 use crate::engine::{Counts, Digest, Fact, Name, NodeId, Observer, Span, Time};
-use crate::parts::{client_facts, policy_facts, store_facts};
+use crate::parts::{client_facts, store_facts};
 use crate::patterns::{Spec, saga::facts as saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
@@ -47,11 +48,10 @@ pub struct Ledger {
     caches: CacheCounts,
     /// The accounts of the first atomic invariant: what counts as applied in part.
     parts: Vec<usize>,
-    retries: u64,
-    breaker_openings: u64,
     /// Rows that were durable and are so no more.
     lost: u64,
     lost_updates: u64,
+    calls: CallCounts,
 }
 
 impl Ledger {
@@ -83,10 +83,9 @@ impl Ledger {
             partial: Partial::default(),
             caches: CacheCounts::default(),
             parts,
-            retries: 0,
-            breaker_openings: 0,
             lost: 0,
             lost_updates: 0,
+            calls: CallCounts::default(),
         }
     }
 
@@ -140,10 +139,9 @@ impl Ledger {
             sagas: self.sagas,
             partial: &self.partial,
             caches: self.caches,
-            retries: self.retries,
-            breaker_openings: self.breaker_openings,
             lost: self.lost,
             lost_updates: self.lost_updates,
+            calls: self.calls,
             findings: &findings,
             episodes: &episodes,
             end,
@@ -239,8 +237,6 @@ impl Observer for Ledger {
                 self.lost += 1;
                 self.effect(&Fact { what: Name::from_value(fact.key as u32), ..*fact });
             }
-            policy_facts::RETRIED => self.retries += 1,
-            policy_facts::OPENED => self.breaker_openings += 1,
             saga::BEGAN => self.sagas.began += 1,
             saga::TURNED_BACK => self.sagas.turned_back += 1,
             saga::STEP_UNDONE => self.sagas.undone += 1,
@@ -250,6 +246,7 @@ impl Observer for Ledger {
                 self.sagas.at_risk += fact.value;
             }
             what if CacheCounts::reads(what) => self.caches.fact(fact),
+            _ if self.calls.fact(fact) => {}
             _ => self.effect(fact),
         }
         for checker in &mut self.checkers {

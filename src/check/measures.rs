@@ -1,6 +1,7 @@
 //! Measuring: from what a run has shown to a value for each metric of the catalogue.
 
 use super::caches::CacheCounts;
+use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
@@ -86,10 +87,9 @@ pub(crate) struct Material<'a> {
     pub sagas: SagaCounts,
     pub partial: &'a Partial,
     pub caches: CacheCounts,
-    pub retries: u64,
-    pub breaker_openings: u64,
     pub lost: u64,
     pub lost_updates: u64,
+    pub calls: CallCounts,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub end: Time,
@@ -201,7 +201,9 @@ impl Facets {
     }
 
     fn value(&self, id: &str, material: &Material<'_>) -> Option<f64> {
+        let calls = material.calls.value(id, &material.counts, self.requests);
         match id.split('.').next()? {
+            _ if calls.is_some() => calls,
             "throughput" | "availability" => self.service(id, material),
             "consistency" => self.consistency(id, material),
             "cost" => self.cost(id, material),
@@ -267,7 +269,6 @@ impl Facets {
                 (errors > 0).then_some(errors as f64)
             }
             "availability.up" => material.up.0,
-            "availability.breakers" => Some(material.breaker_openings as f64),
             "availability.felt" => mean(|episode| episode.felt_after),
             "availability.recovered" => mean(|episode| episode.recovered_after),
             _ => None,
@@ -314,7 +315,6 @@ impl Facets {
         match id {
             "cost.messages" => self.each((counts.requests + counts.replies) as f64),
             "cost.bytes" => self.each(counts.bytes as f64),
-            "cost.retries" => self.each(material.retries as f64),
             "cost.writes" => self.each(writes),
             "cost.hits" => material.caches.hit_ratio(),
             "cost.fetches" => material.caches.calls_per_miss(),

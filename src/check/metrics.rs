@@ -34,6 +34,8 @@ const LATENCY: (Axis, Quantity, Better) = (Axis::Latency, Quantity::Time, Better
 const WELL: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Share, Better::Higher);
 const FAILED: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Share, Better::Lower);
 const OUTAGE: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Time, Better::Lower);
+const GUARD: (Axis, Quantity, Better) = (Axis::Availability, Quantity::Count, Better::Neither);
+const GUARD_COST: (Axis, Quantity, Better) = (Axis::Cost, Quantity::Count, Better::Neither);
 const WRONG: (Axis, Quantity, Better) = (Axis::Consistency, Quantity::Count, Better::Lower);
 const EACH: (Axis, Quantity, Better) = (Axis::Cost, Quantity::Count, Better::Lower);
 const SIZE: (Axis, Quantity, Better) = (Axis::Complexity, Quantity::Count, Better::Lower);
@@ -133,6 +135,36 @@ pub const METRICS: &[Metric] = &[
         "Syncs that failed and entries that found the disk full.",
     ),
     metric_of(
+        "availability.limited",
+        "calls limited",
+        GUARD,
+        "Calls that a rate limit or a bulkhead of their caller turned away.",
+    ),
+    metric_of(
+        "availability.expired",
+        "calls too late",
+        GUARD,
+        "Calls not begun because their deadline had passed.",
+    ),
+    metric_of(
+        "availability.fallbacks",
+        "fallbacks",
+        GUARD,
+        "Failed calls that a fallback answered.",
+    ),
+    metric_of(
+        "availability.ejections",
+        "ejections",
+        GUARD,
+        "How often an instance was ejected as an outlier.",
+    ),
+    metric_of(
+        "availability.partial",
+        "partial answers",
+        GUARD,
+        "Answers that lacked the result of an optional call.",
+    ),
+    metric_of(
         "consistency.violations",
         "violations",
         WRONG,
@@ -223,6 +255,24 @@ pub const METRICS: &[Metric] = &[
         "fetches / expiry",
         EACH,
         "Calls that caches made of stores, for each time that they began to: 1 without stampedes.",
+    ),
+    metric_of(
+        "cost.hedges",
+        "hedges / request",
+        EACH,
+        "Further copies of calls that took long, for each request.",
+    ),
+    metric_of(
+        "cost.unfunded",
+        "retries unfunded",
+        GUARD_COST,
+        "Retries not made because their budget was spent.",
+    ),
+    metric_of(
+        "cost.cancelled",
+        "cancelled / request",
+        EACH,
+        "Requests taken back, for each request of a client.",
     ),
     metric_of(
         "cost.writes",

@@ -5,6 +5,7 @@
 //! the system has come to rest, all in the very run that measures latency.
 
 mod caches;
+mod calls;
 mod classes;
 mod effects;
 mod exclusion;

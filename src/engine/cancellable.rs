@@ -50,11 +50,14 @@ impl<E: Environment> Cancellable<'_, E> {
         self
     }
 
-    /// Ties it to another: whichever of the two begins its work first takes the other back, unless
-    /// that one has begun as well.
+    /// Ties it to another that was sent later: whichever of the two begins its work first takes the
+    /// other back, unless that one has begun as well.
     pub fn tie(&self, twin: &Self) {
         let mut state = self.call.cx.core.state_mut();
-        state.withdrawals.tie((self.to, self.request), (twin.to, twin.request));
+        let recall = state.withdrawals.tie((self.to, self.request), (twin.to, twin.request));
+        if let Some(recall) = recall {
+            state.recall(&recall, true);
+        }
     }
 
     /// The callee.

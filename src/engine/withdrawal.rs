@@ -33,6 +33,8 @@ pub(crate) struct Withdrawals {
     tasks: BTreeMap<TaskId, Served>,
     /// Of a tied request: where its twin was sent, and where that one's answer is awaited.
     ties: BTreeMap<WaitId, (NodeId, WaitId)>,
+    /// Tied requests that were taken back before they arrived.
+    recalled: BTreeSet<WaitId>,
     /// A task is being dropped because nobody wants its answer: it says nothing.
     pub is_silent: bool,
 }
@@ -60,28 +62,48 @@ impl Withdrawals {
     }
 
     /// The tasks of `node` that serve a request which is taken back. If only `unless_begun`, those
-    /// whose work has started go on.
+    /// whose work has started go on, and a tied request that is still on its way will find that it
+    /// is not wanted.
     #[cold]
     pub fn withdraw(&mut self, node: NodeId, request: WaitId, unless_begun: bool) -> Vec<TaskId> {
         let all = (request, TaskId::FIRST)..=(request, TaskId::LAST);
-        let tasks: Vec<TaskId> = self.serving.range(all).map(|(_, task)| *task).collect();
+        let tasks: Vec<TaskId> = self.serving.range(all.clone()).map(|(_, task)| *task).collect();
         let stays = |task: &TaskId| unless_begun && self.tasks[task].has_begun;
         let gone = tasks.into_iter().filter(|task| task.node() == node && !stays(task));
         let gone: Vec<TaskId> = gone.collect();
         gone.iter().for_each(|task| self.release(*task));
+        let is_served = self.serving.range(all).next().is_some() || !gone.is_empty();
+        if unless_begun && !is_served && self.ties.contains_key(&request) {
+            self.recalled.insert(request);
+        }
         gone
     }
 
-    /// Ties two requests: whichever begins first takes the other back.
-    pub fn tie(&mut self, one: (NodeId, WaitId), other: (NodeId, WaitId)) {
-        self.ties.insert(one.1, other);
-        self.ties.insert(other.1, one);
+    /// Was this request taken back before it arrived?
+    pub fn is_recalled(&self, request: WaitId) -> bool {
+        self.recalled.contains(&request)
+    }
+
+    /// Ties a request to one that is sent later: whichever begins first takes the other back. If
+    /// the first has begun before the second was even sent, its word is there before the second is.
+    pub fn tie(&mut self, first: (NodeId, WaitId), second: (NodeId, WaitId)) -> Option<Recall> {
+        self.ties.insert(first.1, second);
+        self.ties.insert(second.1, first);
+        let all = (first.1, TaskId::FIRST)..=(first.1, TaskId::LAST);
+        let served = self.serving.range(all).find_map(|(_, task)| self.tasks.get(task))?;
+        if !served.has_begun {
+            return None;
+        }
+        self.recalled.insert(second.1);
+        Some(Recall { from: first.0, to: second.0, root: served.root, request: second.1 })
     }
 
     /// The caller of a tied request waits no longer.
     pub fn untie(&mut self, request: WaitId) {
         if let Some((_, twin)) = self.ties.remove(&request) {
             self.ties.remove(&twin);
+            self.recalled.remove(&request);
+            self.recalled.remove(&twin);
         }
     }
 
@@ -132,7 +154,7 @@ mod tests {
         let [left, right] = rows();
         let (one, two) = (TaskId::new(A, 0), TaskId::new(B, 0));
         let mut withdrawals = Withdrawals::default();
-        withdrawals.tie((A, left), (B, right));
+        assert!(withdrawals.tie((A, left), (B, right)).is_none());
         withdrawals.watch(one, left, Root(1));
         withdrawals.watch(two, right, Root(1));
         let recall = withdrawals.begin(two).expect("it has a twin");
@@ -143,5 +165,21 @@ mod tests {
         withdrawals.untie(left);
         withdrawals.watch(one, right, Root(1));
         assert!(withdrawals.begin(one).is_none(), "its caller waits no longer");
+    }
+
+    #[test]
+    fn a_tied_request_that_is_taken_back_on_its_way_finds_that_it_is_not_wanted() {
+        let [left, right] = rows();
+        let one = TaskId::new(A, 0);
+        let mut withdrawals = Withdrawals::default();
+        withdrawals.watch(one, left, Root(1));
+        assert!(withdrawals.begin(one).is_none(), "it has no twin yet");
+        let recall = withdrawals.tie((A, left), (B, right)).expect("the first has begun");
+        assert_eq!((recall.from, recall.to, recall.request), (A, B, right));
+        assert!(withdrawals.is_recalled(right) && !withdrawals.is_recalled(left));
+        withdrawals.untie(left);
+        assert!(!withdrawals.is_recalled(right));
+        assert!(withdrawals.withdraw(B, right, true).is_empty());
+        assert!(!withdrawals.is_recalled(right), "nothing is kept of what is not tied");
     }
 }

@@ -12,7 +12,7 @@ use crate::check::outcome::{Chain, ChainStep, Violation};
 use crate::engine::{
     Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
 };
-use crate::parts::{client_facts, lease_facts, policy_facts, store_facts};
+use crate::parts::{LEASE_OPERATIONS, client_facts, lease_facts, policy_facts, store_facts};
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
@@ -92,7 +92,9 @@ impl Trail {
     pub(crate) fn of(scenario: &Scenario, variant: &Variant, whose: Whose) -> Trail {
         let mut lexicon = scenario.lexicon.clone();
         let of_nodes = CATALOGUE.iter().map(|kind| kind.facts);
-        let known = of_nodes.chain([&facts::NAMES[..], &policy_facts::NAMES, &["service.records"]]);
+        let others =
+            [&facts::NAMES[..], &policy_facts::NAMES, &LEASE_OPERATIONS, &["service.records"]];
+        let known = of_nodes.chain(others);
         for name in known.flatten() {
             // A scenario's name with the same hash was there first and stays.
             let _ = lexicon.intern(name);
@@ -239,6 +241,12 @@ impl Trail {
                 format!("gives up waiting for {}", self.name(NodeId(fact.key as u32)))
             }
             policy_facts::RETRIED => format!("try {} failed, tries again", fact.value),
+            policy_facts::HEDGED => "sends another copy".to_owned(),
+            policy_facts::UNFUNDED => "cannot afford another try".to_owned(),
+            policy_facts::CROWDED => "is turned away by its own bulkhead".to_owned(),
+            policy_facts::LIMITED => "is turned away by its own rate limit".to_owned(),
+            policy_facts::EXPIRED => "does not begin: its deadline has passed".to_owned(),
+            policy_facts::FELL_BACK => "makes do with its fallback".to_owned(),
             saga::facts::BEGAN => "begins a saga".to_owned(),
             saga::facts::STEP_DONE => format!("step {} is done", fact.value + 1),
             saga::facts::STEP_UNDONE => format!("step {} is undone", fact.value + 1),
@@ -265,7 +273,8 @@ impl Trail {
             _ if name.contains('.') => name.to_owned(),
             _ => format!("durable: {name} {:+}", fact.value as i64),
         };
-        if name != "service.records" {
+        let is_plumbing = fact.what == policy_facts::GUARDED || name == "service.records";
+        if !is_plumbing {
             self.tell((fact.at, fact.node, fact.root), is_bad, text);
         }
     }

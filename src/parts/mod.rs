@@ -14,7 +14,13 @@ pub use client::{
     Session, Think, facts as client_facts,
 };
 pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
-pub use policy::{Backoff, Breaker, Jitter, Policy, facts as policy_facts};
-pub use service::{CallSpec, Critical, Mode, Operation, Reads, Service, Transfer};
+pub use policy::{
+    Avoid, Backoff, Balance, Breaker, Bulkhead, Delay, Failure, Fallback, Funding, Growth, Hedge,
+    Jitter, Knowledge, Limiter, Outliers, OwnZone, Pick, Policy, RateLimit, Resort, RetryBudget,
+    SlowCalls, Subset, SubsetBy, SuccessRate, Window, facts as policy_facts,
+};
+pub use service::{
+    CallSpec, Critical, Mode, Operation, Reads, Service, Transfer, facts as service_facts,
+};
 pub use store::{Account, Rows, Store, SyncFailure, facts as store_facts};
 pub use table::{Clash, Resolve, Table};

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::engine::NodeId;
 use crate::parts::{
-    Cache, Client, LEASE_OPERATIONS, LeaseHolder, LockService, Service, Store, cache_facts,
-    client_facts, lease_facts, store_facts,
+    Cache, Client, LeaseHolder, LockService, Service, Store, cache_facts, client_facts,
+    lease_facts, service_facts, store_facts,
 };
 use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add, upgrade};
 pub use instances::Instances;
@@ -32,6 +32,7 @@ pub struct Kind {
 macro_rules! nodes {
     ($($Node:ident($is_pattern:literal, $source:literal, $facts:expr),)*) => {
         /// A node as a scenario spells it: `Service(operations: {…})`.
+        #[expect(clippy::large_enum_variant, reason = "a scenario has few, and clones each once")]
         #[derive(Clone, Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub enum Spec {
@@ -94,9 +95,9 @@ macro_rules! nodes {
 
 nodes! {
     Client(false, "../parts/client/mod.rs", &client_facts::NAMES),
-    Service(false, "../parts/service/mod.rs", &[]),
+    Service(false, "../parts/service/mod.rs", &service_facts::NAMES),
     Store(false, "../parts/store.rs", &store_facts::NAMES),
-    LockService(false, "../parts/lease/locks.rs", &LEASE_OPERATIONS),
+    LockService(false, "../parts/lease/locks.rs", &[]),
     LeaseHolder(false, "../parts/lease/holder.rs", &lease_facts::NAMES),
     Instances(false, "instances.rs", &[]),
     Cache(false, "../parts/cache/mod.rs", &cache_facts::NAMES),

@@ -273,6 +273,29 @@ impl engine::Cx<World> {
         self.with(|state| state.env.instances.get(address.index())?.clone())
     }
 
+    /// Does this node stand for itself, and may this task take its time? Then a call to it needs no
+    /// more than its own timeout.
+    #[inline]
+    pub fn is_plain(&self, to: NodeId) -> bool {
+        self.baggage().deadline.is_never() && !self.is_cancellable() && !self.is_address(to)
+    }
+
+    /// Does this node stand for others, among which a caller chooses?
+    #[inline]
+    pub fn is_address(&self, node: NodeId) -> bool {
+        self.with(|state| matches!(state.env.instances.get(node.index()), Some(Some(_))))
+    }
+
+    /// How many jobs a node's machine has, running and queued: only an oracle knows.
+    pub fn jobs_at(&self, node: NodeId) -> u32 {
+        self.with(|state| state.env.machines.jobs_at(node))
+    }
+
+    /// The hash of a node's name: the same whatever else there is.
+    pub fn name_hash_of(&self, node: NodeId) -> u64 {
+        self.with(|state| state.env.hashes[node.index()])
+    }
+
     /// The zone that a node is in, by its place in the scenario's list.
     pub fn zone(&self, node: NodeId) -> Option<u32> {
         self.with(|state| state.env.network.zone(node))
@@ -296,8 +319,7 @@ impl engine::Cx<World> {
 
     /// The hash of this node's name: the same whatever else there is.
     pub fn name_hash(&self) -> u64 {
-        let me = self.me();
-        self.with(|state| state.env.hashes[me.index()])
+        self.name_hash_of(self.me())
     }
 }
 

@@ -52,20 +52,20 @@ impl<E: Environment> State<E> {
         let node = record.to;
         let (what, key) = record.msg.identity();
         self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
-        let is_recall = matches!(record.msg, Msg::Cancel { .. });
+        let is_rare = record.is_cancellable || matches!(record.msg, Msg::Cancel { .. });
         let Place { is_special, pool, local, ref rng, .. } = self.places[node.index()];
         if self.records.len() > CACHED {
             rng.prefetch();
         }
-        if (is_special || is_recall) && self.turn_away(node, index) {
+        if (is_special || is_rare) && self.turn_away(node, index) {
             return None;
         }
         self.trace(index, Kind::Request, Fate::Arrived);
         Some((node, u32::from(pool), local))
     }
 
-    /// A request has come to a node that may not be up or not be meant, or a cancellation to any:
-    /// is it not to be served?
+    /// A request has come to a node that may not be up or not be meant, or a cancellation to any, or
+    /// a request that may have been cancelled before: is it not to be served?
     #[cold]
     #[inline(never)]
     fn turn_away(&mut self, node: NodeId, index: u32) -> bool {
@@ -76,8 +76,9 @@ impl<E: Environment> State<E> {
                 self.defer(node, Deferred::Message(Tag::Deliver, index));
             }
             // What a node asks itself belongs to what it has to finish.
-            Status::Draining if packet.from == node && !is_recall => return false,
-            Status::Draining if is_recall => self.recalled(node, index),
+            Status::Draining if packet.from == node || is_recall => {
+                return self.is_recalled(node, index);
+            }
             Status::Draining | Status::Down => match self.env.stand_in(&packet) {
                 Some(instance) => {
                     self.records.get_mut(index).to = instance;
@@ -92,8 +93,7 @@ impl<E: Environment> State<E> {
             },
             Status::Up => match self.env.inspect(&packet, self.now) {
                 Some(verdict) => self.divert(verdict, Kind::Request, index),
-                None if is_recall => self.recalled(node, index),
-                None => return false,
+                None => return self.is_recalled(node, index),
             },
         }
         true

@@ -36,12 +36,23 @@ impl<E: Environment> State<E> {
         self.transmit(index, Kind::Request);
     }
 
-    /// A cancellation has come: its tasks are dropped once nothing is borrowed.
-    pub(super) fn recalled(&mut self, node: NodeId, index: u32) {
-        self.trace(index, Kind::Request, Fate::Arrived);
-        if let Msg::Cancel { request, unless_begun } = self.records.take(index) {
+    /// Is what has come a cancellation, or a request that was cancelled before it came? The tasks
+    /// that a cancellation ends are dropped once nothing is borrowed.
+    pub(super) fn is_recalled(&mut self, node: NodeId, index: u32) -> bool {
+        let record = self.records.get(index);
+        if let Msg::Cancel { request, unless_begun } = record.msg {
+            self.trace(index, Kind::Request, Fate::Arrived);
+            self.records.discard(index);
             self.withdrawn = self.withdrawals.withdraw(node, request, unless_begun);
+            return true;
         }
+        let is_recalled = self.withdrawals.is_recalled(record.wait);
+        if is_recalled {
+            self.counts.withdrawn += 1;
+            self.trace(index, Kind::Request, Fate::Lost("taken back"));
+            self.records.discard(index);
+        }
+        is_recalled
     }
 
     /// A job has started for the task that waits on `wait`: a request that is tied to the one which
@@ -70,8 +81,8 @@ impl<E: Environment> State<E> {
     /// What the process of this node keeps of type `T`.
     pub(crate) fn local<T: Default + 'static>(&mut self, node: NodeId) -> Rc<T> {
         let kept = self.locals.entry(node).or_default();
-        let found = kept.iter().find_map(|one| one.clone().downcast::<T>().ok());
-        found.unwrap_or_else(|| {
+        let found = kept.iter().find(|one| one.is::<T>());
+        found.and_then(|one| one.clone().downcast::<T>().ok()).unwrap_or_else(|| {
             let made = Rc::new(T::default());
             kept.push(made.clone());
             made

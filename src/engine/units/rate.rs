@@ -39,6 +39,9 @@ const PERIODS: [(Span, &str); 4] =
     [(Span::SECOND, "s"), (Span::MINUTE, "min"), (Span::HOUR, "h"), (Span::DAY, "d")];
 
 impl Rate {
+    /// One event a second.
+    pub const PER_SECOND: Rate = Rate { events: 1, period: Span::SECOND.0 };
+
     /// So many events per period, if that is above none and at most one per nanosecond.
     pub fn new(events: u64, period: Span) -> Option<Rate> {
         Rate::reduced(events.into(), period.0.into()).ok()
@@ -87,6 +90,16 @@ impl Rate {
         let divisor = greatest_common_divisor(events, period);
         let narrow = |value: u128| u64::try_from(value / divisor).map_err(|_| "it is too precise");
         Ok(Rate { events: narrow(events)?, period: narrow(period)? })
+    }
+
+    /// Events in each [`Rate::period`].
+    pub fn events(self) -> u64 {
+        self.events
+    }
+
+    /// The span in which [`Rate::events`] happen: together they are the exact rate.
+    pub fn period(self) -> Span {
+        Span(self.period)
     }
 
     /// The mean time from one event to the next, rounded half up; at least one nanosecond.

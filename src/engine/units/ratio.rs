@@ -198,6 +198,8 @@ impl Serialize for Ratio {
 impl Factor {
     /// Leaves everything as it is.
     pub const ONE: Factor = Factor { thousandths: 1_000 };
+    /// Doubles everything.
+    pub const TWO: Factor = Factor { thousandths: 2_000 };
 
     /// So many thousandths, if that is more than none.
     pub fn from_thousandths(thousandths: u64) -> Option<Factor> {

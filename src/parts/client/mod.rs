@@ -308,9 +308,9 @@ impl Node for Client {
 
     fn edges(&self) -> Vec<Edge> {
         let targets = self.classes.iter().map(|class| class.target.unwrap_or(self.target));
-        let mut edges: Vec<Edge> = targets.map(Edge::call).collect();
+        let mut edges: Vec<Edge> = targets.flat_map(|to| self.policy.edges(to)).collect();
         if edges.is_empty() {
-            edges.push(Edge::call(self.target));
+            edges.extend(self.policy.edges(self.target));
         }
         edges
     }

@@ -20,6 +20,16 @@ use crate::world::{Cx, Edge, Held, MachineSpec, Node};
 use lock::Locks;
 pub use operation::{CallSpec, Critical, Mode, Operation, Reads, Transfer};
 
+/// Facts that services record.
+pub mod facts {
+    use crate::engine::Name;
+
+    /// An answer lacks what optional calls should have given; the value is how many of them failed.
+    pub const PARTIAL: Name = Name::of("answer.partial");
+    /// How they are spelt.
+    pub const NAMES: [&str; 1] = ["answer.partial"];
+}
+
 /// A service with named operations.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,18 +124,33 @@ impl Service {
         key: u64,
         value: u64,
     ) -> Result<(), Fault> {
+        let each = || {
+            let calls = operation.calls.iter();
+            calls.flat_map(|spec| std::iter::repeat_n(spec, spec.count as usize))
+        };
+        let mut missing = 0;
+        let mut take = |spec: &CallSpec, reply: Reply| match reply {
+            Err(_) if spec.optional => {
+                missing += 1;
+                Ok(())
+            }
+            reply => reply.map(|_| ()),
+        };
         match operation.mode {
             Mode::Sequential => {
-                for spec in &operation.calls {
-                    spec.make(cx, key, value).await?;
+                for spec in each() {
+                    take(spec, spec.make(cx, key, value).await)?;
                 }
             }
             Mode::Parallel => {
-                let calls = operation.calls.iter().map(|spec| spec.make(cx, key, value));
-                for reply in all(calls).await {
-                    reply?;
+                let replies = all(each().map(|spec| spec.make(cx, key, value))).await;
+                for (spec, reply) in each().zip(replies) {
+                    take(spec, reply)?;
                 }
             }
+        }
+        if missing > 0 {
+            cx.note(facts::PARTIAL, key, missing);
         }
         Ok(())
     }
@@ -239,9 +264,10 @@ impl Node for Service {
 
     fn edges(&self) -> Vec<Edge> {
         let targets = self.operations.values().flat_map(|operation| {
-            let reads = operation.reads.iter().map(|one| one.from);
-            reads.chain(operation.calls.iter().map(|call| call.to))
+            let reads = operation.reads.iter().map(|one| (one.from, &one.policy));
+            reads.chain(operation.calls.iter().map(|call| (call.to, &call.policy)))
         });
-        targets.chain(self.store).map(Edge::call).collect()
+        let stores = self.store.into_iter().map(|to| (to, &self.store_policy));
+        targets.chain(stores).flat_map(|(to, policy)| policy.edges(to)).collect()
     }
 }

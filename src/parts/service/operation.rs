@@ -65,6 +65,13 @@ pub struct CallSpec {
     /// How. Default: one try without a time limit.
     #[serde(default)]
     pub policy: Policy,
+    /// How many times, as for a fan-out to many leaves. At least 1. Default: 1.
+    #[serde(default = "CallSpec::once")]
+    pub count: u32,
+    /// Can the answer do without it? Then a failure of it makes the answer a partial one and does
+    /// not end the operation. Default: false.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 fn always() -> Ratio {
@@ -165,6 +172,9 @@ impl Operation {
             _ if self.reads.iter().any(|one| one.keys == Some(0)) => {
                 "`keys` is how many there are, at least 1"
             }
+            _ if self.calls.iter().any(|call| call.count == 0) => {
+                "a call that is made 0 times is none: leave it out"
+            }
             _ => {
                 let policies = self.calls.iter().map(|call| &call.policy);
                 let mut policies = policies.chain(self.reads.iter().map(|one| &one.policy));
@@ -176,6 +186,10 @@ impl Operation {
 }
 
 impl CallSpec {
+    fn once() -> u32 {
+        1
+    }
+
     /// Makes the call, or not, as its share has it.
     pub(super) async fn make(&self, cx: &Cx, key: u64, value: u64) -> Reply {
         // A call that is always made draws nothing.

@@ -16,7 +16,7 @@ use std::cell::RefCell;
 
 use serde::Deserialize;
 
-use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply};
+use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span};
 use crate::parts::{Backoff, Policy};
 use crate::world::{Cx, Edge, MachineSpec, Node};
 use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE, record};
@@ -139,7 +139,7 @@ impl Node for Saga {
     }
 
     fn edges(&self) -> Vec<Edge> {
-        self.steps.iter().map(|step| Edge::call(step.service)).collect()
+        self.steps.iter().flat_map(|step| step.policy.edges(step.service)).collect()
     }
 
     fn problem(&self) -> Option<String> {
@@ -152,8 +152,8 @@ impl Node for Saga {
         if self.persistence.attempts == 0 {
             return Some("`attempts` must be at least 1".to_owned());
         }
-        let problem = self.steps.iter().find_map(|step| step.policy.problem());
-        problem.or_else(|| self.machine.problem())
+        let problem = self.persistence.backoff.problem().or_else(|| self.machine.problem());
+        problem.or_else(|| self.steps.iter().find_map(|step| step.policy.problem()))
     }
 }
 
@@ -212,14 +212,14 @@ impl Saga {
     /// Tries what must succeed again and again.
     async fn insist(&self, cx: &Cx, step: &Step, msg: Msg) -> Reply {
         let Persistence { attempts, backoff } = self.persistence;
-        let mut tries = 0;
+        let (mut tries, mut wait) = (0, Span::ZERO);
         loop {
             let reply = step.policy.call(cx, step.service, msg.clone()).await;
             tries += 1;
             if reply.is_ok() || tries >= attempts {
                 return reply;
             }
-            let _ = cx.sleep(backoff.wait(cx, tries)).await;
+            backoff.pause(cx, tries, &mut wait).await;
         }
     }
 
@@ -288,9 +288,9 @@ impl Saga {
     /// Records progress, durably, before anything is built on it, however long the disk refuses.
     async fn log(&self, cx: &Cx, what: Name, key: u64, value: u64) {
         self.sagas.borrow_mut().learn(what, key, value, cx.root());
-        let mut tries = 1;
+        let (mut tries, mut wait) = (1, Span::ZERO);
         while record(cx, self.durable, what, key, value).await.is_err() {
-            let _ = cx.sleep(self.persistence.backoff.wait(cx, tries)).await;
+            self.persistence.backoff.pause(cx, tries, &mut wait).await;
             tries += 1;
         }
         if what == END {

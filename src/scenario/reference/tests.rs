@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Shift, Span, Time};
-use crate::parts::{Backoff, Breaker, BurstState, Policy, RequestClass, Session};
+use crate::parts::{
+    Backoff, Balance, Breaker, Bulkhead, BurstState, Delay, Fallback, Funding, Hedge, Limiter,
+    Outliers, OwnZone, Pick, Policy, RateLimit, RequestClass, Resort, RetryBudget, Session,
+    SlowCalls, Subset, SuccessRate,
+};
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
@@ -103,8 +107,33 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Clocks") => reads::<ClocksSpec>(text),
         (_, _, "Clock") => reads::<ClockSpec>(text),
         (_, _, "Account") => reads::<Spec>(&within("Store(accounts: [", "])")),
+        (_, of, name) if guards(of, name, text) => {}
         (_, of, name) => panic!("say here how the example of {of} {name} is read: {text}"),
     }
+}
+
+/// Reads an example of what guards a call, if it is one.
+fn guards(of: &str, name: &str, text: &str) -> bool {
+    match (of, name) {
+        (_, "RetryBudget") => reads::<RetryBudget>(text),
+        ("Funding", _) => reads::<Funding>(text),
+        (_, "RateLimit") => reads::<RateLimit>(text),
+        ("Limiter", _) => reads::<Limiter>(text),
+        (_, "Bulkhead") => reads::<Bulkhead>(text),
+        (_, "SlowCalls") => reads::<SlowCalls>(text),
+        (_, "Hedge") => reads::<Hedge>(text),
+        ("Delay", _) => reads::<Delay>(text),
+        (_, "Fallback") => reads::<Fallback>(text),
+        ("Resort", _) => reads::<Resort>(text),
+        (_, "Balance") => reads::<Balance>(text),
+        ("Pick", _) => reads::<Pick>(text),
+        (_, "OwnZone") => reads::<OwnZone>(text),
+        (_, "Subset") => reads::<Subset>(text),
+        (_, "Outliers") => reads::<Outliers>(text),
+        (_, "SuccessRate") => reads::<SuccessRate>(text),
+        _ => return false,
+    }
+    true
 }
 
 /// Reads an operation with these fields.

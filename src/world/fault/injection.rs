@@ -92,7 +92,7 @@ pub enum Injection {
         /// How many: from 1 to the `max` of the instances.
         to: u32,
     },
-    /// Random failures: each node is well for a time drawn from `mttf`, then down for one drawn from
+    /// Random failures: each node is well for a time drawn from `mttf`, then down for one from
     /// `mttr`, and so on, by a random stream of its own. When the fault ends all are repaired.
     ///
     /// ```ron

@@ -166,6 +166,12 @@ impl Machines {
         });
     }
 
+    /// How many jobs a node has, running and queued.
+    pub fn jobs_at(&self, node: NodeId) -> u32 {
+        let usage = &self.machines[node.index()].usage;
+        usage.working + usage.waiting
+    }
+
     pub fn usage(&self, node: NodeId, now: Time) -> MachineUse {
         let machine = &self.machines[node.index()];
         let (mut usage, span) = (machine.usage, (now - machine.seen).0);
