@@ -32,7 +32,6 @@ pub struct Kind {
 macro_rules! nodes {
     ($($Node:ident($is_pattern:literal, $source:literal, $facts:expr),)*) => {
         /// A node as a scenario spells it: `Service(operations: {…})`.
-        #[expect(clippy::large_enum_variant, reason = "a scenario has few, and clones each once")]
         #[derive(Clone, Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub enum Spec {
