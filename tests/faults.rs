@@ -209,6 +209,7 @@ fn the_coordinator_crashes_exactly_when_a_saga_has_done_its_second_step() {
 const SHOP: &str = r#"Scenario(
     title: "A shop and its bank",
     run: (load: "60s", quiet: "20s"),
+    network: (names: ()),
     nodes: {
         "buyers": Client(
             target: "shop",
