@@ -64,8 +64,8 @@ impl<E: Environment> State<E> {
         Some((node, u32::from(pool), local))
     }
 
-    /// A request has come to a node that may not be up or not be meant, or a cancellation to any, or
-    /// a request that may have been cancelled before: is it not to be served?
+    /// A request has come to a node that may not be up or not be meant, or a cancellation to any,
+    /// or a request that may have been cancelled before: is it not to be served?
     #[cold]
     #[inline(never)]
     fn turn_away(&mut self, node: NodeId, index: u32) -> bool {
