@@ -209,7 +209,7 @@ fn the_coordinator_crashes_exactly_when_a_saga_has_done_its_second_step() {
 const SHOP: &str = r#"Scenario(
     title: "A shop and its bank",
     run: (load: "60s", quiet: "20s"),
-    network: (names: ()),
+    network: (names: (), zones: [(name: "a", nodes: ["bank"], region: "eu-west")]),
     nodes: {
         "buyers": Client(
             target: "shop",
@@ -217,9 +217,16 @@ const SHOP: &str = r#"Scenario(
             load: Constant(rate: "20/s"),
             policy: (timeout: "1s"),
         ),
-        "shop": Service(operations: {
-            "buy": (cost: "1ms", calls: [(to: "bank", operation: "pay")]),
-        }),
+        "shop": Instances(
+            of: Service(operations: {
+                "buy": (cost: "1ms", calls: [(to: "bank", operation: "pay")]),
+            }),
+            next: Service(operations: {
+                "buy": (cost: "2ms", calls: [(to: "bank", operation: "pay")]),
+            }),
+            count: 2,
+            max: 8,
+        ),
         "bank": Service(operations: {"pay": (cost: "1ms")}),
     },
     faults: {"example": EXAMPLE},

@@ -62,7 +62,7 @@ fn a_graceful_stop_loses_nothing_where_a_crash_does() {
 #[test]
 fn a_stop_takes_the_node_out_of_its_address_and_waits_no_longer_than_its_grace() {
     let stop = |more: &str| {
-        let what = format!("Stop(node: \"api/2\", {more})");
+        let what = format!("Stop(node: \"api/1\", {more})");
         let text = system("3s", "count: 2,", &fault(&what, "at: \"1050ms\", for: \"1s\""));
         run(&text.replace("cost: \"10ms\"", "cost: \"150ms\""))
     };
@@ -112,12 +112,12 @@ fn a_cold_start_takes_its_time_and_a_warm_up_slows_the_machine() {
 #[test]
 fn a_health_check_takes_out_who_does_not_answer_and_in_who_does_again() {
     let check = "count: 2, health: (every: \"100ms\", unhealthy_after: 2),";
-    let what = fault("Crash(node: \"api/2\")", "at: \"950ms\", for: \"1s\"");
+    let what = fault("Crash(node: \"api/1\")", "at: \"950ms\", for: \"1s\"");
     let checked = run(&system("3s", check, &what));
     let blind = run(&system("3s", "count: 2,", &what));
     assert_eq!(blind.told().len(), 5, "every other request of one second");
     assert_eq!(checked.told().len(), 1, "until the second failed look at 1.1 s");
-    assert!(came(&checked, "api/2") < came(&blind, "api/2") + 2);
+    assert!(came(&checked, "api/1") < came(&blind, "api/1") + 2);
     assert_eq!(blind.outcome.nodes.len(), checked.outcome.nodes.len());
 }
 

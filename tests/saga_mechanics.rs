@@ -141,7 +141,7 @@ fn sg_m4_the_coordinator_triggers_the_next_step_when_the_last_is_done() {
 #[test]
 fn sg_m5_if_all_steps_succeed_the_saga_completes() {
     let record = trip(&[]);
-    let told = ["began 7", "step done 0", "step done 1", "step done 2", "completed 7"];
+    let told = ["began 7", "step-done 0", "step-done 1", "step-done 2", "completed 7"];
     assert_eq!(record.story(SAGA), told.map(|word| format!("trip saga.{word}")));
     assert_eq!(record.of("request.succeeded").len(), 1);
     sound(&record);
@@ -173,7 +173,7 @@ fn sg_m6_compensations_run_in_reverse_order() {
 #[test]
 fn sg_m6_a_failure_of_the_first_step_leaves_nothing_to_undo() {
     let record = trip(&[("FIRST", ", refuses: \"100 %\"")]);
-    let told = ["began 7", "turned back 0", "compensated 7"];
+    let told = ["began 7", "turned-back 0", "compensated 7"];
     assert_eq!(record.story(SAGA), told.map(|word| format!("trip saga.{word}")));
     assert_eq!(booked(&record), [0, 0, 0]);
 }

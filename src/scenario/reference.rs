@@ -147,6 +147,7 @@ const FACTS: &[&str] = &[
     include_str!("../world/mod.rs"),
     include_str!("../parts/client/facts.rs"),
     include_str!("../patterns/saga/facts.rs"),
+    include_str!("../parts/lease/mod.rs"),
 ];
 
 /// The type of a whole scenario file.

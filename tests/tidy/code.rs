@@ -15,6 +15,12 @@ const COLUMNS_MAX: usize = 100;
 const LINES_MAX: usize = 500;
 const PATTERN_LINES_MAX: usize = 300;
 
+/// Files that may be longer, and why.
+const LONG: &[(&str, &str)] = &[(
+    "src/world/fault/injection.rs",
+    "the catalogue of faults: one enum, most of it the text of the reference",
+)];
+
 /// Words that stand nowhere in code, and what to write instead.
 const BANNED: &[(&str, &str)] = &[
     ("todo!", "write it, or leave the whole of it out"),
@@ -129,7 +135,8 @@ fn lines_and_files_have_a_length_that_can_be_read() {
             lines if is_pattern => (lines, PATTERN_LINES_MAX),
             lines => (lines, LINES_MAX),
         };
-        if lines > most {
+        let is_meant = LONG.iter().any(|(path, _)| *path == file.path);
+        if lines > most && !is_meant {
             let remedy = "what can be said in a sentence of its own becomes a module of its own";
             breaches.push(breach(&file.path, lines, format!("{lines} lines of {most}"), remedy));
         }

@@ -96,7 +96,7 @@ pub enum Injection {
     /// `mttr`, and so on, by a random stream of its own. When the fault ends all are repaired.
     ///
     /// ```ron
-    /// (what: Failures(node: "shop", mttf: Exponential(mean: "1000h"), mttr: Exponential(mean: "10h")), at: "0s")
+    /// (what: Failures(node: "shop", mttf: Exponential(mean: "50h"), mttr: "1h"), at: "0s")
     /// ```
     Failures {
         /// Which node, or each instance of which address.
@@ -187,6 +187,10 @@ pub enum Injection {
     /// ```ron
     /// (what: Bursts(links: All, bursts: (enter: "1 %", leave: "25 %")), at: "10s", for: "5s")
     /// ```
+    ///
+    /// ```swarm
+    /// Bursts(links: {links}, bursts: (enter: "{1..5} %", leave: "{10..60} %"))
+    /// ```
     Bursts {
         /// Between which nodes.
         links: Targets,
@@ -198,6 +202,10 @@ pub enum Injection {
     /// ```ron
     /// (what: Duplication(links: All, rate: "1 %"), at: "10s", for: "5s")
     /// ```
+    ///
+    /// ```swarm
+    /// Duplication(links: {links}, rate: "{1..50} %")
+    /// ```
     Duplication {
         /// Between which nodes.
         links: Targets,
@@ -208,6 +216,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: Reordering(links: All, rate: "5 %", by: "20ms"), at: "10s", for: "5s")
+    /// ```
+    ///
+    /// ```swarm
+    /// Reordering(links: {links}, rate: "{1..50} %", by: "{1..100}ms")
     /// ```
     Reordering {
         /// Between which nodes.
@@ -223,6 +235,10 @@ pub enum Injection {
     /// ```ron
     /// (what: Corruption(links: All, rate: "1 %"), at: "10s", for: "5s")
     /// ```
+    ///
+    /// ```swarm
+    /// Corruption(links: {links}, rate: "{1..20} %")
+    /// ```
     Corruption {
         /// Between which nodes.
         links: Targets,
@@ -233,6 +249,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: Throttle(links: Around("bank"), bandwidth: "1Mbit/s"), at: "10s", for: "5s")
+    /// ```
+    ///
+    /// ```swarm
+    /// Throttle(links: {links}, bandwidth: "{1..100}Mbit/s")
     /// ```
     Throttle {
         /// Between which nodes.
@@ -249,6 +269,10 @@ pub enum Injection {
     /// ```ron
     /// (what: Clog(links: Around("bank")), at: "10s", for: "5s")
     /// ```
+    ///
+    /// ```swarm
+    /// Clog(links: {links})
+    /// ```
     Clog {
         /// Between which nodes.
         links: Targets,
@@ -258,6 +282,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: Flapping(links: All, up: "2s", down: Exponential(mean: "300ms")), at: "10s")
+    /// ```
+    ///
+    /// ```swarm
+    /// Flapping(links: {links}, up: "{100..2000}ms", down: "{10..300}ms")
     /// ```
     Flapping {
         /// Between which nodes.
@@ -283,6 +311,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: Reset(links: Around("bank")), at: "10s", every: "5s", for: "1s")
+    /// ```
+    ///
+    /// ```swarm
+    /// Reset(links: {links})
     /// ```
     Reset {
         /// Between which nodes.
@@ -350,6 +382,10 @@ pub enum Injection {
     /// ```ron
     /// (what: TornWrite(node: "bank"), at: "20s", for: "10s")
     /// ```
+    ///
+    /// ```swarm
+    /// TornWrite(node: {node})
+    /// ```
     TornWrite {
         /// Which node.
         node: NodeId,
@@ -361,6 +397,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: SyncFails(node: "bank", rate: "10 %", after_failure: Retryable), at: "20s", for: "5s")
+    /// ```
+    ///
+    /// ```swarm
+    /// SyncFails(node: {node}, rate: "{1..50} %", after_failure: Retryable)
     /// ```
     SyncFails {
         /// Which node.
@@ -390,6 +430,10 @@ pub enum Injection {
     /// ```ron
     /// (what: DiskFull(node: "bank"), at: "20s", for: "5s")
     /// ```
+    ///
+    /// ```swarm
+    /// DiskFull(node: {node})
+    /// ```
     DiskFull {
         /// Which node.
         node: NodeId,
@@ -400,6 +444,10 @@ pub enum Injection {
     /// ```ron
     /// (what: DiskStall(node: "bank"), at: "20s", for: "3s")
     /// ```
+    ///
+    /// ```swarm
+    /// DiskStall(node: {node})
+    /// ```
     DiskStall {
         /// Which node.
         node: NodeId,
@@ -409,6 +457,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: DiskThrottle(node: "bank", factor: "10x", throughput: "1MB/s"), at: "20s", for: "10s")
+    /// ```
+    ///
+    /// ```swarm
+    /// DiskThrottle(node: {node}, factor: "{2..30}x")
     /// ```
     DiskThrottle {
         /// Which node.
@@ -454,6 +506,10 @@ pub enum Injection {
     /// ```ron
     /// (what: ClockJump(node: "bank", by: "-2s"), at: "20s", for: "10s")
     /// ```
+    ///
+    /// ```swarm
+    /// ClockJump(node: {node}, by: "{1..2000}ms")
+    /// ```
     ClockJump {
         /// Which node.
         node: NodeId,
@@ -466,6 +522,10 @@ pub enum Injection {
     /// ```ron
     /// (what: ClockDrift(node: "bank", ppm: 500), at: "20s", for: "10s")
     /// ```
+    ///
+    /// ```swarm
+    /// ClockDrift(node: {node}, ppm: {1..500})
+    /// ```
     ClockDrift {
         /// Which node.
         node: NodeId,
@@ -476,6 +536,10 @@ pub enum Injection {
     ///
     /// ```ron
     /// (what: ClockStrobe(node: "bank", by: "500ms", period: "100ms"), at: "20s", for: "10s")
+    /// ```
+    ///
+    /// ```swarm
+    /// ClockStrobe(node: {node}, by: "{1..500}ms", period: "{50..500}ms")
     /// ```
     ClockStrobe {
         /// Which node.
