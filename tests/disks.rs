@@ -217,6 +217,28 @@ fn a_budget_withholds_damage_and_the_report_counts_it() {
 }
 
 #[test]
+fn a_wiped_disk_is_empty_after_the_crash_and_an_invariant_sees_the_loss() {
+    let crash = |more: &str| {
+        format!(r#""gone": (what: Crash(node: "store"{more}), at: "1s", for: "100ms")"#)
+    };
+    let [truth, conserved] = System { faults: &crash(""), ..PLAIN }.violations();
+    assert_eq!((truth, conserved), (0, 0));
+    let wiped = System { faults: &crash(", wipe: true"), ..PLAIN };
+    let record = wiped.run();
+    let booked = record.of("disk.lost").len() / 3;
+    assert!(booked > 0, "each booking has three rows");
+    assert_eq!(record.finding("truth").violations, booked as u64, "none is there any more");
+    assert_eq!(record.finding("conserved").violations, 0, "they are gone whole");
+    let kept = wiped
+        .text()
+        .replace("faults:", "budgets: [(nodes: [\"store\", \"server\"], keep: 1)],\n    faults:");
+    let record = run(&kept);
+    let gone = record.outcome.episodes.iter().find(|one| one.name == "gone");
+    assert_eq!(gone.map(|episode| episode.withheld), Some(1), "nobody else has a copy");
+    assert_eq!((record.of("disk.lost").len(), record.finding("truth").violations), (0, 0));
+}
+
+#[test]
 fn damage_in_the_middle_of_a_log_stops_no_store_from_starting() {
     let faults = r#""rot": (what: BitRot(node: "store", entries: 1000), at: "1900ms")"#;
     for disk in ["checksums: true", "checksums: false"] {

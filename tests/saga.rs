@@ -131,7 +131,7 @@ fn fault(scenario: &Scenario, hit: &Hit) -> FaultSpec {
     let percent = |percent: u64| Ratio::new(percent, 100).expect("at most all");
     let what = match &hit.blow {
         Blow::Crash { node, host } => {
-            Injection::Crash { node: server(*node), host: *host, some: None }
+            Injection::Crash { node: server(*node), host: *host, some: None, wipe: false }
         }
         Blow::Pause { node } => Injection::Pause { node: server(*node) },
         Blow::Slow { node, thousandths } => Injection::Slow {

@@ -93,12 +93,14 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
     let node = |id| scenario.node(id).to_owned();
     let links = |targets: &Targets| reach(targets, scenario);
     match &spec.what {
-        Injection::Crash { node: id, host, some } => {
+        Injection::Crash { node: id, host, some, wipe } => {
             let whom = match some {
                 Some(some) => format!("{some} of {}", node(*id)),
                 None => node(*id),
             };
-            if *host { format!("host of {whom} down") } else { format!("crash of {whom}") }
+            let what =
+                if *host { format!("host of {whom} down") } else { format!("crash of {whom}") };
+            if *wipe { format!("{what}, disk wiped") } else { what }
         }
         Injection::ZoneDown { zone } => format!("zone {zone} down"),
         Injection::RegionDown { region } => format!("region {region} down"),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{AfterFailure, Targets};
+use super::{AfterFailure, Targets, inner};
 use crate::engine::{Bandwidth, Dist, Factor, Name, NodeId, Ratio, Shift, Span};
 use crate::world::RollSpec;
 use crate::world::network::{Bursts, QueueSpec};
@@ -13,6 +13,10 @@ use crate::world::network::{Bursts, QueueSpec};
 pub enum Injection {
     /// The node's process dies: its tasks and its memory are gone, of its disk what was synced
     /// stays, and its connections break. When the fault ends it starts again and recovers.
+    ///
+    /// ```ron
+    /// (what: Crash(node: "bank", wipe: true), at: "20s", for: "5s")
+    /// ```
     ///
     /// ```swarm
     /// Crash(node: {node}, host: {bool})
@@ -28,6 +32,10 @@ pub enum Injection {
         /// all of them.
         #[serde(default)]
         some: Option<u32>,
+        /// Is the disk empty when it starts again? Withheld where a budget keeps what is on it.
+        /// Default: false.
+        #[serde(default)]
+        wipe: bool,
     },
     /// Every node in a zone is gone with its host: there is only silence, of disks what was synced
     /// stays. When the fault ends they all start again.
@@ -63,7 +71,7 @@ pub enum Injection {
         pre_stop: Span,
         /// How long it has in all, `pre_stop` included. Default: `"30s"`, Kubernetes'
         /// `terminationGracePeriodSeconds`.
-        #[serde(default = "grace")]
+        #[serde(default = "inner::grace")]
         grace: Span,
     },
     /// The instances of an address are stopped gracefully and started again, a few at a time; the
@@ -390,7 +398,7 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
         /// How many of the crashes. Default: all.
-        #[serde(default = "all")]
+        #[serde(default = "inner::all")]
         rate: Ratio,
     },
     /// Syncs take their time and end in an error; nothing was made durable.
@@ -406,7 +414,7 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
         /// How many of the syncs. Default: all.
-        #[serde(default = "all")]
+        #[serde(default = "inner::all")]
         rate: Ratio,
         /// What becomes of what the sync should have written. Default: `Lost`.
         #[serde(default)]
@@ -422,7 +430,7 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
         /// How many of the syncs. Default: all.
-        #[serde(default = "all")]
+        #[serde(default = "inner::all")]
         rate: Ratio,
     },
     /// The disk is full: nothing can be appended. What was appended before can still be synced.
@@ -483,7 +491,7 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
         /// How many entries, each picked among those that are intact. Default: 1.
-        #[serde(default = "one")]
+        #[serde(default = "inner::one")]
         entries: u32,
     },
     /// An entry that a sync writes lands in the place of another that was durable: that one is
@@ -497,7 +505,7 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
         /// How many of the entries. Default: all.
-        #[serde(default = "all")]
+        #[serde(default = "inner::all")]
         rate: Ratio,
     },
     /// The node's clock jumps, forwards or back, and when this ends it jumps to where it would be
@@ -549,16 +557,4 @@ pub enum Injection {
         /// How long it stays at each side.
         period: Span,
     },
-}
-
-fn all() -> Ratio {
-    Ratio::ONE
-}
-
-fn one() -> u32 {
-    1
-}
-
-fn grace() -> Span {
-    Span::from_seconds(30)
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Injection;
-use crate::engine::{Factor, Span};
+use crate::engine::{Factor, Ratio, Span};
 use crate::world::clock;
 
 /// What becomes of what a failed sync should have written.
@@ -16,6 +16,19 @@ pub enum AfterFailure {
     Lost,
     /// It is still to be written, and the next sync tries it again.
     Retryable,
+}
+
+/// Defaults of what faults say.
+pub(super) fn all() -> Ratio {
+    Ratio::ONE
+}
+
+pub(super) fn one() -> u32 {
+    1
+}
+
+pub(super) fn grace() -> Span {
+    Span::from_seconds(30)
 }
 
 impl Injection {

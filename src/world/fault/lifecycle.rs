@@ -1,9 +1,9 @@
 //! Faults that are about the lives of nodes: whom they befall, and what begins and ends with them.
 
 use super::Injection;
-use crate::engine::{NodeId, Rng};
+use crate::engine::{NodeId, Rng, State};
 use crate::world::life::{self, Wear};
-use crate::world::{Farewell, Sim, World, facts};
+use crate::world::{Farewell, Sim, World, disk, facts, note};
 
 /// Chooses whom a fault befalls that begins now.
 pub(super) fn choose(env: &mut World, index: u32) {
@@ -32,7 +32,12 @@ pub(super) fn choose(env: &mut World, index: u32) {
 /// A fault of this kind begins or ends for these nodes.
 pub(super) fn turn(sim: &mut Sim, index: u32, what: &Injection, nodes: Vec<NodeId>, ends: bool) {
     match *what {
-        Injection::Crash { host, .. } => crash(sim, &nodes, host, ends),
+        Injection::Crash { host, wipe, .. } => {
+            crash(sim, &nodes, host, ends);
+            if wipe && !ends {
+                sim.with(|state| nodes.iter().for_each(|node| clear(state, *node, index)));
+            }
+        }
         Injection::ZoneDown { .. } | Injection::RegionDown { .. } => crash(sim, &nodes, true, ends),
         Injection::Stop { pre_stop, grace, .. } => nodes.into_iter().for_each(|node| match ends {
             false => life::stop(sim, node, Farewell { pre_stop, grace }),
@@ -70,6 +75,13 @@ fn units(env: &mut World, index: u32, nodes: &[NodeId]) -> Vec<(Vec<NodeId>, Rng
     let fault = env.injections.all[index as usize].rng.u64();
     let stream = |node: &NodeId| fault ^ env.hashes[node.index()];
     nodes.iter().map(|node| (vec![*node], Rng::from_hash(env.seed, stream(node)))).collect()
+}
+
+/// Empties the disk of a node that is down, unless a budget keeps what is on it.
+fn clear(state: &mut State<World>, node: NodeId, fault: u32) {
+    if !disk::wipe(state, node) {
+        note(state, node, facts::WITHHELD, u64::from(fault));
+    }
 }
 
 /// Crashes begin or end. Of crashes that overlap, the first takes a node down and the last lets it
