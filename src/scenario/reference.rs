@@ -148,6 +148,7 @@ const FACTS: &[&str] = &[
     include_str!("../parts/client/facts.rs"),
     include_str!("../patterns/saga/facts.rs"),
     include_str!("../parts/lease/mod.rs"),
+    include_str!("../parts/policy/facts.rs"),
 ];
 
 /// The type of a whole scenario file.
