@@ -182,3 +182,72 @@ fn a_full_cache_lets_entries_go() {
         assert!((0.45..0.55).contains(&share), "{eviction}: {share}");
     }
 }
+
+/// Ten requests a second for two seconds, each of which takes ten; three fit into the memory.
+fn crowded(memory: &str, machine: &str, client: &str, faults: &str) -> Record {
+    run(&format!(
+        r#"Scenario(
+            title: "A queue without a bound",
+            run: (warmup: "0s", load: "2s", quiet: "60s"),
+            network: (latency: "0s"),
+            nodes: {{
+                "users": Client(
+                    target: "server", operation: "go", load: Constant(rate: "10/s"), {client}
+                ),
+                "server": Service(
+                    machine: (memory: (limit: "3MiB", restart_after: "950ms", {memory}), {machine}),
+                    operations: {{"go": (cost: "10s")}},
+                ),
+            }},
+            faults: {{{faults}}},
+        )"#
+    ))
+}
+
+const OUT: &str = "node.out_of_memory";
+
+#[test]
+fn a_queue_that_outgrows_the_memory_ends_in_a_crash() {
+    let record = crowded(r#"per_job: "1MiB""#, "workers: 1", "", "");
+    assert_eq!(record.times(OUT), [at(400), at(1700)], "the fourth job has no place");
+    assert_eq!(record.times("node.crashed"), [at(400), at(1700)]);
+    assert_eq!(record.times("node.restarted"), [at(1350), at(2650)]);
+    assert_eq!(record.latencies(), [], "all that was there is lost");
+    assert_eq!(measured(&record.outcome, "availability.out_of_memory"), 2.0);
+    // What the process takes itself counts as well.
+    let record = crowded(r#"per_job: "1MiB", base: "1MiB""#, "workers: 1", "", "");
+    assert_eq!(record.times(OUT)[0], at(300));
+    // Jobs at work take memory too, and a bound keeps the queue from outgrowing it.
+    assert_eq!(crowded(r#"per_job: "1MiB""#, "", "", "").times(OUT)[0], at(400));
+    let bounded = crowded(r#"per_job: "1MiB""#, "workers: 1, queue_max: 2", "", "");
+    assert_eq!((bounded.times(OUT), bounded.latencies().len()), (vec![], 3));
+    assert_eq!(measured(&bounded.outcome, "availability.out_of_memory"), 0.0);
+}
+
+#[test]
+fn the_bodies_of_requests_take_memory_if_asked_for() {
+    let client = r#"payload: "1.5MiB""#;
+    let record = crowded(r#"payloads: true"#, "workers: 1", client, "");
+    assert_eq!(record.times(OUT)[0], at(300));
+    let record = crowded(r#"per_job: "1MiB""#, "workers: 1", client, "");
+    assert_eq!(record.times(OUT)[0], at(400));
+}
+
+#[test]
+fn a_node_that_a_fault_and_its_memory_crash_starts_when_both_are_over() {
+    let started = |from: &str, lasts: &str| {
+        let crash =
+            format!(r#""down": (what: Crash(node: "server"), at: "{from}", for: "{lasts}")"#);
+        let record = crowded(r#"per_job: "1MiB""#, "workers: 1", "", &crash);
+        record.times("node.restarted")[0]
+    };
+    assert_eq!(started("500ms", "100ms"), at(1350), "the memory's crash is the longer one");
+    assert_eq!(started("500ms", "1s"), at(1500), "the fault is the longer one");
+    let record = crowded(
+        r#"per_job: "1MiB""#,
+        "workers: 1",
+        "",
+        r#""down": (what: Crash(node: "server"), at: "350ms", for: "1s")"#,
+    );
+    assert_eq!(record.times(OUT), [at(1700)], "a crash frees all memory");
+}

@@ -268,6 +268,12 @@ impl Facets {
                 let errors: u64 = nodes.map(|node| node.disk.failed + node.disk.refused).sum();
                 (errors > 0).then_some(errors as f64)
             }
+            "availability.out_of_memory" => {
+                let specs = material.variant.nodes.iter().flatten();
+                let killed = material.nodes.iter().flatten().map(|node| node.after.killed);
+                (specs.map(Spec::machine).any(|spec| spec.memory.is_some()))
+                    .then(|| killed.sum::<u64>() as f64)
+            }
             "availability.up" => material.up.0,
             "availability.felt" => mean(|episode| episode.felt_after),
             "availability.recovered" => mean(|episode| episode.recovered_after),

@@ -135,6 +135,12 @@ pub const METRICS: &[Metric] = &[
         "Syncs that failed and entries that found the disk full.",
     ),
     metric_of(
+        "availability.out_of_memory",
+        "out of memory",
+        (Axis::Availability, Quantity::Count, Better::Lower),
+        "How often a process was killed because it took more memory than its machine's limit.",
+    ),
+    metric_of(
         "availability.limited",
         "calls limited",
         GUARD,

@@ -296,6 +296,7 @@ impl Trail {
             facts::FAULT_ENDS => (fault("fault ends"), false),
             facts::WITHHELD => (fault("fault withheld, to keep what is intact"), false),
             facts::CRASHED => ("crashes".to_owned(), true),
+            facts::OUT_OF_MEMORY => ("is out of memory".to_owned(), true),
             facts::RESTARTED => ("starts again".to_owned(), false),
             facts::STOPPED => ("stops".to_owned(), false),
             // The fault itself is told.

@@ -25,8 +25,8 @@ pub(crate) use fault::{join, schedule};
 pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
 pub(crate) use life::watch;
 pub use machine::{
-    DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Shedding, Signal, Threshold,
-    Work,
+    DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Memory, Shedding, Signal,
+    Threshold, Work,
 };
 pub use network::{
     Bursts, CardSpec, Connect, DropPolicy, LinkSpec, NamesSpec, NetworkSpec, QueueSpec, Reordering,
@@ -71,6 +71,8 @@ pub mod facts {
     pub const RESUMED: Name = Name::of("node.resumed");
     /// A node crashed.
     pub const CRASHED: Name = Name::of("node.crashed");
+    /// A node's process took more memory than there was, and is killed.
+    pub const OUT_OF_MEMORY: Name = Name::of("node.out_of_memory");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
     /// What was durable is so no more: the key is the row's table, the value what is thereby taken
@@ -81,7 +83,7 @@ pub mod facts {
     pub const WITHHELD: Name = Name::of("fault.withheld");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "fault.begins",
         "fault.ends",
         "node.crashed",
@@ -91,6 +93,7 @@ pub mod facts {
         "node.stopped",
         "node.paused",
         "node.resumed",
+        "node.out_of_memory",
     ];
 }
 

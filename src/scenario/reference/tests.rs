@@ -92,6 +92,7 @@ fn check(entry: &Entry, text: &str) {
         (_, "DelayControl", _) => reads::<MachineSpec>(&within("(delay_control: ", ")")),
         (_, "Limit", _) => reads::<MachineSpec>(&within("(limit: ", ")")),
         (_, _, "Shedding") => reads::<MachineSpec>(&within("(shedding: ", ")")),
+        (_, _, "Memory") => reads::<MachineSpec>(&within("(memory: ", ")")),
         (_, "Signal", _) => {
             reads::<MachineSpec>(&within("(shedding: (thresholds: [], by: ", "))"));
         }

@@ -18,7 +18,7 @@ use crate::engine::{Factor, Name, NodeId, Rng, Span, State, Status, Time};
 pub(crate) use grow::{scale, watch};
 pub(crate) use roll::{begin_roll, end_roll};
 use spec::{Farewell, LifeSpec};
-pub(crate) use tick::{LIFE, Tick, due};
+pub(crate) use tick::{LIFE, Tick, due, kill};
 pub(crate) use wear::{Wear, begin_wear, end_wear};
 
 /// Where a node is in its life.

@@ -1,8 +1,8 @@
 //! What is planned in the lives of nodes, and what happens when it falls due.
 
-use super::{Stage, fall, grow, roll, serve, stopped, wear};
+use super::{Stage, fall, grow, rise, roll, serve, stopped, wear};
 use crate::engine::{NodeId, Span, State, Status, Time};
-use crate::world::{Sim, World, facts, fault};
+use crate::world::{Sim, World, facts, fault, machine, note};
 
 /// Marks a control of the engine as one of these: far above what faults number theirs by, and
 /// within what an event has room for.
@@ -36,6 +36,10 @@ pub(crate) enum Tick {
     Repair(u32, u32),
     /// Attrition strikes.
     Strike(u32),
+    /// A process takes more memory than there is.
+    OutOfMemory(NodeId),
+    /// A process that was killed starts again.
+    Restart(NodeId),
 }
 
 /// What is planned, in places that are used again.
@@ -102,6 +106,8 @@ pub(crate) fn due(sim: &mut Sim, control: u32) {
         Tick::Break(wear, unit) => wear::breaks(sim, wear, unit),
         Tick::Repair(wear, unit) => wear::repaired(sim, wear, unit),
         Tick::Strike(wear) => wear::strike(sim, wear),
+        Tick::OutOfMemory(node) => out_of_memory(sim, node),
+        Tick::Restart(node) => rise(sim, node),
     }
 }
 
@@ -121,6 +127,26 @@ fn look(sim: &mut Sim, node: NodeId, epoch: u32) {
         let at = state.now() + LOOK;
         set(state, at, Tick::Look(node, epoch));
     });
+}
+
+/// The process of a node is killed as soon as it has done what it is at.
+pub(crate) fn kill(state: &mut State<World>, node: NodeId) {
+    let now = state.now();
+    set(state, now, Tick::OutOfMemory(node));
+}
+
+/// A process is killed for the memory that it takes, unless a crash of this instant came first.
+fn out_of_memory(sim: &mut Sim, node: NodeId) {
+    let killed = sim.with(|state| {
+        let after = machine::killed(state, node)?;
+        note(state, node, facts::OUT_OF_MEMORY, 0);
+        let at = state.now() + after;
+        set(state, at, Tick::Restart(node));
+        Some(())
+    });
+    if killed.is_some() {
+        crash(sim, node);
+    }
 }
 
 /// The name of the fact that a wear's crash is.

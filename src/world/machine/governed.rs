@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::delay::Controller;
 use super::limit::Limiter;
+use super::memory::{self, Taken};
 use super::sharing::{Pace, Sharing};
 use super::shedding::{Occupancy, Shedder};
 use super::waiting::{Place, Waiting};
@@ -20,6 +21,7 @@ pub(super) struct Governed {
     pub sharing: Option<Sharing>,
     /// Of a preemptive machine: the jobs at work, the most important first.
     pub at_work: BTreeSet<Place>,
+    pub memory: Taken,
     controller: Option<Controller>,
     limiter: Option<Limiter>,
     shedder: Option<Shedder>,
@@ -38,6 +40,8 @@ pub(super) struct Detail {
     patience: u64,
     /// Does it keep its worker when its work is done?
     pub keeps: bool,
+    /// What it takes of the machine's memory, in bytes.
+    pub memory: u64,
 }
 
 /// A job that asks to be let in.
@@ -58,6 +62,7 @@ impl Governed {
             placed: 0,
             sharing: is_shared.then(Sharing::default),
             at_work: BTreeSet::new(),
+            memory: Taken::default(),
             controller: spec.delay_control.map(|control| Controller::new(control, now)),
             limiter: spec.limit.clone().map(Limiter::new),
             shedder: spec.shedding.clone().map(|spec| Shedder::new(spec, now, busy)),
@@ -168,11 +173,13 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
         priority: traits.priority,
         patience: 0,
         keeps,
+        memory: machine.spec.memory.as_ref().map_or(0, |memory| memory.of(baggage)),
     };
     machines.set_detail(job, detail);
     if !admit(state, node, job) {
         return None;
     }
+    memory::take(state, job);
     let machine = &mut state.env.machines.machines[node.index()];
     if let (Discipline::FairQueueing, Some(governed)) =
         (machine.spec.discipline, &mut machine.governed)
@@ -352,6 +359,7 @@ fn leave(state: &mut State<World>, node: NodeId, job: u32) {
 /// The task of a job that was dropped from the queue hears of it.
 fn tell(state: &mut State<World>, job: u32, why: Fault) {
     let sequence = state.set_alarm(state.now(), job << 1 | JOB);
+    memory::give_back(&mut state.env.machines, job);
     state.env.machines.jobs[job as usize].phase = Phase::Leaving { sequence, why };
 }
 
@@ -399,6 +407,7 @@ pub(super) fn release(state: &mut State<World>, job: u32) {
     let machines = &mut state.env.machines;
     let node = machines.jobs[job as usize].node;
     let detail = machines.details[job as usize];
+    memory::give_back(machines, job);
     machines.close(job);
     let machine = &mut machines.machines[node.index()];
     machine.usage.jobs += 1;
@@ -437,6 +446,7 @@ pub(super) fn due(state: &mut State<World>, job: u32, alarm: u64) -> Due {
             let governed = machines.machines[node.index()].governed.as_mut();
             governed.map(|governed| governed.queue.remove(place));
             machines.machines[node.index()].recount();
+            memory::give_back(machines, job);
             machines.close(job);
             state.settle(wait, Err(Fault::Overloaded))
         }

@@ -1,7 +1,7 @@
 //! Jobs that keep their worker when their work is done, and jobs that are taken back.
 
 use super::governed::{catch_up, pace_up, release, take_up, work};
-use super::{Discipline, Job, Phase};
+use super::{Discipline, Job, Phase, memory};
 use crate::engine::{Fault, Span, State, WaitId};
 use crate::world::World;
 
@@ -71,6 +71,7 @@ pub(super) fn abandon(state: &mut State<World>, job: u32) {
             }
         }
     }
+    memory::give_back(machines, job);
     machines.close(job);
     take_up(state, node);
     pace_up(state, node);

@@ -10,6 +10,7 @@ mod governed;
 mod hold;
 mod kept;
 mod limit;
+mod memory;
 mod sharing;
 mod shedding;
 mod spec;
@@ -23,8 +24,9 @@ use std::task::{Context, Poll};
 pub use delay::DelayControl;
 pub use hold::Held;
 pub use limit::Limit;
+pub(super) use memory::killed;
 pub use shedding::{Shedding, Signal, Threshold};
-pub use spec::{Discipline, MachineSpec};
+pub use spec::{Discipline, MachineSpec, Memory};
 
 use super::{JOB, World};
 use crate::engine::{self, Call, Due, Factor, Fault, Msg, NodeId, Rng, Span, State, Time, WaitId};
@@ -47,6 +49,8 @@ pub struct MachineUse {
     pub delayed: u64,
     /// Jobs that left the queue because they had waited too long.
     pub abandoned: u64,
+    /// How often its process was killed because it took more memory than there was.
+    pub killed: u64,
     /// Worker time spent, in nanoseconds.
     pub busy: u64,
     /// Integral of the queue's length over time, in job nanoseconds.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::delay::DelayControl;
 use super::limit::Limit;
 use super::shedding::Shedding;
-use crate::engine::{Dist, Span};
+use crate::engine::{Bytes, Dist, Span};
 
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -66,6 +66,38 @@ fn hundred_milliseconds() -> Span {
     Span::from_millis(100)
 }
 
+/// The memory of a node's process: what jobs take of it, at work or waiting, and what follows when
+/// it is exceeded: the process is killed, as by the out-of-memory killer of Linux. That is a crash:
+/// its connections are reset, its memory is gone, its disk keeps what was synced. So a queue that
+/// grows without a bound ends.
+///
+/// ```ron
+/// (limit: "512MiB", base: "64MiB", per_job: "1MiB")
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// More than this kills the process.
+    pub limit: Bytes,
+    /// What the process takes without any job. Default: `"0B"`.
+    #[serde(default)]
+    pub base: Bytes,
+    /// What each job takes from when it is let in until it is done or dropped. Default: `"0B"`.
+    #[serde(default)]
+    pub per_job: Bytes,
+    /// Does a job take the size of its request's body as well? Default: false.
+    #[serde(default)]
+    pub payloads: bool,
+    /// How long after it was killed the process starts again. Default: `"100ms"`, the `RestartSec`
+    /// of systemd (systemd.service(5)).
+    #[serde(default = "restart")]
+    pub restart_after: Span,
+}
+
+fn restart() -> Span {
+    Span::from_millis(100)
+}
+
 /// The machine of a node.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -90,6 +122,8 @@ pub struct MachineSpec {
     pub limit: Option<Limit>,
     /// Which classes of requests are turned away first under load. Default: none.
     pub shedding: Option<Shedding>,
+    /// How much memory its process may take before it is killed. Default: without limit.
+    pub memory: Option<Memory>,
     /// May a job keep its worker when its work is done?
     #[serde(skip)]
     pub holds_workers: bool,
@@ -98,12 +132,15 @@ pub struct MachineSpec {
 impl MachineSpec {
     /// Is it a plain queue in front of workers?
     pub(super) fn is_plain(&self) -> bool {
-        let MachineSpec { discipline, queue_timeout, delay_control, limit, shedding, .. } = self;
+        let MachineSpec {
+            discipline, queue_timeout, delay_control, limit, shedding, memory, ..
+        } = self;
         matches!(discipline, Discipline::Fifo | Discipline::Lifo)
             && queue_timeout.is_none()
             && delay_control.is_none()
             && limit.is_none()
             && shedding.is_none()
+            && memory.is_none()
             && !self.drop_expired
             && !self.holds_workers
     }
@@ -122,7 +159,8 @@ impl MachineSpec {
             _ => {
                 return (self.delay_control.as_ref().and_then(DelayControl::problem))
                     .or_else(|| self.limit.as_ref().and_then(Limit::problem))
-                    .or_else(|| self.shedding.as_ref().and_then(|one| one.problem(self)));
+                    .or_else(|| self.shedding.as_ref().and_then(|one| one.problem(self)))
+                    .or_else(|| self.memory.as_ref().and_then(Memory::problem));
             }
         };
         Some(text.to_owned())

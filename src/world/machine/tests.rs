@@ -343,3 +343,58 @@ fn tenants_that_want_more_than_their_share_wait_for_each_other() {
     let order: Vec<usize> = served(spec, &asked).into_iter().map(|(number, _)| number).collect();
     assert_eq!(order, [0, 1, 5, 2, 3, 4]);
 }
+
+#[test]
+fn memory_is_free_again_when_a_job_is_done_dropped_or_turned_away() {
+    let us = |count: u64| count * 1_000;
+    let [second, third] = [Asked { at: us(1), ..PLAIN }, Asked { at: us(12), ..PLAIN }];
+    let job = Asked { work: us(10), ..PLAIN };
+    let low = Asked { class: 1, ..job };
+    let ways: [(&str, [Asked; 3], u64); 7] = [
+        ("", [job, Asked { at: us(11), ..job }, Asked { at: us(22), ..job }], 0),
+        ("", [job, Asked { at: us(9), ..job }, Asked { at: us(11), ..job }], 1),
+        ("queue_max: Some(0),", [job, second, Asked { at: us(2), ..job }], 0),
+        ("queue_timeout: Some(\"5us\"),", [job, second, Asked { at: us(7), ..job }], 1),
+        (
+            "drop_expired: true,",
+            [job, Asked { deadline: us(9), at: us(1), ..job }, Asked { work: us(1), ..third }],
+            1,
+        ),
+        (
+            "queue_max: Some(1), discipline: Priority(),",
+            [low, Asked { at: us(1), ..low }, Asked { at: us(2), ..job }],
+            1,
+        ),
+        (
+            "queue_max: Some(1), discipline: ProcessorSharing(),",
+            [job, Asked { at: us(1), ..job }, Asked { at: us(2), ..job }],
+            1,
+        ),
+    ];
+    for (way, asked, at_once) in ways {
+        let killed = |limit: u64| {
+            let memory = format!("memory: Some((limit: \"{limit}B\", per_job: \"1B\"))");
+            run(&format!("(workers: Some(1), {way} {memory})"), &asked, None).1.killed
+        };
+        assert_eq!(killed(1), at_once, "{way} two are there at once");
+        assert_eq!(killed(2), 0, "{way} three never are");
+    }
+}
+
+#[test]
+fn memory_that_leaves_no_room_for_a_job_is_a_mistake() {
+    let problem = |memory: &str| {
+        let spec: MachineSpec = ron::from_str(&format!("(memory: Some({memory}))")).expect("read");
+        spec.problem()
+    };
+    assert_eq!(problem("(limit: \"3B\", base: \"2B\", per_job: \"1B\")"), None);
+    assert_eq!(problem("(limit: \"3B\", payloads: true)"), None);
+    for wrong in [
+        "(limit: \"2B\", base: \"2B\", per_job: \"1B\")",
+        "(limit: \"0B\", per_job: \"1B\")",
+        "(limit: \"3B\", base: \"1B\")",
+        "(limit: \"3B\", base: \"4B\", payloads: true)",
+    ] {
+        assert!(problem(wrong).is_some(), "{wrong}");
+    }
+}
