@@ -228,11 +228,8 @@ pub fn entries() -> Vec<Entry> {
 pub fn facts() -> Vec<Entry> {
     let of_nodes = CATALOGUE.iter().map(|kind| kind.source);
     let sources = of_nodes.chain(SOURCES.iter().copied()).chain(FACTS.iter().copied());
-    let mut entries: Vec<Entry> =
-        sources.flat_map(declared::facts).map(|(name, docs)| Entry::fact(name, docs)).collect();
-    entries.sort_by(|left, right| left.name.cmp(&right.name));
-    entries.dedup_by(|left, right| left.name == right.name);
-    entries
+    let found: BTreeMap<_, _> = sources.flat_map(declared::facts).collect();
+    found.into_iter().map(|(name, docs)| Entry::fact(name, docs)).collect()
 }
 
 /// How swarm mode draws each fault: its name, and its text with `{…}` where something is drawn.

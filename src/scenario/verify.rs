@@ -22,6 +22,23 @@ fn at(spans: &Spans, path: &str) -> Problem {
     }
 }
 
+/// A price is a finite amount, and nothing is paid for using something.
+fn prices(draft: &Draft, spans: &Spans) -> Vec<Problem> {
+    let Some(prices) = &draft.prices else { return Vec::new() };
+    let all = [
+        ("node_hour", prices.node_hour),
+        ("cpu_hour", prices.cpu_hour),
+        ("gibibyte", prices.gibibyte),
+        ("million_writes", prices.million_writes),
+    ];
+    let odd = all.into_iter().filter(|(_, price)| !(0.0..=1e12).contains(price));
+    let problem = |(field, price): (&str, f64)| {
+        let title = format!("{price} is no price");
+        at(spans, &format!("prices.{field}")).title(title).label("from 0 to 1e12")
+    };
+    odd.map(problem).collect()
+}
+
 /// What types cannot say, of the base.
 pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -32,6 +49,7 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
             at(spans, "run.warmup").title("the warm-up leaves nothing to measure").label(label),
         );
     }
+    problems.extend(prices(draft, spans));
     let (opens, closes) = draft.run.faults.unwrap_or((Span::ZERO, draft.run.load));
     if opens >= closes || closes > draft.run.load {
         let label = format!("from first to last, within the load of {}", draft.run.load);
@@ -383,5 +401,20 @@ impl Whole {
             };
             at(spans, path).title(title).label(label)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::load;
+    use crate::scenario::source::{MINIMAL_SCENARIO, Source};
+
+    #[test]
+    fn a_price_is_finite_and_not_negative() {
+        let open = MINIMAL_SCENARIO.trim_end().strip_suffix(')').expect("it is one value");
+        for (price, fine) in [("0.05", true), ("0", true), ("-1", false), ("inf", false)] {
+            let text = format!("{open}    prices: (node_hour: {price}),\n)");
+            assert_eq!(load(&Source::new("priced.ron", &text)).is_ok(), fine, "{price}");
+        }
     }
 }

@@ -73,8 +73,8 @@ pub enum Pick {
     /// Ring(points: 100, load: "1.25x")
     /// ```
     Ring {
-        /// Points for each instance on the ring: more of them spread keys more evenly. At least 1.
-        /// Default: 100.
+        /// Points for each instance on the ring: more of them spread keys more evenly. From 1
+        /// to 10,000. Default: 100.
         #[serde(default = "Pick::hundred")]
         points: u32,
         /// How much more than its share of the outstanding calls one may have before the next on
@@ -195,6 +195,9 @@ impl Pick {
         let text = match self {
             Pick::Choices { d: 0, .. } => "of no instances none can be picked: `d` is at least 1",
             Pick::Ring { points: 0, .. } => "a ring needs at least one point for each instance",
+            Pick::Ring { points, .. } if *points > 10_000 => {
+                "a ring has at most 10000 points for each instance"
+            }
             Pick::Ring { load: Some(load), .. } | Pick::Rendezvous { load: Some(load) }
                 if *load <= Factor::ONE =>
             {

@@ -406,3 +406,10 @@ fn settings_that_cannot_work_are_explained() {
     assert!(problem(Balance { pick, ..Balance::default() }).contains("at least 1"));
     assert_eq!(Balance::default().problem(), None);
 }
+
+#[test]
+fn a_ring_has_no_more_points_than_memory_has_room_for() {
+    let problem = |points| Pick::Ring { points, load: None }.problem(Knowledge::default());
+    assert_eq!((problem(1), problem(10_000)), (None, None));
+    assert!(problem(0).is_some() && problem(10_001).is_some());
+}
