@@ -6,6 +6,7 @@ use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
 use super::measures::{self, Material, NodeSample};
+use super::own::AskedFacts;
 use super::outcome::{Ending, Finding, Outcome, Stuck};
 use super::requests::Requests;
 use super::timeline::Timeline;
@@ -14,7 +15,7 @@ use crate::engine::{Counts, Digest, Fact, Name, NodeId, Observer, Span, Time};
 use crate::parts::{client_facts, store_facts};
 use crate::patterns::{Spec, saga::facts as saga};
 use crate::scenario::{Scenario, Variant};
-use crate::world::facts;
+use crate::world::{Gauge, facts};
 
 /// What sagas did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -52,6 +53,7 @@ pub struct Ledger {
     lost: u64,
     lost_updates: u64,
     calls: CallCounts,
+    asked: AskedFacts,
 }
 
 impl Ledger {
@@ -86,6 +88,7 @@ impl Ledger {
             lost: 0,
             lost_updates: 0,
             calls: CallCounts::default(),
+            asked: AskedFacts::new(scenario, from),
         }
     }
 
@@ -142,6 +145,8 @@ impl Ledger {
             lost: self.lost,
             lost_updates: self.lost_updates,
             calls: self.calls,
+            asked: &self.asked,
+            gauges: &run.gauges,
             findings: &findings,
             episodes: &episodes,
             end,
@@ -188,6 +193,8 @@ pub struct Closing<'a> {
     pub nodes: &'a [Option<NodeSample>],
     /// How it ended.
     pub ending: Ending,
+    /// The machines that were watched job by job.
+    pub gauges: Vec<(NodeId, Gauge)>,
     /// When it ended.
     pub end: Time,
     /// What of the world had not come to rest by then.
@@ -249,6 +256,7 @@ impl Observer for Ledger {
             _ if self.calls.fact(fact) => {}
             _ => self.effect(fact),
         }
+        self.asked.noted(fact);
         for checker in &mut self.checkers {
             checker.noted(fact);
         }

@@ -6,14 +6,15 @@ use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
+use super::own::{self, AskedFacts};
 use super::outcome::{Axis, ClassFlow, Episode, Finding, Measure, NodeUse};
 use super::requests::Requests;
-use crate::engine::{Counts, Fault, Span, Time};
+use crate::engine::{Counts, Fault, NodeId, Span, Time};
 use crate::patterns::Spec;
 use crate::scenario::topology::Topology;
 use crate::scenario::{Invariant, Scenario, Variant};
 use crate::stats::Histogram;
-use crate::world::{DiskUse, MachineSpec, MachineUse};
+use crate::world::{DiskUse, Gauge, MachineSpec, MachineUse};
 
 /// What a node's machine and disk had done by some instants of a run.
 #[derive(Clone, Debug)]
@@ -93,6 +94,9 @@ pub(crate) struct Material<'a> {
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub end: Time,
+    pub asked: &'a AskedFacts,
+    /// The machines that were watched job by job.
+    pub gauges: &'a [(NodeId, Gauge)],
     /// The shares of the time in which everything was up, and each address.
     pub up: &'a (Option<f64>, Vec<(String, f64)>),
 }
@@ -144,6 +148,7 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
             measures.push(measure(metric, format!("{}/{}", metric.id, class.flow.name), value));
         }
     }
+    measures.extend(own::all(material, &measures));
     measures
 }
 

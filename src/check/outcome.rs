@@ -22,6 +22,8 @@ pub enum Axis {
     Complexity,
     /// How close to its limits it runs.
     Saturation,
+    /// What the scenario itself asks for.
+    Own,
 }
 
 /// How a value is to be read.

@@ -24,6 +24,18 @@ pub(crate) struct Request {
     pub standing: Standing,
 }
 
+impl Request {
+    /// Is it of the client at this place among the flows?
+    pub fn is_of_flow(&self, place: usize) -> bool {
+        self.flow as usize == place
+    }
+
+    /// Is it of the class at this place among the run's classes?
+    pub fn is_of_class(&self, place: usize) -> bool {
+        usize::from(self.class) == place + 1
+    }
+}
+
 /// The requests of a run, by root: clients begin all operations, so roots number requests.
 pub(crate) struct Requests {
     requests: Vec<Request>,

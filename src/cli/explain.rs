@@ -326,6 +326,7 @@ fn kind(entry: &Entry) -> String {
         Topic::Fault => "a fault".to_owned(),
         Topic::Distribution => "a distribution".to_owned(),
         Topic::Invariant => "an invariant".to_owned(),
+        Topic::Measure => "a measure that a scenario defines".to_owned(),
         Topic::Fact => "a fact".to_owned(),
         Topic::Unit => "a unit".to_owned(),
         Topic::Part if entry.name == ROOT => "a whole file".to_owned(),
@@ -343,6 +344,7 @@ fn axis_name(axis: Axis) -> &'static str {
         Axis::Cost => "cost",
         Axis::Complexity => "complexity",
         Axis::Saturation => "saturation",
+        Axis::Own => "own",
     }
 }
 

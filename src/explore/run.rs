@@ -8,8 +8,8 @@ use crate::check::outcome::{Ending, Outcome, Stuck};
 use crate::check::{Closing, Ledger, NodeSample};
 use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
 use crate::scenario::swarm::Drawn;
-use crate::scenario::{Group, Scenario, Variant};
-use crate::world::{Cx, Node, Sim, World, add, schedule, watch};
+use crate::scenario::{Group, MeasureSpec, Scenario, Variant};
+use crate::world::{Cx, Gauge, Node, Sim, World, add, schedule, watch};
 
 /// Holds the place of a node that only other variants have; it is never started.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub fn simulate(scenario: &Scenario, variant: &Variant, seed: u64, from: Time) -
 /// The end and the latency in nanoseconds of every success of a run.
 pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(Time, f64)> {
     let (variant, _) = &drawn(scenario, variant, seed);
-    let mut sim = build(scenario, variant, seed);
+    let mut sim = build(scenario, variant, seed, Time(0));
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, Time(0))));
     sim.observe(ledger.clone());
     boot(&mut sim, variant);
@@ -58,7 +58,7 @@ pub(crate) fn run(
     tracer: Option<Rc<RefCell<dyn Tracer>>>,
 ) -> Outcome {
     let (variant, swarm) = &drawn(scenario, variant, seed);
-    let mut sim = build(scenario, variant, seed);
+    let mut sim = build(scenario, variant, seed, from);
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, from)));
     sim.observe(ledger.clone());
     if let Some(tracer) = tracer {
@@ -73,6 +73,7 @@ pub(crate) fn run(
         Halt::Done if !scenario.phases.quiet.is_zero() => rest(&sim, scenario, variant),
         _ => Vec::new(),
     };
+    let gauges = gauges(&sim, scenario, end);
     // The tasks hold the ledger's reader; they are done with.
     drop(sim);
     let closing = Closing {
@@ -85,6 +86,7 @@ pub(crate) fn run(
         ending: ending(halt, scenario),
         end,
         rest,
+        gauges,
         swarm: swarm.clone(),
     };
     Rc::into_inner(ledger).expect("nobody else reads the facts").into_inner().close(&closing)
@@ -144,17 +146,24 @@ fn rest(sim: &Sim, scenario: &Scenario, variant: &Variant) -> Vec<Stuck> {
 }
 
 /// The world of a variant, every node in its place and none started.
-fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
-    let mut sim = place(scenario, variant, seed);
+fn build(scenario: &Scenario, variant: &Variant, seed: u64, from: Time) -> Sim {
     let quiet = scenario.phases.quiet_from();
+    let mut sim = place(scenario, variant, seed, (from, quiet));
     sim.with(|state| state.env.end_load(quiet));
     schedule(&mut sim, &variant.faults, scenario.phases.windows());
     sim
 }
 
-/// Every node of a variant in its place, without load and faults.
-pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
+/// Every node of a variant in its place, without load and faults; what is measured job by job is
+/// measured within `watch`.
+pub(super) fn place(
+    scenario: &Scenario,
+    variant: &Variant,
+    seed: u64,
+    (from, until): (Time, Time),
+) -> Sim {
     let mut sim = Sim::new(seed, World::new(seed, variant.network.clone()));
+    sim.with(|state| state.env.watch_machines(watched(scenario), from, until));
     for (name, spec) in scenario.names.iter().zip(&variant.nodes) {
         match spec {
             Some(spec) => spec.add(&mut sim, name),
@@ -176,6 +185,18 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
         state.env.clocks.set(&variant.clocks, &scenario.names, seed);
     });
     sim
+}
+
+/// The nodes whose machines the scenario's measures watch job by job.
+fn watched(scenario: &Scenario) -> Vec<NodeId> {
+    let all = scenario.measures.iter().flat_map(|(_, spec)| spec.all());
+    all.filter_map(MeasureSpec::watched).collect()
+}
+
+/// What the machines met that were watched.
+fn gauges(sim: &Sim, scenario: &Scenario, now: Time) -> Vec<(NodeId, Gauge)> {
+    let gauge = |node: NodeId| sim.with(|state| Some((node, state.env.gauge(node, now)?)));
+    watched(scenario).into_iter().filter_map(gauge).collect()
 }
 
 /// Runs to the end, looking at every machine at the end of each window of the time line.

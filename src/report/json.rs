@@ -218,6 +218,7 @@ fn axis(axis: Axis) -> &'static str {
         Axis::Cost => "cost",
         Axis::Complexity => "complexity",
         Axis::Saturation => "saturation",
+        Axis::Own => "own",
     }
 }
 

@@ -19,6 +19,7 @@ mod invariants;
 pub mod json;
 pub mod markdown;
 pub mod number;
+pub mod published;
 mod requests;
 mod saturation;
 mod stuck;

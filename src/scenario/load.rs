@@ -12,7 +12,8 @@ use super::diagnose::Problem;
 use super::source::Source;
 use super::swarm::{self, Swarm};
 use super::{
-    Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, instances, names, verify,
+    Case, Expectation, Invariant, MeasureSpec, Phases, Prices, Scenario, Variant, classes,
+    instances, names, verify,
 };
 use crate::engine::Lexicon;
 use crate::patterns::Spec;
@@ -56,9 +57,15 @@ pub(super) struct Draft {
     /// What must hold, by name. Default: only that every request is accounted for.
     #[serde(default)]
     pub(super) invariants: BTreeMap<String, Invariant>,
+    /// What is measured besides the catalogue of metrics, by name. Default: nothing.
+    #[serde(default)]
+    pub(super) measures: BTreeMap<String, MeasureSpec>,
     /// What is expected. Default: nothing.
     #[serde(default)]
     pub(super) expect: Vec<Expectation>,
+    /// The published result that it reproduces, for the command `validate`. Default: none.
+    #[serde(default)]
+    pub(super) validates: Option<Case>,
     /// What things cost. Default: not counted in money.
     #[serde(default)]
     pub(super) prices: Option<Prices>,
@@ -145,6 +152,7 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
         }
         problems.extend(classes::problem(variant, &nodes, &lexicon, &spans));
     }
+    problems.extend(known.counted(&draft.measures, &variants));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -160,7 +168,9 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
         names: nodes,
         lexicon,
         invariants: draft.invariants.into_iter().collect(),
+        measures: draft.measures.into_iter().collect(),
         expect: draft.expect,
+        validates: draft.validates,
         variants,
     })
 }

@@ -26,6 +26,8 @@ pub enum Topic {
     Distribution,
     /// An invariant.
     Invariant,
+    /// A measure that a scenario defines.
+    Measure,
     /// A fact that nodes note.
     Fact,
     /// A quantity that is written with a unit.
@@ -95,6 +97,7 @@ impl Entry {
 const SOURCES: &[&str] = &[
     include_str!("load.rs"),
     include_str!("mod.rs"),
+    include_str!("measure.rs"),
     include_str!("swarm.rs"),
     include_str!("../world/network/spec.rs"),
     include_str!("../world/network/bursts.rs"),
@@ -198,8 +201,12 @@ const SPELT: &[(&str, &str, &str)] = &[
 const AROUND: &[&str] = &["Option", "Vec", "BTreeMap", "Box", "Rc"];
 
 /// Enums whose choices are a topic of their own.
-const FAMILIES: &[(&str, Topic)] =
-    &[("Injection", Topic::Fault), ("Invariant", Topic::Invariant), ("Shape", Topic::Distribution)];
+const FAMILIES: &[(&str, Topic)] = &[
+    ("Injection", Topic::Fault),
+    ("Invariant", Topic::Invariant),
+    ("MeasureSpec", Topic::Measure),
+    ("Shape", Topic::Distribution),
+];
 
 /// Everything that a scenario can say, by topic and then in the order in which it is come upon.
 pub fn entries() -> Vec<Entry> {

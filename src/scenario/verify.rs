@@ -1,9 +1,11 @@
 //! What types cannot say: whether the values of a scenario make sense together.
 
+use std::collections::BTreeMap;
+
 use super::diagnose::{Problem, nearest};
 use super::load::{Draft, Variation};
 use super::spans::Spans;
-use super::{Expectation, Invariant, Variant, instances, reference};
+use super::{Expectation, Invariant, MeasureSpec, Variant, instances, reference};
 use crate::engine::{Lexicon, Name, NodeId, Span};
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, Injection, NetworkSpec, RollSpec};
@@ -97,6 +99,11 @@ pub(super) fn base(draft: &Draft, nodes: &[String], spans: &Spans) -> Vec<Proble
     for (place, variation) in draft.variants.iter().enumerate() {
         problems.extend(variant(draft, variation, nodes, spans, place));
     }
+    for (name, measure) in &draft.measures {
+        let path = format!("measures.{name}");
+        let told = measure.all().into_iter().find_map(|part| part.problem(draft.run.load));
+        problems.extend(told.map(|text| at(spans, &path).title(text).label("in this measure")));
+    }
     for (place, expectation) in draft.expect.iter().enumerate() {
         problems.extend(expected(draft, expectation, spans, &format!("expect.{place}")));
     }
@@ -165,9 +172,8 @@ fn rest(invariant: &Invariant, draft: &Draft, spans: &Spans, path: &str) -> Opti
 }
 
 fn expected(draft: &Draft, one: &Expectation, spans: &Spans, path: &str) -> Option<Problem> {
-    if one.min.is_none() && one.max.is_none() {
-        let label = "give it a `min`, a `max` or both";
-        return Some(at(spans, path).title("this expects nothing").label(label));
+    if let Some((field, title, label)) = one.problem() {
+        return Some(at(spans, &format!("{path}.{field}")).title(title).label(label));
     }
     let name = one.variant.as_ref()?;
     let known: Vec<&str> = draft.variants.iter().map(|variant| variant.name.as_str()).collect();
@@ -189,6 +195,9 @@ fn timing(fault: &FaultSpec, draft: &Draft, spans: &Spans, path: &str) -> Option
     Some(at(spans, &format!("{path}.{field}")).title(title).label(label))
 }
 
+/// The measures of a scenario, by name.
+type Measures = BTreeMap<String, MeasureSpec>;
+
 /// What is known when a variant is looked at.
 pub(super) struct Known<'a> {
     pub lexicon: &'a Lexicon,
@@ -206,6 +215,19 @@ impl Known<'_> {
                 let path = format!("{path}.{field}.fact");
                 let unknown = trigger.iter().filter_map(|one| self.fact(one.fact, variant, &path));
                 problems.extend(unknown);
+            }
+        }
+        problems
+    }
+
+    /// What the scenario's own measures count, and nobody notes in any of its variants.
+    pub fn counted(&self, measures: &Measures, variants: &[Variant]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, measure) in measures {
+            let path = format!("measures.{name}");
+            for (fact, _) in measure.all().into_iter().filter_map(MeasureSpec::fact) {
+                let each = variants.iter().map(|variant| self.fact(fact, variant, &path));
+                problems.extend(each.reduce(|one, other| one.and(other)).flatten());
             }
         }
         problems

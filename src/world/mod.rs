@@ -25,7 +25,7 @@ pub(crate) use fault::{join, schedule};
 pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
 pub(crate) use life::watch;
 pub use machine::{
-    DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Memory, Shedding, Signal,
+    DelayControl, Discipline, Gauge, Held, Limit, MachineSpec, MachineUse, Memory, Shedding, Signal,
     Threshold, Work,
 };
 pub use network::{
@@ -117,6 +117,9 @@ pub struct World {
     classes: Vec<ClassTraits>,
     /// Their names, from place 1 on.
     class_names: Vec<Name>,
+    /// Nodes whose machines are watched job by job, and from when until when.
+    watched: Vec<NodeId>,
+    watch: (Time, Time),
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -141,6 +144,8 @@ impl World {
             lives: Lives::default(),
             classes: Vec::new(),
             class_names: Vec::new(),
+            watched: Vec::new(),
+            watch: (Time(0), Time::MAX),
         }
     }
 
@@ -181,7 +186,9 @@ impl World {
         self.hashes.push(hash);
         self.network.admit(hash);
         let seed = self.seed;
-        self.machines.admit(machine, || Rng::new(seed, &format!("{name}/machine")));
+        let node = NodeId(self.drives.len() as u32);
+        let gauge = self.watched.contains(&node).then(|| Gauge::new(self.watch.0, self.watch.1));
+        self.machines.admit(machine, || Rng::new(seed, &format!("{name}/machine")), gauge);
         self.lives.admit(Rng::new(self.seed, &format!("{name}/start")));
         self.drives.push(Drive::new(disk, Rng::new(self.seed, &format!("{name}/disk"))));
     }
@@ -189,6 +196,17 @@ impl World {
     /// How a node's machine was used so far.
     pub fn machine_use(&self, node: NodeId, now: Time) -> MachineUse {
         MachineUse { on: self.lives.on(node, now).0, ..self.machines.usage(node, now) }
+    }
+
+    /// Watches the machines of these nodes job by job, from `from` to before `until`. To be said
+    /// before the nodes are added.
+    pub fn watch_machines(&mut self, nodes: Vec<NodeId>, from: Time, until: Time) {
+        (self.watched, self.watch) = (nodes, (from, until));
+    }
+
+    /// What the jobs of a node's machine met up to now, if it is watched.
+    pub fn gauge(&self, node: NodeId, now: Time) -> Option<Gauge> {
+        self.machines.gauge(node, now)
     }
 
     /// How a node's disk was used so far.

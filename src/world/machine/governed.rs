@@ -40,6 +40,8 @@ pub(super) struct Detail {
     patience: u64,
     /// Does it keep its worker when its work is done?
     pub keeps: bool,
+    /// Has it ever had a worker?
+    begun: bool,
     /// What it takes of the machine's memory, in bytes.
     pub memory: u64,
 }
@@ -115,8 +117,12 @@ impl Machine {
             }
             None => (governed.placed, 0),
         };
+        let waiting = governed.queue.len() + behind;
+        if let Some(gauge) = &mut self.gauge {
+            gauge.changes(self.seen, working + waiting);
+        }
         self.usage.working = working;
-        self.usage.waiting = governed.queue.len() + behind;
+        self.usage.waiting = waiting;
         self.usage.queue_peak = self.usage.queue_peak.max(self.usage.waiting);
     }
 
@@ -150,6 +156,9 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
     let Submission { node, wait, work, baggage, keeps } = coming;
     let traits = state.env.class(baggage.class);
     let machine = &mut state.env.machines.machines[node.index()];
+    if let Some(gauge) = &mut machine.gauge {
+        gauge.arrives(now);
+    }
     if machine.spec.drop_expired && baggage.deadline <= now {
         machine.usage.expired += 1;
         state.settle(wait, Err(Fault::Expired));
@@ -173,6 +182,7 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
         priority: traits.priority,
         patience: 0,
         keeps,
+        begun: false,
         memory: machine.spec.memory.as_ref().map_or(0, |memory| memory.of(baggage)),
     };
     machines.set_detail(job, detail);
@@ -265,12 +275,17 @@ fn enqueue(state: &mut State<World>, node: NodeId, job: u32) {
 
 /// A job has a worker from now on, or shares.
 fn begin(state: &mut State<World>, job: u32) {
+    let now = state.now();
     let machines = &mut state.env.machines;
     let Job { node, left, wait, .. } = machines.jobs[job as usize];
     let detail = &mut machines.details[job as usize];
     detail.patience = 0;
-    let place = detail.place;
+    let (place, since) = (detail.place, detail.since);
+    let is_first = !std::mem::replace(&mut detail.begun, true);
     let machine = &mut machines.machines[node.index()];
+    if let Some(gauge) = machine.gauge.as_mut().filter(|_| is_first) {
+        gauge.waits_no_more(since, now);
+    }
     let preemptive = matches!(machine.spec.discipline, Discipline::Priority { preemptive: true });
     let Some(governed) = &mut machine.governed else { return };
     governed.placed += 1;
@@ -358,9 +373,21 @@ fn leave(state: &mut State<World>, node: NodeId, job: u32) {
 
 /// The task of a job that was dropped from the queue hears of it.
 fn tell(state: &mut State<World>, job: u32, why: Fault) {
+    gives_up(state, job);
     let sequence = state.set_alarm(state.now(), job << 1 | JOB);
     memory::give_back(&mut state.env.machines, job);
     state.env.machines.jobs[job as usize].phase = Phase::Leaving { sequence, why };
+}
+
+/// A job that waits leaves the queue without having had a worker.
+pub(super) fn gives_up(state: &mut State<World>, job: u32) {
+    let now = state.now();
+    let Machines { machines, details, jobs, .. } = &mut state.env.machines;
+    let (node, detail) = (jobs[job as usize].node, &details[job as usize]);
+    let gauge = machines[node.index()].gauge.as_mut().filter(|_| !detail.begun);
+    if let Some(gauge) = gauge {
+        gauge.waits_no_more(detail.since, now);
+    }
 }
 
 /// Gives free workers to those who wait.
@@ -442,6 +469,8 @@ pub(super) fn due(state: &mut State<World>, job: u32, alarm: u64) -> Due {
         Phase::Queued if patience == alarm => {
             machine.advance(now);
             machine.usage.abandoned += 1;
+            gives_up(state, job);
+            let machines = &mut state.env.machines;
             let place = machines.details[job as usize].place;
             let governed = machines.machines[node.index()].governed.as_mut();
             governed.map(|governed| governed.queue.remove(place));

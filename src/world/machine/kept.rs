@@ -1,6 +1,6 @@
 //! Jobs that keep their worker when their work is done, and jobs that are taken back.
 
-use super::governed::{catch_up, pace_up, release, take_up, work};
+use super::governed::{catch_up, gives_up, pace_up, release, take_up, work};
 use super::{Discipline, Job, Phase, memory};
 use crate::engine::{Fault, Span, State, WaitId};
 use crate::world::World;
@@ -50,6 +50,10 @@ pub(super) fn abandon(state: &mut State<World>, job: u32) {
     let machines = &mut state.env.machines;
     let Job { node, phase, .. } = machines.jobs[job as usize];
     let place = machines.details[job as usize].place;
+    if let Phase::Queued = phase {
+        gives_up(state, job);
+    }
+    let machines = &mut state.env.machines;
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
     catch_up(machine, now);

@@ -6,6 +6,7 @@
 //! is left of it.
 
 mod delay;
+mod gauge;
 mod governed;
 mod hold;
 mod kept;
@@ -22,6 +23,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 pub use delay::DelayControl;
+pub use gauge::Gauge;
 pub use hold::Held;
 pub use limit::Limit;
 pub(super) use memory::killed;
@@ -74,6 +76,8 @@ struct Machine {
     slots: u32,
     queue: VecDeque<u32>,
     governed: Option<Box<Governed>>,
+    /// Of a machine that is watched job by job, which is a governed one.
+    gauge: Option<Box<Gauge>>,
     usage: MachineUse,
     /// When the integrals were last brought up to date.
     seen: Time,
@@ -152,9 +156,9 @@ impl Machine {
 
 impl Machines {
     /// The machine of the next node; it draws from `rng`, if at all.
-    pub fn admit(&mut self, spec: MachineSpec, rng: impl FnOnce() -> Rng) {
-        let governed =
-            (!spec.is_plain()).then(|| Box::new(Governed::new(&spec, rng(), Time(0), 0)));
+    pub fn admit(&mut self, spec: MachineSpec, rng: impl FnOnce() -> Rng, gauge: Option<Gauge>) {
+        let is_plain = spec.is_plain() && gauge.is_none();
+        let governed = (!is_plain).then(|| Box::new(Governed::new(&spec, rng(), Time(0), 0)));
         let slots = if governed.is_some() { 0 } else { spec.workers.unwrap_or(u32::MAX) };
         let alike = self.machines.last().filter(|last| *last.spec == spec);
         let spec = alike.map_or_else(|| Rc::new(spec), |last| last.spec.clone());
@@ -165,6 +169,7 @@ impl Machines {
             slots,
             queue: VecDeque::new(),
             governed,
+            gauge: gauge.map(Box::new),
             usage: MachineUse::default(),
             seen: Time(0),
         });
@@ -182,6 +187,14 @@ impl Machines {
         usage.busy += span * u64::from(usage.working) * u64::from(!machine.paused);
         usage.queued += span * u64::from(usage.waiting);
         usage
+    }
+
+    /// What the jobs of a watched machine met, up to now.
+    pub fn gauge(&self, node: NodeId, now: Time) -> Option<Gauge> {
+        let machine = &self.machines[node.index()];
+        let mut gauge = Gauge::clone(machine.gauge.as_ref()?);
+        gauge.changes(now, machine.usage.working + machine.usage.waiting);
+        Some(gauge)
     }
 
     /// How many workers a node has; `None` for as many as there is work.
@@ -379,6 +392,9 @@ pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
     // Whoever starts it again knows which pauses are still on.
     machine.paused = false;
     (machine.usage.working, machine.usage.waiting) = (0, 0);
+    if let Some(gauge) = &mut machine.gauge {
+        gauge.changes(now, 0);
+    }
 }
 
 impl engine::Cx<World> {

@@ -11,7 +11,7 @@ const HERE: NodeId = NodeId(0);
 
 fn machines(spec: MachineSpec) -> Machines {
     let mut machines = Machines::default();
-    machines.admit(spec, || Rng::new(1, "machine"));
+    machines.admit(spec, || Rng::new(1, "machine"), None);
     machines
 }
 
