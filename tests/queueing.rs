@@ -15,11 +15,14 @@ use stormglass::stats::Estimate;
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
 
-fn run(name: &str) -> Study {
+/// Some of the variants of a case of validation, for a shorter time than there.
+fn run(name: &str, load_time: &str, variants: &[&str]) -> Study {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/validation").join(name);
     let source = Source::read(&path).expect("the scenario is there");
+    let source = source.set("run.load", load_time).expect("it has a load");
     let scenario = load(&source).expect("the scenario can be read");
-    study(&scenario, &Plan { seeds: SEEDS.collect(), variants: vec![], jobs: 0 }, &Silent)
+    let variants = variants.iter().map(|name| (*name).to_owned()).collect();
+    study(&scenario, &Plan { seeds: SEEDS.collect(), variants, jobs: 0 }, &Silent)
 }
 
 /// A metric's values over the seeds.
@@ -41,7 +44,7 @@ fn agrees(variant: &VariantStudy, id: &str, theory: f64) {
 
 #[test]
 fn one_worker_is_an_m_m_1_queue() {
-    let study = run("mm1.ron");
+    let study = run("q01_mm1.ron", "\"1200s\"", &[]);
     let queue = &study.variants[0];
     let (arrivals, services) = (80.0, 100.0);
     let mean = 1.0 / (services - arrivals);
@@ -65,8 +68,8 @@ fn erlang_c(workers: u32, load: f64) -> f64 {
 
 #[test]
 fn ten_workers_are_an_m_m_c_queue() {
-    let study = run("mmc.ron");
-    let (workers, arrivals, service) = (10, 800.0, 0.010);
+    let study = run("q03_erlang_c.ron", "\"12000s\"", &["10 at 80 %"]);
+    let (workers, arrivals, service) = (10, 8.0, 1.0);
     let load = arrivals * service;
     let wait = erlang_c(workers, load) * service / (f64::from(workers) - load);
     agrees(&study.variants[0], "latency.mean", service + wait);
@@ -75,7 +78,7 @@ fn ten_workers_are_an_m_m_c_queue() {
 
 #[test]
 fn a_worker_whose_times_vary_is_an_m_g_1_queue() {
-    let study = run("mg1.ron");
+    let study = run("q09_mg1.ron", "\"1100s\"", &["constant", "lognormal"]);
     let (arrivals, service) = (70.0, 0.010);
     let utilisation = arrivals * service;
     for (variant, cv) in study.variants.iter().zip([0.0, 2.0]) {

@@ -6,8 +6,8 @@ use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
 use super::measures::{self, Material, NodeSample};
-use super::own::AskedFacts;
 use super::outcome::{Ending, Finding, Outcome, Stuck};
+use super::own::AskedFacts;
 use super::requests::Requests;
 use super::timeline::Timeline;
 use super::uptime::Uptime;
@@ -146,6 +146,7 @@ impl Ledger {
             lost_updates: self.lost_updates,
             calls: self.calls,
             asked: &self.asked,
+            uptime: &self.uptime,
             gauges: &run.gauges,
             findings: &findings,
             episodes: &episodes,

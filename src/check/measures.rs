@@ -6,9 +6,10 @@ use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
-use super::own::{self, AskedFacts};
 use super::outcome::{Axis, ClassFlow, Episode, Finding, Measure, NodeUse};
+use super::own::{self, AskedFacts};
 use super::requests::Requests;
+use super::uptime::Uptime;
 use crate::engine::{Counts, Fault, NodeId, Span, Time};
 use crate::patterns::Spec;
 use crate::scenario::topology::Topology;
@@ -95,6 +96,7 @@ pub(crate) struct Material<'a> {
     pub episodes: &'a [Episode],
     pub end: Time,
     pub asked: &'a AskedFacts,
+    pub uptime: &'a Uptime,
     /// The machines that were watched job by job.
     pub gauges: &'a [(NodeId, Gauge)],
     /// The shares of the time in which everything was up, and each address.

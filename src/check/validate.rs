@@ -3,9 +3,9 @@
 use super::metrics::{METRICS, metric};
 use super::outcome::Quantity;
 use super::own;
+use crate::patterns::Spec;
 use crate::scenario::diagnose::Problem;
 use crate::scenario::spans::Spans;
-use crate::patterns::Spec;
 use crate::scenario::{Expectation, MeasureSpec, Scenario, Value};
 
 /// Every expectation whose metric does not exist, or whose bound is not of its kind, and every own
@@ -41,7 +41,8 @@ fn measures(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
             problems.extend(match part {
                 MeasureSpec::Latency { of: Some(of), .. }
                 | MeasureSpec::Slower { of: Some(of), .. }
-                | MeasureSpec::Requests { of: Some(of), .. } => (!flows.contains(of)).then(|| {
+                | MeasureSpec::Requests { of: Some(of), .. }
+                | MeasureSpec::InFlight { of: Some(of), .. } => (!flows.contains(of)).then(|| {
                     let title = format!("no client and no class is called `{of}`");
                     let known: Vec<&str> = flows.iter().map(String::as_str).collect();
                     at(spans, &path).title(title).choose(of, &known, "they are")
@@ -72,7 +73,9 @@ fn flows(scenario: &Scenario) -> Vec<String> {
         let clients = nodes.filter(|(_, spec)| matches!(spec, Some(Spec::Client(_))));
         names.extend(clients.map(|(place, _)| scenario.names[place].clone()));
         let classes = variant.classes.iter();
-        names.extend(classes.map(|class| format!("class:{}", scenario.lexicon.spelling(class.name))));
+        names.extend(
+            classes.map(|class| format!("class:{}", scenario.lexicon.spelling(class.name))),
+        );
     }
     names.sort();
     names.dedup();

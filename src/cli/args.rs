@@ -162,7 +162,12 @@ pub struct ValidateFlags {
     /// Only these cases, by their ids [default: all]
     pub ids: Vec<String>,
     /// Where the scenarios are
-    #[arg(long, value_name = "DIR", default_value = "scenarios/validation", help_heading = "Scenario")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "scenarios/validation",
+        help_heading = "Scenario"
+    )]
     pub from: PathBuf,
     /// Few runs: enough to see what is wrong, not to be sure of what is right
     #[arg(long, help_heading = "Simulation")]

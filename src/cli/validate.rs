@@ -16,11 +16,6 @@ use stormglass::scenario::{Case, Scenario, load};
 /// The file beside the scenarios that names the results that cannot be reproduced yet.
 const PENDING: &str = "pending.ron";
 
-/// How many runs are made for a case at first, and at most.
-const THOROUGH: (u32, u32) = (6, u32::MAX);
-/// The same where it must be quick.
-const QUICK: (u32, u32) = (3, 3);
-
 /// What cannot be read, and the text that it stands in.
 type Unreadable = (Vec<Problem>, Option<Source>);
 
@@ -34,8 +29,7 @@ pub fn validate(flags: &ValidateFlags, no_color: bool) -> Exit {
         Ok(read) => read,
         Err((problems, source)) => return refuse(&problems, source.as_ref(), no_color),
     };
-    let (first, most) = if flags.quick { QUICK } else { THOROUGH };
-    let effort = Effort { first, most, jobs: flags.jobs.map_or(0, usize::from) };
+    let effort = Effort { is_quick: flags.quick, jobs: flags.jobs.map_or(0, usize::from) };
     let bar = Bar::new(!flags.quiet && is_watched());
     let mut found = Validation { pending, ..Validation::default() };
     if !flags.ids.is_empty() {

@@ -14,7 +14,8 @@ pub fn all(scenario: &Scenario, variants: &[VariantStudy]) -> Vec<Judgement> {
             expectation.variant.as_ref().is_none_or(|name| *name == variant.name)
         };
         let expected = scenario.expect.iter().filter(about);
-        judgements.extend(expected.map(|expectation| bound(scenario, variant, expectation)));
+        let expected = expected.filter(|one| one.versus.as_ref() != Some(&variant.name));
+        judgements.extend(expected.map(|one| bound(scenario, variants, variant, one)));
         judgements.extend(endings(scenario, variant));
     }
     judgements
@@ -64,10 +65,13 @@ fn invariants(scenario: &Scenario, variant: &VariantStudy) -> Vec<Judgement> {
 }
 
 /// A metric's mean over all runs lies within its bounds, or is what it should be.
-fn bound(scenario: &Scenario, variant: &VariantStudy, expected: &Expectation) -> Judgement {
-    let values: Vec<f64> =
-        variant.runs.iter().filter_map(|run| value(run, &expected.metric)).collect();
-    let summary = Summary::of(&values);
+fn bound(
+    scenario: &Scenario,
+    variants: &[VariantStudy],
+    variant: &VariantStudy,
+    expected: &Expectation,
+) -> Judgement {
+    let summary = Summary::of(&values(variants, variant, expected));
     let mean = summary.mean();
     let quantity = quantity(scenario, &expected.metric).unwrap_or(Quantity::Count);
     let (min, max) =
@@ -88,18 +92,37 @@ fn bound(scenario: &Scenario, variant: &VariantStudy, expected: &Expectation) ->
         says.push(format!("is {} ±{}", spell(quantity, is.base()), spell(quantity, allowance)));
     }
     let seed = variant.runs.first().map_or(scenario.seed, |run| run.seed);
+    let mut metric = expected.metric.clone();
+    if let Some(other) = &expected.versus {
+        metric.push_str(&format!(" less that of {other}"));
+    }
     Judgement {
         variant: variant.name.clone(),
-        says: format!("{} {}", expected.metric, says.join(" and ")),
+        says: format!("{metric} {}", says.join(" and ")),
         held,
         found: mean.map_or("not measured".to_owned(), |mean| spell(quantity, mean)),
         reproduce: (!held).then(|| again(scenario, variant, seed)),
     }
 }
 
-/// What a run has measured.
-pub(super) fn value(run: &Outcome, metric: &str) -> Option<f64> {
-    run.measures.iter().find(|measure| measure.id == metric)?.value
+/// What the runs of a variant have measured that an expectation is about, or how they differ from
+/// those of another variant under the same seeds.
+pub(super) fn values(
+    variants: &[VariantStudy],
+    variant: &VariantStudy,
+    expected: &Expectation,
+) -> Vec<f64> {
+    let value =
+        |run: &Outcome| run.measures.iter().find(|measure| measure.id == expected.metric)?.value;
+    let Some(name) = &expected.versus else {
+        return variant.runs.iter().filter_map(value).collect();
+    };
+    let other = variants.iter().find(|other| other.name == *name);
+    let pair = |run: &Outcome| {
+        let its = other?.runs.iter().find(|its| its.seed == run.seed)?;
+        Some(value(run)? - value(its)?)
+    };
+    variant.runs.iter().filter_map(pair).collect()
 }
 
 /// How many standard errors chance may explain, where each is less than what is allowed.
@@ -108,8 +131,7 @@ const ERRORS: f64 = 4.0;
 /// Is the mean of these runs what is expected? It is if it lies within the tolerance, and if it
 /// differs by no more than chance explains, where chance is less than the tolerance.
 pub(super) fn agrees(expected: &Expectation, runs: &Summary) -> bool {
-    let (Some(is), Some(allowance), Some(mean)) =
-        (expected.is, expected.allowance(), runs.mean())
+    let (Some(is), Some(allowance), Some(mean)) = (expected.is, expected.allowance(), runs.mean())
     else {
         return false;
     };

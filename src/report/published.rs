@@ -6,9 +6,7 @@ use super::table::{Align, Cell, Table, Tone as CellTone};
 use super::units::Scale;
 use super::{Style, markdown, text};
 use crate::check::outcome::Quantity;
-use crate::check::published::{
-    CaseStudy, Expected, FigureStudy, Pending, Validation, Verdict,
-};
+use crate::check::published::{CaseStudy, Expected, FigureStudy, Pending, Validation, Verdict};
 
 /// For a terminal.
 pub fn published_text(validation: &Validation, style: Style) -> String {
@@ -57,7 +55,8 @@ pub fn published_json(validation: &Validation) -> String {
             "figures": case.figures.iter().map(json_figure).collect::<Vec<_>>(),
         })
     };
-    let pending = |one: &Pending| serde_json::json!({"id": one.id, "title": one.title, "needs": one.needs});
+    let pending =
+        |one: &Pending| serde_json::json!({"id": one.id, "title": one.title, "needs": one.needs});
     let whole = serde_json::json!({
         "schema": "stormglass.validation/1",
         "interrupted": validation.interrupted,
@@ -96,10 +95,8 @@ fn sum(validation: &Validation) -> Line {
     let agree = validation.cases.iter().filter(|case| case.agrees()).count();
     let runs: u64 = validation.cases.iter().map(|case| case.runs).sum();
     let events: u64 = validation.cases.iter().map(|case| case.events).sum();
-    let (tone, says) = match agree == all {
-        true => (Tone::Good, format!("all {all} cases agree with what was published")),
-        false => (Tone::Bad, format!("{} of {all} cases do not agree", all - agree)),
-    };
+    let tone = if agree == all { Tone::Good } else { Tone::Bad };
+    let says = format!("{agree} of {all} agree with what was published");
     let (runs, events) = (number::integer(runs), number::integer(events));
     let line = Line::of(tone, says).and(Tone::Dim, format!("  {runs} runs, {events} events"));
     match validation.interrupted {
@@ -154,12 +151,10 @@ fn row(figure: &FigureStudy) -> [Cell; 6] {
         figure.published.as_ref().map_or_else(Cell::none, Cell::new),
         Cell::new(match figure.expected {
             Expected::Value(value, allowance) => {
-                let margin = if allowance == 0.0 {
-                    "exactly".to_owned()
-                } else {
-                    scale.plus_minus(Some(allowance))
-                };
-                scale.with_unit(format!("{} {margin}", scale.number(value)))
+                let margin = scale.plus_minus(Some(allowance));
+                let text = format!("{} {margin}", scale.number(value));
+                let sign = if allowance == 0.0 { "= " } else { "" };
+                format!("{sign}{}", scale.with_unit(text.trim_end().to_owned()))
             }
             Expected::Bounds(min, max) => bounds(figure.quantity, min, max),
         }),
@@ -202,10 +197,9 @@ fn waiting(validation: &Validation) -> Vec<Block> {
     }
     let note = format!("{} cases", validation.pending.len());
     let item = |one: &Pending| {
-        Line::plain("• ").and(Tone::Strong, &one.id).then(format!(
-            " {}: needs {}",
-            one.title, one.needs
-        ))
+        Line::plain("• ")
+            .and(Tone::Strong, &one.id)
+            .then(format!(" {}: needs {}", one.title, one.needs))
     };
     let items = validation.pending.iter().map(item).collect();
     vec![Block::heading("Not yet possible", note), Block::Items(items)]
@@ -216,7 +210,12 @@ mod tests {
     use super::*;
     use crate::stats::Estimate;
 
-    fn figure(metric: &str, expected: Expected, mean: Option<f64>, verdict: Verdict) -> FigureStudy {
+    fn figure(
+        metric: &str,
+        expected: Expected,
+        mean: Option<f64>,
+        verdict: Verdict,
+    ) -> FigureStudy {
         FigureStudy {
             metric: metric.to_owned(),
             variant: "plain".to_owned(),
@@ -238,7 +237,12 @@ mod tests {
             note: String::new(),
             figures: vec![
                 figure("latency.mean", value, Some(0.0502), Verdict::Agrees),
-                figure("latency.p99", Expected::Bounds(None, Some(0.2)), Some(0.23), Verdict::Differs),
+                figure(
+                    "latency.p99",
+                    Expected::Bounds(None, Some(0.2)),
+                    Some(0.23),
+                    Verdict::Differs,
+                ),
                 figure("latency.max", Expected::Value(1.0, 0.0), None, Verdict::Missing),
             ],
             broken: vec!["plain: x violated by seed 3".to_owned()],
@@ -259,10 +263,11 @@ mod tests {
         let expected = "\
  Q01 M/M/1 — a book";
         assert!(text.contains(expected.trim()), "{text}");
-        for part in ["50.0 ±1.2 ms", "50.2 ±1.2 ms", "≤ 200 ms", "✗ differs", "✗ not measured"] {
+        for part in ["50.0 ±1.2 ms", "50.2 ±1.2 ms", "≤ 200 ms", "✗ differs", "✗ not measured"]
+        {
             assert!(text.contains(part), "{part}:\n{text}");
         }
-        assert!(text.contains("1 of 1 cases do not agree"), "{text}");
+        assert!(text.contains("0 of 1 agree with what was published"), "{text}");
         assert!(text.contains("P01 Staleness: needs replication"), "{text}");
         assert!(text.contains("Q01: plain: x violated by seed 3"), "{text}");
     }

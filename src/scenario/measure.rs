@@ -61,6 +61,20 @@ pub enum MeasureSpec {
         #[serde(default)]
         during: Option<(Span, Span)>,
     },
+    /// How many requests were under way, on average over the time: begun, and neither succeeded nor
+    /// failed.
+    ///
+    /// ```ron
+    /// InFlight(of: "users")
+    /// ```
+    InFlight {
+        /// Those of one client only, by its name, or of one class, as `"class:buy"`. Default: all.
+        #[serde(default)]
+        of: Option<String>,
+        /// Within this time of the run. Default: the measured phase.
+        #[serde(default)]
+        during: Option<(Span, Span)>,
+    },
     /// How long after an instant of the run requests succeeded again as fast as they came: from
     /// when on, over a window, successes are at least this share of the requests that began in it.
     /// Found to a tenth of the window.
@@ -113,6 +127,16 @@ pub enum MeasureSpec {
         /// Longer than this; 0 is any wait at all.
         than: Span,
     },
+    /// How long the jobs stayed at a node's machine that came and have gone, on average: their wait
+    /// and their work.
+    ///
+    /// ```ron
+    /// Stayed(node: "api")
+    /// ```
+    Stayed {
+        /// Whose machine.
+        node: NodeId,
+    },
     /// How many jobs were at a node's machine, at work and waiting, over time.
     ///
     /// ```ron
@@ -159,6 +183,16 @@ pub enum MeasureSpec {
         address: NodeId,
         /// Which figure of the numbers, each instance weighing the same.
         stat: Stat,
+    },
+    /// When for the first time in the measured phase fewer instances of an address were up than it
+    /// needs, from the start of the run; no value in runs in which that never happened.
+    ///
+    /// ```ron
+    /// FirstOutage(address: "shards")
+    /// ```
+    FirstOutage {
+        /// The address, or a node.
+        address: NodeId,
     },
     /// How often something was noted, by any node or by one.
     ///
@@ -315,6 +349,9 @@ pub struct Case {
     /// The formula, or what else a reader should know. Default: nothing.
     #[serde(default)]
     pub note: String,
+    /// How many runs it takes to say anything, where one alone says little. Default: 2.
+    #[serde(default = "few")]
+    pub runs_min: u32,
     /// How many runs there may be before the verdict stands as it is. Default: 32.
     #[serde(default = "runs")]
     pub runs_max: u32,
@@ -326,6 +363,10 @@ fn nearly_all() -> Ratio {
 
 fn first() -> u64 {
     1
+}
+
+fn few() -> u32 {
+    2
 }
 
 fn runs() -> u32 {
@@ -355,6 +396,7 @@ impl MeasureSpec {
         match self {
             MeasureSpec::Waited { node, .. }
             | MeasureSpec::WaitedLonger { node, .. }
+            | MeasureSpec::Stayed { node }
             | MeasureSpec::Present { node, .. }
             | MeasureSpec::PresentAtLeast { node, .. }
             | MeasureSpec::Found { node, .. } => Some(*node),
@@ -378,6 +420,7 @@ impl MeasureSpec {
             MeasureSpec::Latency { during, .. }
             | MeasureSpec::Slower { during, .. }
             | MeasureSpec::Requests { during, .. }
+            | MeasureSpec::InFlight { during, .. }
             | MeasureSpec::Facts { during, .. } => *during,
             _ => None,
         };

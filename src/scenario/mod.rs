@@ -231,6 +231,10 @@ pub struct Expectation {
     /// For which variant. Default: for every one.
     #[serde(default)]
     pub variant: Option<String>,
+    /// It is about the difference to this variant, seed by seed: this minus that. Default: about
+    /// the metric itself.
+    #[serde(default)]
+    pub versus: Option<String>,
 }
 
 impl Expectation {
@@ -238,10 +242,14 @@ impl Expectation {
     fn problem(&self) -> Option<(&'static str, &'static str, &'static str)> {
         let bounds = self.min.is_some() || self.max.is_some();
         match (self.is, self.tolerance, self.margin) {
-            (None, None, None) if !bounds => {
-                Some(("metric", "this expects nothing", "give it a `min`, a `max`, both, or what it `is`"))
+            (None, None, None) if !bounds => Some((
+                "metric",
+                "this expects nothing",
+                "give it a `min`, a `max`, both, or what it `is`",
+            )),
+            (None, Some(_), _) => {
+                Some(("tolerance", "a tolerance around nothing", "say what it `is`"))
             }
-            (None, Some(_), _) => Some(("tolerance", "a tolerance around nothing", "say what it `is`")),
             (None, _, Some(_)) => Some(("margin", "a margin around nothing", "say what it `is`")),
             (Some(_), ..) if bounds => {
                 Some(("is", "either bounds or a value", "leave out this, or `min` and `max`"))

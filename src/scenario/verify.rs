@@ -175,13 +175,15 @@ fn expected(draft: &Draft, one: &Expectation, spans: &Spans, path: &str) -> Opti
     if let Some((field, title, label)) = one.problem() {
         return Some(at(spans, &format!("{path}.{field}")).title(title).label(label));
     }
-    let name = one.variant.as_ref()?;
     let known: Vec<&str> = draft.variants.iter().map(|variant| variant.name.as_str()).collect();
-    (!known.contains(&name.as_str())).then(|| {
-        at(spans, &format!("{path}.variant"))
+    let named = [("variant", &one.variant), ("versus", &one.versus)].into_iter();
+    let mut named = named.filter_map(|(field, name)| Some((field, name.as_ref()?)));
+    let (field, name) = named.find(|(_, name)| !known.contains(&name.as_str()))?;
+    Some(
+        at(spans, &format!("{path}.{field}"))
             .title(format!("no variant is called `{name}`"))
-            .choose(name, &known, "the variants are")
-    })
+            .choose(name, &known, "the variants are"),
+    )
 }
 
 /// What a node says is wrong with its own configuration.

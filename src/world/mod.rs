@@ -25,8 +25,8 @@ pub(crate) use fault::{join, schedule};
 pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
 pub(crate) use life::watch;
 pub use machine::{
-    DelayControl, Discipline, Gauge, Held, Limit, MachineSpec, MachineUse, Memory, Shedding, Signal,
-    Threshold, Work,
+    DelayControl, Discipline, Gauge, Held, Limit, MachineSpec, MachineUse, Memory, Shedding,
+    Signal, Threshold, Work,
 };
 pub use network::{
     Bursts, CardSpec, Connect, DropPolicy, LinkSpec, NamesSpec, NetworkSpec, QueueSpec, Reordering,

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn nothing_has_no_figure() {
         for stat in STATS {
-            let found = [of_sorted(stat, &[]), weighted(stat, &[0]), Values::default().figure(stat)];
+            let found =
+                [of_sorted(stat, &[]), weighted(stat, &[0]), Values::default().figure(stat)];
             assert_eq!(found, [None; 3]);
         }
     }

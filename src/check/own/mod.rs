@@ -21,7 +21,10 @@ pub(crate) fn quantity(spec: &MeasureSpec) -> Quantity {
             Stat::Variance | Stat::Variation => Quantity::Count,
             _ => Quantity::Time,
         },
-        MeasureSpec::Recovery { .. } | MeasureSpec::Moment { .. } => Quantity::Time,
+        MeasureSpec::Recovery { .. }
+        | MeasureSpec::Moment { .. }
+        | MeasureSpec::Stayed { .. }
+        | MeasureSpec::FirstOutage { .. } => Quantity::Time,
         MeasureSpec::Slower { .. }
         | MeasureSpec::WaitedLonger { .. }
         | MeasureSpec::PresentAtLeast { .. }
@@ -32,6 +35,7 @@ pub(crate) fn quantity(spec: &MeasureSpec) -> Quantity {
         MeasureSpec::Product(first, _) | MeasureSpec::Difference(first, _) => quantity(first),
         MeasureSpec::Sum(parts) => parts.first().map_or(Quantity::Count, quantity),
         MeasureSpec::Requests { .. }
+        | MeasureSpec::InFlight { .. }
         | MeasureSpec::Machine { .. }
         | MeasureSpec::Present { .. }
         | MeasureSpec::Spread { .. }
@@ -78,6 +82,7 @@ impl Own<'_> {
                 (all > 0).then(|| slow as f64 / all as f64)
             }
             MeasureSpec::Requests { that, of, during } => Some(self.count(*that, of, *during)),
+            MeasureSpec::InFlight { of, during } => Some(self.in_flight(of, *during)),
             MeasureSpec::Recovery { after, window, share } => {
                 self.recovery(Time(0) + *after, *window, share.as_f64())
             }
@@ -85,6 +90,10 @@ impl Own<'_> {
             MeasureSpec::Spread { address, stat } => {
                 let jobs = self.instances(*address).map(|sample| spent(sample, |usage| usage.jobs));
                 of_sorted(*stat, &Values::of_numbers(jobs))
+            }
+            MeasureSpec::FirstOutage { address } => {
+                let name = self.material.scenario.node(*address);
+                Some(self.material.uptime.first_outage(name)?.as_seconds())
             }
             MeasureSpec::Facts { .. } => Some(self.material.asked.found(spec)?.0 as f64),
             MeasureSpec::Moment { .. } => Some(self.material.asked.found(spec)?.1?.as_seconds()),
@@ -100,6 +109,7 @@ impl Own<'_> {
             MeasureSpec::PerSecond(one) => Some(self.value(one)? / self.load().as_seconds()),
             MeasureSpec::Waited { .. }
             | MeasureSpec::WaitedLonger { .. }
+            | MeasureSpec::Stayed { .. }
             | MeasureSpec::Present { .. }
             | MeasureSpec::PresentAtLeast { .. }
             | MeasureSpec::Found { .. } => self.gauged(spec),
@@ -164,6 +174,23 @@ impl Own<'_> {
         self.requests(of).filter(counts).count() as f64
     }
 
+    /// How many requests were under way on average.
+    fn in_flight(&self, of: &Option<String>, during: Option<(Span, Span)>) -> f64 {
+        let (from, until) = match during {
+            Some((from, until)) => (Time(0) + from, Time(0) + until),
+            None => {
+                let scenario = self.material.scenario;
+                (self.material.requests.measured_from(), scenario.phases.quiet_from())
+            }
+        };
+        let within = |request: &Request| {
+            let (began, ended) = (request.began.max(from), request.ended.min(until));
+            u128::from(ended.0.saturating_sub(began.0))
+        };
+        let area: u128 = self.requests(of).map(within).sum();
+        area as f64 / ((until - from).0.max(1)) as f64
+    }
+
     /// From `after` on, when successes kept up with what came.
     fn recovery(&self, after: Time, window: Span, share: f64) -> Option<f64> {
         const STEPS: usize = 10;
@@ -177,7 +204,9 @@ impl Own<'_> {
                 *count += 1;
             }
             let good = request.standing == Standing::Succeeded;
-            if let Some(count) = place(request.ended).filter(|_| good).and_then(|at| went.get_mut(at)) {
+            if let Some(count) =
+                place(request.ended).filter(|_| good).and_then(|at| went.get_mut(at))
+            {
                 *count += 1;
             }
         }
@@ -243,6 +272,10 @@ impl Own<'_> {
                 Some(gauge.waits().quantile(share)? as f64 / 1e9)
             }),
             MeasureSpec::WaitedLonger { than, .. } => gauge.waited_longer(*than),
+            MeasureSpec::Stayed { .. } => {
+                let (nanoseconds, jobs) = gauge.stayed();
+                (jobs > 0).then(|| nanoseconds as f64 / jobs as f64 / 1e9)
+            }
             MeasureSpec::Present { stat, .. } => weighted(*stat, gauge.present()),
             MeasureSpec::PresentAtLeast { jobs, .. } => gauge.present_at_least(*jobs),
             MeasureSpec::Found { at_least, .. } => gauge.found_at_least(*at_least),

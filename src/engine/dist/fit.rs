@@ -21,6 +21,10 @@ impl Sampler {
             Shape::Exponential { mean, rate } => exponential(*mean, *rate),
             Shape::Erlang { k, mean } => erlang(*k, *mean),
             Shape::Gamma { mean, cv, shape } => gamma(*mean, *cv, *shape),
+            Shape::Normal { mean, deviation } => {
+                let deviation = positive("Normal", "deviation", *deviation)?;
+                Ok(Sampler::Normal { mean: mean.0 as f64, deviation })
+            }
             Shape::LogNormal { median, mean, p99, cv } => {
                 log_normal(Center::new(*median, *mean)?, *p99, *cv)
             }

@@ -73,7 +73,7 @@ pub struct Policy {
     pub breaker: Option<Box<Breaker>>,
     /// How often a failed call is tried again; a business refusal never is. Default: 0.
     pub retries: u32,
-    /// After which failures it is tried again. Default: all of them.
+    /// After which failures it is tried again. Default: all of them but `Conflict`.
     pub retry_on: Option<Vec<Failure>>,
     /// How long after its beginning a call is tried again at the latest. Default: without limit.
     pub retry_for: Option<Span>,
@@ -130,6 +130,8 @@ pub enum Failure {
     Overloaded,
     /// An error before anything was changed.
     Failed,
+    /// Somebody else was first, so that what it was based on holds no more.
+    Conflict,
 }
 
 impl Failure {
@@ -140,6 +142,7 @@ impl Failure {
             Failure::Unreachable => Fault::Unreachable,
             Failure::Overloaded => Fault::Overloaded,
             Failure::Failed => Fault::Failed,
+            Failure::Conflict => Fault::Conflict,
         }
     }
 }

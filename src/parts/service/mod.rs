@@ -124,10 +124,8 @@ impl Service {
         key: u64,
         value: u64,
     ) -> Result<(), Fault> {
-        let each = || {
-            let calls = operation.calls.iter();
-            calls.flat_map(|spec| std::iter::repeat_n(spec, spec.count as usize))
-        };
+        let each = || operation.calls.iter().flat_map(CallSpec::parts);
+        let (mode, asked) = (operation.mode, (key, value));
         let mut missing = 0;
         let mut take = |spec: &CallSpec, reply: Reply| match reply {
             Err(_) if spec.optional => {
@@ -136,14 +134,14 @@ impl Service {
             }
             reply => reply.map(|_| ()),
         };
-        match operation.mode {
+        match mode {
             Mode::Sequential => {
                 for spec in each() {
-                    take(spec, spec.make(cx, key, value).await)?;
+                    take(spec, spec.make_part(cx, mode, asked).await)?;
                 }
             }
             Mode::Parallel => {
-                let replies = all(each().map(|spec| spec.make(cx, key, value))).await;
+                let replies = all(each().map(|spec| spec.make_part(cx, mode, asked))).await;
                 for (spec, reply) in each().zip(replies) {
                     take(spec, reply)?;
                 }
@@ -167,6 +165,22 @@ impl Service {
         let row = Row { table: register, key: 0, expect, change: Change::Set(value) };
         self.commit(cx, &[row]).await?;
         Ok(Msg::Done { value })
+    }
+
+    /// Reads a register and writes it raised by one, unless it was written in between.
+    async fn increment(&self, cx: &Cx, register: Name) -> Reply {
+        let store = self.store.ok_or(Fault::Unknown)?;
+        let found = self.store_policy.call(cx, store, Msg::Get { table: register, key: 0 }).await?;
+        let Msg::Done { value: before } = found else { return Err(Fault::Failed) };
+        let (expect, value) = match before {
+            Row::ABSENT => (Expect::Absent, 1),
+            before => (Expect::Value(before), before.wrapping_add(1)),
+        };
+        let row = Row { table: register, key: 0, expect, change: Change::Set(value) };
+        match self.commit(cx, &[row]).await? {
+            Msg::Clash { .. } => Err(Fault::Conflict),
+            _ => Ok(Msg::Done { value }),
+        }
     }
 
     async fn transfer(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
@@ -212,7 +226,7 @@ impl Node for Service {
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { verb, key, value } = request else { return Err(Fault::Unknown) };
         let Some(operation) = self.operations.get(&verb) else { return Err(Fault::Unknown) };
-        let cost = cx.draw(&operation.cost);
+        let cost = operation.work(cx);
         let mut held = None;
         if self.holds_worker {
             held = Some(cx.hold(cost).await?);
@@ -234,6 +248,9 @@ impl Node for Service {
         if let Some(then) = &operation.then {
             // What was called may have taken effect.
             more(cx, held.as_ref(), then).await.map_err(|_| Fault::Reset)?;
+        }
+        if let Some(register) = operation.increments {
+            return self.increment(cx, register).await;
         }
         if let Some(register) = operation.sets {
             return self.set(cx, register, value).await;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::mixed;
-use crate::engine::{Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span};
+use crate::engine::{
+    Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span, quorum,
+};
 use crate::parts::policy::{Policy, happens};
 use crate::world::Cx;
 
@@ -16,6 +18,10 @@ pub struct Operation {
     /// Work for each request. Default: `"1ms"`.
     #[serde(default = "Operation::cost")]
     pub cost: Dist,
+    /// More work for each request that is on the machine when this one comes, itself included: what
+    /// they take from each other, as by locks and caches that they share. Default: none.
+    #[serde(default)]
+    pub contention: Option<Span>,
     /// Work of which only one request does some at a time. Default: none.
     #[serde(default)]
     pub critical: Option<Critical>,
@@ -41,6 +47,11 @@ pub struct Operation {
     /// What it moves in the store. Default: nothing.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// The register of the store that it raises by one: it reads it, and writes it if nobody has
+    /// written it since; otherwise it fails with `Conflict` (optimistic concurrency control). It
+    /// takes no part in idempotency. Default: none.
+    #[serde(default)]
+    pub increments: Option<Name>,
     /// The register of the store that it sets to the request's value, stamped with this service's
     /// own clock. Default: none.
     #[serde(default)]
@@ -68,6 +79,10 @@ pub struct CallSpec {
     /// How many times, as for a fan-out to many leaves. At least 1. Default: 1.
     #[serde(default = "CallSpec::once")]
     pub count: u32,
+    /// How many of them must succeed, from 1 to `count`: the operation goes on as soon as so many
+    /// have, and the others are given up. A quorum. Default: all.
+    #[serde(default)]
+    pub needs: Option<u32>,
     /// Can the answer do without it? Then a failure of it makes the answer a partial one and does
     /// not end the operation. Default: false.
     #[serde(default)]
@@ -146,6 +161,15 @@ impl Operation {
 }
 
 impl Operation {
+    /// How much work a request is, drawn as it comes.
+    pub(super) fn work(&self, cx: &Cx) -> Span {
+        let cost = cx.draw(&self.cost);
+        match self.contention {
+            Some(each) => cost + each * u64::from(cx.jobs_at(cx.me()) + 1),
+            None => cost,
+        }
+    }
+
     /// What is wrong with it, for the loader; `others` are those of the same service.
     pub(super) fn problem(
         &self,
@@ -156,6 +180,17 @@ impl Operation {
         let undoes_nothing =
             |other: Option<&Operation>| other.is_none_or(|it| it.transfer.is_none());
         let text = match self {
+            _ if self.calls.iter().any(CallSpec::needs_too_many) => {
+                "`needs` is from 1 to `count`, the number of calls"
+            }
+            _ if self.increments.is_some()
+                && (self.sets.is_some() || self.transfer.is_some() || undone.is_some()) =>
+            {
+                "an operation increments a register or changes something else, not both"
+            }
+            _ if self.increments.is_some() && !has_store => {
+                "an operation that `increments` needs a `store`"
+            }
             _ if self.sets.is_some() && (self.transfer.is_some() || undone.is_some()) => {
                 "an operation sets a register or moves something, not both"
             }
@@ -188,6 +223,50 @@ impl Operation {
 impl CallSpec {
     fn once() -> u32 {
         1
+    }
+
+    fn needs_too_many(&self) -> bool {
+        self.needs.is_some_and(|needs| !(1..=self.count).contains(&needs))
+    }
+
+    /// The calls that succeed or fail together: all of them where only some are needed, else each
+    /// for itself.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &CallSpec> {
+        std::iter::repeat_n(self, if self.needs.is_some() { 1 } else { self.count as usize })
+    }
+
+    /// Makes such a part of the calls.
+    pub(super) async fn make_part(&self, cx: &Cx, mode: Mode, (key, value): (u64, u64)) -> Reply {
+        match self.needs {
+            // A rare way, kept out of the size of the common one.
+            Some(needs) => Box::pin(self.make_quorum(cx, mode, needs, (key, value))).await,
+            None => self.make(cx, key, value).await,
+        }
+    }
+
+    /// Makes all of its calls, one after the other or all at once, until so many have succeeded or
+    /// too many have failed for that.
+    async fn make_quorum(
+        &self,
+        cx: &Cx,
+        mode: Mode,
+        needs: u32,
+        (key, value): (u64, u64),
+    ) -> Reply {
+        if mode == Mode::Parallel {
+            let calls = (0..self.count).map(|_| Box::pin(self.make(cx, key, value)));
+            quorum(needs as usize, calls).await?;
+            return Ok(Msg::Done { value });
+        }
+        let (mut succeeded, mut spare) = (0, self.count - needs);
+        while succeeded < needs {
+            match self.make(cx, key, value).await {
+                Ok(_) => succeeded += 1,
+                Err(fault) if spare == 0 => return Err(fault),
+                Err(_) => spare -= 1,
+            }
+        }
+        Ok(Msg::Done { value })
     }
 
     /// Makes the call, or not, as its share has it.

@@ -20,6 +20,8 @@ pub struct Gauge {
     waits: Histogram,
     seconds: Summary,
     waited: u64,
+    /// How long jobs stayed in all, in nanoseconds, and how many have gone.
+    stayed: (u128, u64),
 }
 
 /// Numbers of jobs above this count as this.
@@ -38,6 +40,7 @@ impl Gauge {
             waits: Histogram::new(),
             seconds: Summary::default(),
             waited: 0,
+            stayed: (0, 0),
         }
     }
 
@@ -59,6 +62,14 @@ impl Gauge {
             self.waits.record(wait.0);
             self.seconds.add(wait.as_seconds());
             self.waited += u64::from(!wait.is_zero());
+        }
+    }
+
+    /// A job that came at `since` is gone, served or not.
+    pub(super) fn goes(&mut self, since: Time, now: Time) {
+        if self.counts(since) {
+            self.stayed.0 += u128::from((now - since).0);
+            self.stayed.1 += 1;
         }
     }
 
@@ -84,6 +95,11 @@ impl Gauge {
     /// How many nanoseconds each number of jobs was present, by number.
     pub fn present(&self) -> &[u64] {
         &self.present
+    }
+
+    /// How long the jobs that have gone stayed in all, in nanoseconds, and how many they are.
+    pub fn stayed(&self) -> (u128, u64) {
+        self.stayed
     }
 
     /// The waits of all jobs, in nanoseconds.

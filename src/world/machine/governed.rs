@@ -379,14 +379,16 @@ fn tell(state: &mut State<World>, job: u32, why: Fault) {
     state.env.machines.jobs[job as usize].phase = Phase::Leaving { sequence, why };
 }
 
-/// A job that waits leaves the queue without having had a worker.
+/// A job goes before its work is done.
 pub(super) fn gives_up(state: &mut State<World>, job: u32) {
     let now = state.now();
     let Machines { machines, details, jobs, .. } = &mut state.env.machines;
     let (node, detail) = (jobs[job as usize].node, &details[job as usize]);
-    let gauge = machines[node.index()].gauge.as_mut().filter(|_| !detail.begun);
-    if let Some(gauge) = gauge {
-        gauge.waits_no_more(detail.since, now);
+    if let Some(gauge) = &mut machines[node.index()].gauge {
+        if !detail.begun {
+            gauge.waits_no_more(detail.since, now);
+        }
+        gauge.goes(detail.since, now);
     }
 }
 
@@ -438,6 +440,9 @@ pub(super) fn release(state: &mut State<World>, job: u32) {
     machines.close(job);
     let machine = &mut machines.machines[node.index()];
     machine.usage.jobs += 1;
+    if let Some(gauge) = &mut machine.gauge {
+        gauge.goes(detail.since, now);
+    }
     if let Some(governed) = &mut machine.governed {
         let present = governed.present();
         governed.placed -= 1;

@@ -50,7 +50,7 @@ pub(super) fn abandon(state: &mut State<World>, job: u32) {
     let machines = &mut state.env.machines;
     let Job { node, phase, .. } = machines.jobs[job as usize];
     let place = machines.details[job as usize].place;
-    if let Phase::Queued = phase {
+    if !matches!(phase, Phase::Free | Phase::Leaving { .. }) {
         gives_up(state, job);
     }
     let machines = &mut state.env.machines;
