@@ -22,7 +22,7 @@ pub fn published_text(validation: &Validation, style: Style) -> String {
 
 /// As a file of the documentation: `intro` first, then a section for each case.
 pub fn published_markdown(validation: &Validation, intro: &str) -> String {
-    let mut blocks = Vec::new();
+    let mut blocks = vec![Block::Paragraph(sum(validation)), Block::Table(summary(validation))];
     for case in &validation.cases {
         blocks.push(Block::heading(&format!("{} {}", case.id, case.title), ""));
         blocks.push(Block::Paragraph(Line::plain(format!("Source: {}", case.source))));
@@ -87,6 +87,25 @@ fn json_figure(figure: &FigureStudy) -> serde_json::Value {
         "runs": simulated.map(|one| one.n),
         "agrees": figure.verdict == Verdict::Agrees,
     })
+}
+
+/// Every case in a line.
+fn summary(validation: &Validation) -> Table {
+    let mut table = Table::new("")
+        .column("case", Align::Left)
+        .column("what", Align::Left)
+        .column("figures", Align::Right)
+        .column("", Align::Left);
+    for case in &validation.cases {
+        let agree = case.figures.iter().filter(|one| one.verdict == Verdict::Agrees).count();
+        let figures = format!("{agree} of {}", case.figures.len());
+        let verdict = match case.agrees() {
+            true => Cell::new("✓").tone(CellTone::Good),
+            false => Cell::new("✗").tone(CellTone::Bad),
+        };
+        table.row([Cell::new(&case.id), Cell::new(&case.title), Cell::new(figures), verdict]);
+    }
+    table
 }
 
 /// How many agree.
@@ -275,7 +294,9 @@ mod tests {
     #[test]
     fn the_file_has_a_section_for_each_case() {
         let text = published_markdown(&validation(), "# Validation\n");
-        assert!(text.starts_with("# Validation\n\n## Q01 M/M/1\n\nSource: a book\n"), "{text}");
+        assert!(text.starts_with("# Validation\n\n**0 of 1 agree"), "{text}");
+        assert!(text.contains("\n## Q01 M/M/1\n\nSource: a book\n"), "{text}");
+        assert!(text.contains("1 of 3"), "{text}");
         assert!(text.contains("mm1.ron, 8 runs, 2,400,000 events."), "{text}");
     }
 }

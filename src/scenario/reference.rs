@@ -7,11 +7,13 @@
 
 mod declared;
 mod examples;
+mod sources;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::patterns::CATALOGUE;
 use declared::{Body, Declaration, Docs, Member, declarations, listed};
+use sources::{FACTS, SOURCES};
 
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -91,68 +93,6 @@ impl Entry {
         first.find(". ").map_or(first, |end| &first[..=end])
     }
 }
-
-/// Where the types are declared that no node of the catalogue declares. A file may be here although
-/// nothing in it is used.
-const SOURCES: &[&str] = &[
-    include_str!("load.rs"),
-    include_str!("mod.rs"),
-    include_str!("measure.rs"),
-    include_str!("swarm.rs"),
-    include_str!("../world/network/spec.rs"),
-    include_str!("../world/network/bursts.rs"),
-    include_str!("../world/network/queue.rs"),
-    include_str!("../world/network/names.rs"),
-    include_str!("../world/fault/injection.rs"),
-    include_str!("../world/fault/inner.rs"),
-    include_str!("../world/fault/schedule.rs"),
-    include_str!("../world/fault/trigger.rs"),
-    include_str!("../world/fault/targets.rs"),
-    include_str!("../world/life/spec.rs"),
-    include_str!("../world/machine/spec.rs"),
-    include_str!("../world/machine/delay.rs"),
-    include_str!("../world/machine/limit.rs"),
-    include_str!("../world/machine/shedding.rs"),
-    include_str!("../world/disk/spec.rs"),
-    include_str!("../world/budget.rs"),
-    include_str!("../world/clock.rs"),
-    include_str!("../parts/table.rs"),
-    include_str!("../parts/client/class.rs"),
-    include_str!("../parts/client/load.rs"),
-    include_str!("../parts/client/profile.rs"),
-    include_str!("../parts/client/bursts.rs"),
-    include_str!("../parts/client/keys.rs"),
-    include_str!("../parts/service/operation.rs"),
-    include_str!("../parts/cache/shelf.rs"),
-    include_str!("../parts/policy/backoff.rs"),
-    include_str!("../parts/policy/balance/mod.rs"),
-    include_str!("../parts/policy/balance/outliers.rs"),
-    include_str!("../parts/policy/balance/pick.rs"),
-    include_str!("../parts/policy/balance/subset.rs"),
-    include_str!("../parts/policy/breaker.rs"),
-    include_str!("../parts/policy/budget.rs"),
-    include_str!("../parts/policy/bulkhead.rs"),
-    include_str!("../parts/policy/fallback.rs"),
-    include_str!("../parts/policy/hedge.rs"),
-    include_str!("../parts/policy/limit/mod.rs"),
-    include_str!("../parts/policy/mod.rs"),
-    include_str!("../parts/policy/window.rs"),
-    include_str!("../engine/dist/shape.rs"),
-    include_str!("../engine/time.rs"),
-    include_str!("../engine/units/rate.rs"),
-    include_str!("../engine/units/ratio.rs"),
-    include_str!("../engine/units/bytes.rs"),
-    include_str!("../engine/units/shift.rs"),
-];
-
-/// Where facts are declared besides in these.
-const FACTS: &[&str] = &[
-    include_str!("../world/mod.rs"),
-    include_str!("../parts/client/facts.rs"),
-    include_str!("../patterns/saga/facts.rs"),
-    include_str!("../parts/lease/mod.rs"),
-    include_str!("../parts/policy/facts.rs"),
-];
 
 /// The type of a whole scenario file.
 const ROOT: &str = "Draft";

@@ -58,12 +58,12 @@ pub(super) fn weighted(stat: Stat, weights: &[u64]) -> Option<f64> {
     if all == 0 {
         return None;
     }
-    let moment = |power: i32| {
-        let terms = numbered().map(|(number, weight)| (number as f64).powi(power) * *weight as f64);
+    let average = |of: fn(f64) -> f64| {
+        let terms = numbered().map(|(number, weight)| of(number as f64) * *weight as f64);
         terms.sum::<f64>() / all as f64
     };
-    let mean = moment(1);
-    let variance = (moment(2) - mean * mean).max(0.0);
+    let (mean, square) = (average(|number| number), average(|number| number * number));
+    let variance = (square - mean * mean).max(0.0);
     let over_mean = |value: f64| (mean != 0.0).then(|| value / mean);
     match stat {
         Stat::Mean => Some(mean),
@@ -81,7 +81,7 @@ pub(super) fn weighted(stat: Stat, weights: &[u64]) -> Option<f64> {
         Stat::Variance => Some(variance),
         Stat::Deviation => Some(variance.sqrt()),
         Stat::Variation => over_mean(variance.sqrt()),
-        Stat::Inspected => over_mean(moment(2)),
+        Stat::Inspected => over_mean(square),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::delay::Controller;
+use super::leaving::{gives_up, leave, tell};
 use super::limit::Limiter;
 use super::memory::{self, Taken};
 use super::sharing::{Pace, Sharing};
@@ -33,7 +34,7 @@ pub(super) struct Governed {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Detail {
     pub place: Place,
-    since: Time,
+    pub since: Time,
     deadline: Time,
     priority: u8,
     /// The alarm at which it leaves the queue.
@@ -41,7 +42,7 @@ pub(super) struct Detail {
     /// Does it keep its worker when its work is done?
     pub keeps: bool,
     /// Has it ever had a worker?
-    begun: bool,
+    pub begun: bool,
     /// What it takes of the machine's memory, in bytes.
     pub memory: u64,
 }
@@ -359,36 +360,6 @@ fn preempt(state: &mut State<World>, node: NodeId, job: u32) {
         governed.placed -= 1;
         governed.at_work.remove(&place);
         governed.queue.add(place);
-    }
-}
-
-/// A job that waits leaves the queue; its task hears of it in an event of its own.
-fn leave(state: &mut State<World>, node: NodeId, job: u32) {
-    let place = state.env.machines.details[job as usize].place;
-    if let Some(governed) = &mut state.env.machines.machines[node.index()].governed {
-        governed.queue.remove(place);
-    }
-    tell(state, job, Fault::Overloaded);
-}
-
-/// The task of a job that was dropped from the queue hears of it.
-fn tell(state: &mut State<World>, job: u32, why: Fault) {
-    gives_up(state, job);
-    let sequence = state.set_alarm(state.now(), job << 1 | JOB);
-    memory::give_back(&mut state.env.machines, job);
-    state.env.machines.jobs[job as usize].phase = Phase::Leaving { sequence, why };
-}
-
-/// A job goes before its work is done.
-pub(super) fn gives_up(state: &mut State<World>, job: u32) {
-    let now = state.now();
-    let Machines { machines, details, jobs, .. } = &mut state.env.machines;
-    let (node, detail) = (jobs[job as usize].node, &details[job as usize]);
-    if let Some(gauge) = &mut machines[node.index()].gauge {
-        if !detail.begun {
-            gauge.waits_no_more(detail.since, now);
-        }
-        gauge.goes(detail.since, now);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Jobs that keep their worker when their work is done, and jobs that are taken back.
 
-use super::governed::{catch_up, gives_up, pace_up, release, take_up, work};
+use super::governed::{catch_up, pace_up, release, take_up, work};
+use super::leaving::gives_up;
 use super::{Discipline, Job, Phase, memory};
 use crate::engine::{Fault, Span, State, WaitId};
 use crate::world::World;

@@ -10,6 +10,7 @@ mod gauge;
 mod governed;
 mod hold;
 mod kept;
+mod leaving;
 mod limit;
 mod memory;
 mod sharing;
