@@ -94,7 +94,7 @@ pub enum MeasureSpec {
     /// How a node's machine was used, in the measured phase.
     ///
     /// ```ron
-    /// Machine(node: "api", what: Utilisation)
+    /// Machine(node: "shop", what: Utilisation)
     /// ```
     Machine {
         /// Whose machine, or of which address: then it is the sum over its instances, of a
@@ -107,7 +107,7 @@ pub enum MeasureSpec {
     /// left the queue without.
     ///
     /// ```ron
-    /// Waited(node: "api", stat: Percentile("99 %"))
+    /// Waited(node: "shop", stat: Percentile("99 %"))
     /// ```
     Waited {
         /// Whose machine.
@@ -119,7 +119,7 @@ pub enum MeasureSpec {
     /// The share of the jobs that came to a node's machine and waited longer than this.
     ///
     /// ```ron
-    /// WaitedLonger(node: "api", than: "0s")
+    /// WaitedLonger(node: "shop", than: "0s")
     /// ```
     WaitedLonger {
         /// Whose machine.
@@ -131,7 +131,7 @@ pub enum MeasureSpec {
     /// and their work.
     ///
     /// ```ron
-    /// Stayed(node: "api")
+    /// Stayed(node: "shop")
     /// ```
     Stayed {
         /// Whose machine.
@@ -140,7 +140,7 @@ pub enum MeasureSpec {
     /// How many jobs were at a node's machine, at work and waiting, over time.
     ///
     /// ```ron
-    /// Present(node: "api", stat: Variance)
+    /// Present(node: "shop", stat: Variance)
     /// ```
     Present {
         /// Whose machine.
@@ -152,7 +152,7 @@ pub enum MeasureSpec {
     /// The share of the time in which at least so many jobs were at a node's machine.
     ///
     /// ```ron
-    /// PresentAtLeast(node: "api", jobs: 31)
+    /// PresentAtLeast(node: "shop", jobs: 31)
     /// ```
     PresentAtLeast {
         /// Whose machine.
@@ -164,7 +164,7 @@ pub enum MeasureSpec {
     /// those included that were then turned away.
     ///
     /// ```ron
-    /// Found(node: "api", at_least: 10)
+    /// Found(node: "shop", at_least: 10)
     /// ```
     Found {
         /// Whose machine.
@@ -176,7 +176,7 @@ pub enum MeasureSpec {
     /// that each finished.
     ///
     /// ```ron
-    /// Spread(address: "shards", stat: Max)
+    /// Spread(address: "shop", stat: Max)
     /// ```
     Spread {
         /// The address.
@@ -188,7 +188,7 @@ pub enum MeasureSpec {
     /// needs, from the start of the run; no value in runs in which that never happened.
     ///
     /// ```ron
-    /// FirstOutage(address: "shards")
+    /// FirstOutage(address: "shop")
     /// ```
     FirstOutage {
         /// The address, or a node.
@@ -197,7 +197,7 @@ pub enum MeasureSpec {
     /// How often something was noted, by any node or by one.
     ///
     /// ```ron
-    /// Facts(what: "breaker.opened", at: "api")
+    /// Facts(what: "breaker.opened", at: "shop")
     /// ```
     Facts {
         /// What; `list facts` names them.
@@ -239,7 +239,7 @@ pub enum MeasureSpec {
     /// One over another.
     ///
     /// ```ron
-    /// Ratio(Machine(node: "db", what: Jobs), Requests(that: Began))
+    /// Ratio(Machine(node: "bank", what: Jobs), Requests(that: Began))
     /// ```
     Ratio(Box<MeasureSpec>, Box<MeasureSpec>),
     /// The first times the second, in the unit of the first.
@@ -263,7 +263,7 @@ pub enum MeasureSpec {
     /// A count as a rate, over the measured load.
     ///
     /// ```ron
-    /// PerSecond(Machine(node: "api", what: Jobs))
+    /// PerSecond(Machine(node: "shop", what: Jobs))
     /// ```
     PerSecond(Box<MeasureSpec>),
 }

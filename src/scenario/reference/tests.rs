@@ -10,7 +10,8 @@ use crate::parts::{
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
-    AccountRef, Expectation, Invariant, Phases, Prices, Swarm, Value, Variation, load, names,
+    AccountRef, Case, Expectation, Invariant, MeasureSpec, Phases, Prices, Stat, Swarm, Value,
+    Variation, load, names,
 };
 use crate::world::{
     Autoscaler, Budget, ClockSpec, ClocksSpec, DiskSpec, FaultSpec, HealthCheck, MachineSpec,
@@ -40,6 +41,9 @@ fn check(entry: &Entry, text: &str) {
         (Topic::Pattern | Topic::Node, ..) => reads::<Spec>(text),
         (Topic::Fault, ..) | (_, _, "Fault") => reads::<FaultSpec>(text),
         (Topic::Invariant, ..) => reads::<Invariant>(text),
+        (Topic::Measure, ..) | (_, _, "Measure") => reads::<MeasureSpec>(text),
+        (_, "Stat", _) => reads::<Stat>(text),
+        (_, _, "Case") => reads::<Case>(text),
         (Topic::Distribution, ..) => reads::<Dist>(text),
         (_, "Targets", _) => {
             reads::<FaultSpec>(&within("(what: Partition(links: ", "), at: \"1s\")"));
