@@ -255,3 +255,112 @@ fn what_cannot_be_had_is_refused() {
     refused("count: 2, health: (every: \"0s\"),", "", "a health check looks");
     refused("count: 2, autoscaler: (target: \"50 %\", min: 3),", "", "the autoscaler's `min`");
 }
+
+/// The same with hosts and more of the network.
+fn on(hosts: &str, text: &str) -> String {
+    text.replacen("zones: [", &format!("hosts: [{hosts}], zones: ["), 1)
+}
+
+#[test]
+fn a_host_goes_with_all_that_is_on_it_and_there_is_only_silence() {
+    let down = fault("HostDown(host: \"h\")", "at: \"1s\", for: \"1s\"");
+    let hosts = "(name: \"h\", nodes: [\"api/1\", \"api/3\"])";
+    let record = run(&on(hosts, &system("3s", "count: 3,", &down)));
+    assert_eq!(whom(&record, "node.crashed"), ["api/1", "api/3"]);
+    assert_eq!(record.times("node.restarted"), [at(2000), at(2000)]);
+    let told = record.times("request.failed");
+    assert!(!told.is_empty() && told.iter().all(|when| *when >= at(2000)), "{told:?}");
+    assert_eq!(record.outcome.episodes[0].what, "host h down");
+}
+
+#[test]
+fn what_is_on_one_host_speaks_over_its_loopback_whatever_the_network_is_like() {
+    let latencies = |hosts: &str| {
+        let mut latencies = run(&on(hosts, &system("2s", "count: 2,", ""))).latencies();
+        latencies.sort();
+        latencies.dedup();
+        latencies
+    };
+    let (near, far) = (stormglass::engine::Span::from_micros(10_040), ms(12));
+    assert_eq!(latencies(""), [far]);
+    assert_eq!(latencies("(name: \"h\", nodes: [\"user\", \"api/1\"])"), [near, far]);
+    let all = "(name: \"h\", nodes: [\"user\", \"api\"])";
+    assert_eq!(latencies(all), [near], "an address is all of its instances");
+    let poor = "], loss: \"50 %\", bandwidth: \"10kbit/s\", corruption: \"10 %\", \
+                cards: [(nodes: [\"user\", \"api\"], up: \"10kbit/s\", down: \"10kbit/s\")";
+    assert_eq!(latencies(&format!("{all}{poor}")), [near], "none of it is on the way");
+    let slow = "], loopback: \"1ms\", links: [(from: \"user\", to: \"api/2\", latency: \"3ms\")";
+    assert_eq!(latencies(&format!("{all}{slow}")), [ms(12), ms(16)]);
+}
+
+#[test]
+fn hosts_that_cannot_be_are_refused() {
+    let refused = |hosts: &str, rest: &str, says: &str| {
+        let text = on(hosts, &system("3s", "count: 2, zones: [\"a\", \"b\"],", rest));
+        let source = Source::new("test.ron", text);
+        let problems = load(&source).expect_err("it should be refused");
+        let complaint = diagnose::render(&problems, Some(&source), false);
+        assert!(complaint.contains(says), "{hosts} {rest}:\n{complaint}");
+    };
+    let one = "(name: \"h\", nodes: [\"user\"])";
+    let twice = format!("{one}, (name: \"i\", nodes: [\"user\"])");
+    refused(&twice, "", "`user` is on two hosts, `h` and `i`");
+    refused(&format!("{one}, (name: \"h\", nodes: [])"), "", "two hosts are called `h`");
+    refused("(name: \"h\", nodes: [\"api\"])", "", "cannot be in several zones, `a` and `b`");
+    let down = fault("HostDown(host: \"hh\")", "at: \"1s\"");
+    refused(one, &down, "did you mean `h`?");
+    refused("", &down, "the network names no host");
+    let slow = fault("Slow(node: \"api\", factor: \"2x\", operation: \"serv\")", "at: \"1s\"");
+    refused(one, &slow, "did you mean `serve`?");
+}
+
+/// Latencies of the requests of two users who read and write what an address calls another for.
+fn grey(faults: &[&str]) -> [Vec<u64>; 2] {
+    let faults: Vec<String> = faults
+        .iter()
+        .enumerate()
+        .map(|(place, what)| format!("\"{place}\": (what: Slow({what}), at: \"0s\")"))
+        .collect();
+    let record = run(&format!(
+        r#"Scenario(
+    title: "Grey failures",
+    run: (load: "1s", quiet: "1s"),
+    network: (latency: "1ms"),
+    nodes: {{
+        "reader": Client(target: "db", operation: "read", load: Constant(rate: "10/s")),
+        "writer": Client(target: "api", operation: "serve", load: Constant(rate: "10/s")),
+        "api": Instances(of: Service(operations: {{
+            "serve": (cost: "0s", calls: [(to: "db", operation: "write")]),
+        }}), count: 2),
+        "db": Service(operations: {{"read": (cost: "10ms"), "write": (cost: "4ms", then: "6ms")}}),
+    }},
+    faults: {{{}}},
+)"#,
+        faults.join(", ")
+    ));
+    ["reader", "writer"].map(|node| {
+        let ended = record.of("request.succeeded");
+        let ours = ended.iter().filter(|fact| fact.node == node);
+        let mut latencies: Vec<u64> = ours.map(|fact| fact.value as u64 / 1_000_000).collect();
+        latencies.sort_unstable();
+        latencies.dedup();
+        latencies
+    })
+}
+
+#[test]
+fn a_grey_failure_befalls_one_operation_or_one_caller_and_multiplies_with_others() {
+    assert_eq!(grey(&[]), [vec![12], vec![14]]);
+    let writes = r#"node: "db", factor: "3x", operation: "write""#;
+    assert_eq!(grey(&[writes]), [vec![12], vec![34]]);
+    assert_eq!(grey(&[r#"node: "db", factor: "3x", caller: "reader""#]), [vec![32], vec![14]]);
+    let address = r#"node: "db", factor: "3x", caller: "api""#;
+    assert_eq!(grey(&[address]), [vec![12], vec![34]], "any of its instances");
+    let one = r#"node: "db", factor: "3x", caller: "api/2""#;
+    assert_eq!(grey(&[one]), [vec![12], vec![14, 34]]);
+    let nobody = r#"node: "db", factor: "3x", operation: "write", caller: "reader""#;
+    assert_eq!(grey(&[nobody]), [vec![12], vec![14]], "both must fit");
+    let all = r#"node: "db", factor: "2x""#;
+    assert_eq!(grey(&[writes, all]), [vec![22], vec![64]]);
+    assert_eq!(grey(&[writes, address]), [vec![12], vec![94]]);
+}

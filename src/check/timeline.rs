@@ -102,6 +102,7 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
                 if *host { format!("host of {whom} down") } else { format!("crash of {whom}") };
             if *wipe { format!("{what}, disk wiped") } else { what }
         }
+        Injection::HostDown { host } => format!("host {host} down"),
         Injection::ZoneDown { zone } => format!("zone {zone} down"),
         Injection::RegionDown { region } => format!("region {region} down"),
         Injection::Stop { node: id, .. } => format!("stop of {}", node(*id)),
@@ -113,7 +114,12 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
             format!("attrition of {}, {keep} kept", node(*id))
         }
         Injection::Pause { node: id } => format!("pause of {}", node(*id)),
-        Injection::Slow { node: id, factor } => format!("{} at {factor} of its time", node(*id)),
+        Injection::Slow(slow) => {
+            let operation = slow.operation.map(|name| scenario.lexicon.spelling(name));
+            let what = operation.map_or(String::new(), |verb| format!(" for {verb}"));
+            let whose = slow.caller.map_or(String::new(), |id| format!(" of {}", node(id)));
+            format!("{} at {} of its time{what}{whose}", node(slow.node), slow.factor)
+        }
         Injection::Errors { node: id, operation, rate } => {
             let what = operation.map_or("all", |name| scenario.lexicon.spelling(name));
             format!("{rate} errors in {} ({what})", node(*id))

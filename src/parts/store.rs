@@ -26,7 +26,7 @@ pub mod facts {
     pub const NAMES: [&str; 1] = ["store.dropped"];
 }
 
-/// The operations of a store, as faults of kind `Errors` name them.
+/// The operations of a store, as faults name them.
 const COMMITS: Name = Name::of("commit");
 const READS: Name = Name::of("read");
 
@@ -196,9 +196,9 @@ impl Node for Store {
     }
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
-        let cost = cx.draw(&self.cost);
-        cx.work(cost).await?;
         let operation = if matches!(request, Msg::Get { .. }) { READS } else { COMMITS };
+        let cost = cx.cost(operation, &self.cost);
+        cx.work(cost).await?;
         if cx.errs(operation) {
             return Err(Fault::Failed);
         }

@@ -137,7 +137,9 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     let known = verify::Known { lexicon: &lexicon, spans: &spans };
     for (place, variant) in variants.iter().enumerate() {
         let whole = verify::whole(&draft, variant, &nodes, place).placed(&spans);
-        for problem in whole.chain(known.facts(variant, place)) {
+        let named = known.facts(variant, place).into_iter();
+        let named = named.chain(known.operations(variant, place));
+        for problem in whole.chain(named) {
             // What is wrong in the base is wrong in each of its variants.
             if !problems.contains(&problem) {
                 problems.push(problem);

@@ -103,6 +103,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/fault/injection.rs"),
     include_str!("../world/fault/inner.rs"),
     include_str!("../world/fault/schedule.rs"),
+    include_str!("../world/fault/slowness.rs"),
     include_str!("../world/fault/trigger.rs"),
     include_str!("../world/fault/targets.rs"),
     include_str!("../world/life/spec.rs"),

@@ -153,6 +153,7 @@ fn between(rng: &mut Rng, least: u64, most: u64) -> u64 {
 struct Place<'a> {
     nodes: Vec<&'a str>,
     zones: Vec<&'a str>,
+    hosts: Vec<&'a str>,
 }
 
 impl<'a> Place<'a> {
@@ -166,6 +167,7 @@ impl<'a> Place<'a> {
             .filter(|(place, spec)| spec.as_ref().is_some_and(|spec| is_meant(*place, spec)));
         Place {
             nodes: chosen.map(|(place, _)| scenario.names[place].as_str()).collect(),
+            hosts: variant.network.hosts.iter().map(|host| host.name.as_str()).collect(),
             zones: variant.network.zones.iter().map(|zone| zone.name.as_str()).collect(),
         }
     }
@@ -192,6 +194,7 @@ impl<'a> Place<'a> {
         match hole {
             "node" => one(&self.nodes, rng),
             "zone" => one(&self.zones, rng),
+            "host" => one(&self.hosts, rng),
             "bool" => Some((rng.below(2) == 1).to_string()),
             "links" => self.links(rng),
             range => {

@@ -6,7 +6,7 @@ use super::spans::Spans;
 use super::{Expectation, Invariant, Variant, instances, reference};
 use crate::engine::{Lexicon, Name, NodeId, Span};
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, Injection, NetworkSpec, RollSpec};
+use crate::world::{FaultSpec, Injection, NetworkSpec, RollSpec, SlowSpec};
 
 /// A problem with the value at `path`, or at the nearest place that exists.
 fn at(spans: &Spans, path: &str) -> Problem {
@@ -109,17 +109,21 @@ fn network(network: &NetworkSpec, nodes: &[String], spans: &Spans, path: &str) -
     let own =
         own.map(|(inner, text)| at(spans, &format!("{path}.{inner}")).title(text).label("here"));
     let mut problems: Vec<Problem> = own.collect();
-    for (place, zone) in network.zones.iter().enumerate() {
-        for id in &zone.nodes {
-            let first = network.zones[..place].iter().find(|other| other.nodes.contains(id));
-            let path = format!("{path}.zones.{place}.nodes");
-            problems.extend(first.map(|first| {
+    let zones = network.zones.iter().map(|zone| (&zone.name[..], &zone.nodes[..]));
+    let hosts = network.hosts.iter().map(|host| (&host.name[..], &host.nodes[..]));
+    for (is_in, path, places) in [
+        ("in two zones", format!("{path}.zones"), zones.collect::<Vec<_>>()),
+        ("on two hosts", format!("{path}.hosts"), hosts.collect()),
+    ] {
+        for (place, (other, members)) in places.iter().enumerate() {
+            for id in *members {
+                let first = places[..place].iter().find(|(_, members)| members.contains(id));
+                let Some((one, _)) = first else { continue };
                 let node = nodes.get(id.index()).map_or("?", String::as_str);
-                let (one, other) = (&first.name, &zone.name);
-                at(spans, &path)
-                    .title(format!("`{node}` is in two zones, `{one}` and `{other}`"))
-                    .label("in this one too")
-            }));
+                let title = format!("`{node}` is {is_in}, `{one}` and `{other}`");
+                let path = format!("{path}.{place}.nodes");
+                problems.push(at(spans, &path).title(title).label("here too"));
+            }
         }
     }
     problems
@@ -200,12 +204,46 @@ impl Known<'_> {
     pub fn facts(&self, variant: &Variant, place: usize) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, fault) in &variant.faults {
-            let (own, base) = (format!("variants.{place}.faults.{name}"), format!("faults.{name}"));
-            let path = if self.spans.get(&own).is_some() { own } else { base };
+            let path = self.path(name, place);
             for (field, trigger) in [("on", &fault.on), ("until", &fault.until)] {
                 let path = format!("{path}.{field}.fact");
                 let unknown = trigger.iter().filter_map(|one| self.fact(one.fact, variant, &path));
                 problems.extend(unknown);
+            }
+        }
+        problems
+    }
+
+    /// Where a fault of a variant is written: there, or in the base.
+    fn path(&self, fault: &str, place: usize) -> String {
+        let own = format!("variants.{place}.faults.{fault}");
+        if self.spans.get(&own).is_some() { own } else { format!("faults.{fault}") }
+    }
+
+    /// Operations that faults are about, and the nodes that they befall do not have.
+    pub fn operations(&self, variant: &Variant, place: usize) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, fault) in &variant.faults {
+            let (Injection::Errors { node, operation: Some(operation), .. }
+            | Injection::Slow(SlowSpec { node, operation: Some(operation), .. })) = &fault.what
+            else {
+                continue;
+            };
+            let member = variant.group(*node).and_then(|group| group.members.first());
+            let spec = variant.nodes.get(member.unwrap_or(node).index());
+            let known: Vec<&str> = match spec.and_then(Option::as_ref) {
+                Some(Spec::Service(service)) => {
+                    service.operations().keys().map(|name| self.lexicon.spelling(*name)).collect()
+                }
+                Some(Spec::Store(_)) => vec!["commit", "read"],
+                _ => continue,
+            };
+            let spelt = self.lexicon.spelling(*operation);
+            if !known.contains(&spelt) {
+                let path = format!("{}.what.operation", self.path(name, place));
+                let title = format!("the node has no operation called `{spelt}`");
+                let problem = at(self.spans, &path).title(title);
+                problems.push(problem.choose(spelt, &known, "its operations are"));
             }
         }
         problems
@@ -297,6 +335,12 @@ pub(super) fn whole(draft: &Draft, variant: &Variant, nodes: &[String], place: u
         if let Some(id) = spec.what.node().filter(|id| missing(*id)) {
             found.add("", lacks(format!("the fault `{fault}` is about"), id), "in this variant");
         }
+        if let Injection::Slow(SlowSpec { caller: Some(id), .. }) = spec.what
+            && missing(id)
+        {
+            let what = format!("the fault `{fault}` is about requests of");
+            found.add("", lacks(what, id), "in this variant");
+        }
     }
     for group in &variant.groups {
         let path = format!("nodes.{}.zones", name(group.address));
@@ -327,11 +371,11 @@ pub(super) fn whole(draft: &Draft, variant: &Variant, nodes: &[String], place: u
 
 /// What a fault about the lives of nodes asks for and cannot have: what is wrong, and what to do.
 fn life(what: &Injection, variant: &Variant) -> Option<(String, String)> {
-    let zones = &variant.network.zones;
+    let (zones, hosts) = (&variant.network.zones, &variant.network.hosts);
     let unknown = |what: &str, name: &str, known: Vec<&str>| {
         let label = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => format!("the network's zones name no {what}"),
+            None if known.is_empty() => format!("the network names no {what}"),
             None => format!("they are {}", known.join(", ")),
         };
         let title = format!("no {what} of the network is called `{name}`");
@@ -342,6 +386,9 @@ fn life(what: &Injection, variant: &Variant) -> Option<(String, String)> {
     match what {
         Injection::ZoneDown { zone } => {
             return unknown("zone", zone, zones.iter().map(|zone| zone.name.as_str()).collect());
+        }
+        Injection::HostDown { host } => {
+            return unknown("host", host, hosts.iter().map(|host| host.name.as_str()).collect());
         }
         Injection::RegionDown { region } => {
             let regions = zones.iter().filter_map(|zone| zone.region.as_deref());

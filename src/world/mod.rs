@@ -20,7 +20,7 @@ pub use budget::Budget;
 pub use class::{ClassInfo, ClassTraits};
 pub use clock::{ClockSpec, ClocksSpec};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry, wipe as wipe_disk};
-pub use fault::{AfterFailure, FaultSpec, Injection, Phase, Targets, Trigger, Windows};
+pub use fault::{AfterFailure, FaultSpec, Injection, Phase, SlowSpec, Targets, Trigger, Windows};
 pub(crate) use fault::{join, schedule};
 pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
 pub(crate) use life::watch;
@@ -29,16 +29,16 @@ pub use machine::{
     Threshold, Work,
 };
 pub use network::{
-    Bursts, CardSpec, Connect, DropPolicy, LinkSpec, NamesSpec, NetworkSpec, QueueSpec, Reordering,
-    Transport, ZoneLinkSpec, ZoneSpec,
+    Bursts, CardSpec, Connect, DropPolicy, HostSpec, LinkSpec, NamesSpec, NetworkSpec, QueueSpec,
+    Reordering, Transport, ZoneLinkSpec, ZoneSpec,
 };
 pub use node::{Edge, Node, add, upgrade};
 
 use std::rc::Rc;
 
 use crate::engine::{
-    self, Class, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time,
-    Verdict, name_hash,
+    self, Class, Dist, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State,
+    Time, Verdict, name_hash,
 };
 use clock::Clocks;
 use disk::Drive;
@@ -202,6 +202,11 @@ impl World {
         self.drives[node.index()].log()
     }
 
+    /// The host that a node shares with others, by its place in the scenario's list.
+    pub fn host(&self, node: NodeId) -> Option<u32> {
+        self.network.host(node)
+    }
+
     /// Should this operation of this node fail, as a fault has it?
     fn errs(&mut self, node: NodeId, verb: Name) -> bool {
         self.injections.errs(node, verb)
@@ -262,6 +267,18 @@ impl engine::Cx<World> {
     pub fn errs(&self, verb: Name) -> bool {
         let me = self.me();
         self.with(|state| state.env.errs(me, verb))
+    }
+
+    /// Draws what an operation costs here and now: more, while a fault slows it down or slows down
+    /// the requests of whoever asked.
+    #[inline]
+    pub fn cost(&self, verb: Name, cost: &Dist) -> Span {
+        let span = self.draw(cost);
+        if !self.with(|state| state.env.injections.is_grey()) {
+            return span;
+        }
+        let (me, caller) = (self.me(), self.caller());
+        self.with(|state| state.env.injections.slowed(me, (verb, caller), span))
     }
 
     /// May clients still make requests?

@@ -253,7 +253,7 @@ impl Node for Cache {
             // To itself, for nobody asks: fetch it anew.
             Msg::Get { table, key } if cx.caller().is_none() => self.fetch(cx, (table, key)).await,
             Msg::Get { table, key } => {
-                let cost = cx.draw(&self.cost);
+                let cost = cx.cost(READS, &self.cost);
                 cx.work(cost).await?;
                 if cx.errs(READS) {
                     return Err(Fault::Failed);

@@ -141,8 +141,8 @@ impl LeaseHolder {
     }
 
     /// Works under the lease and then, if there is still one, writes.
-    async fn act(&self, cx: &Cx, mut lease: Lease, value: u64) -> Reply {
-        let mut left = cx.draw(&self.cost);
+    async fn act(&self, cx: &Cx, mut lease: Lease, (verb, value): (Name, u64)) -> Reply {
+        let mut left = cx.cost(verb, &self.cost);
         while let Some(every) = self.renew_every.filter(|every| *every < left) {
             cx.work(every).await?;
             left -= every;
@@ -156,7 +156,7 @@ impl LeaseHolder {
             return Err(Fault::Conflict);
         }
         cx.note(facts::ACTS, lock, lease.token);
-        let write = cx.draw(&self.write);
+        let write = cx.cost(verb, &self.write);
         cx.work(write).await?;
         self.store(cx, lease.token, value).await
     }
@@ -187,7 +187,7 @@ impl Node for LeaseHolder {
         let lease = self.acquire(cx).await?;
         let (lock, token) = (u64::from(self.lock.value()), lease.token);
         cx.note(facts::HELD, lock, token);
-        let reply = self.act(cx, lease, value).await;
+        let reply = self.act(cx, lease, (verb, value)).await;
         cx.note(facts::LEFT, lock, token);
         cx.send(self.locks, Msg::Do { verb: RELEASE, key: lock, value: token });
         reply

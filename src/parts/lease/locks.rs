@@ -131,7 +131,7 @@ impl Node for LockService {
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { verb, key: lock, value } = request else { return Err(Fault::Unknown) };
-        let cost = cx.draw(&self.cost);
+        let cost = cx.cost(verb, &self.cost);
         cx.work(cost).await?;
         if cx.errs(verb) {
             return Err(Fault::Failed);

@@ -68,8 +68,8 @@ fn yes() -> bool {
 }
 
 /// More work of a request: on the worker that it holds, or on any.
-async fn more(cx: &Cx, held: Option<&Held<'_>>, cost: &Dist) -> Result<(), Fault> {
-    let cost = cx.draw(cost);
+async fn more(cx: &Cx, held: Option<&Held<'_>>, verb: Name, cost: &Dist) -> Result<(), Fault> {
+    let cost = cx.cost(verb, cost);
     match held {
         Some(held) => held.work(cost).await,
         None => cx.work(cost).await,
@@ -105,11 +105,11 @@ impl Service {
         cx: &Cx,
         operation: &Operation,
         held: Option<&Held<'_>>,
-        key: u64,
+        (verb, key): (Name, u64),
     ) -> Result<(), Fault> {
         if let Some(critical) = &operation.critical {
             let _turn = self.locks.acquire(cx, critical.lock).await;
-            more(cx, held, &critical.cost).await?;
+            more(cx, held, verb, &critical.cost).await?;
         }
         for row in &operation.reads {
             row.make(cx, key).await?;
@@ -212,7 +212,7 @@ impl Node for Service {
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { verb, key, value } = request else { return Err(Fault::Unknown) };
         let Some(operation) = self.operations.get(&verb) else { return Err(Fault::Unknown) };
-        let cost = cx.draw(&operation.cost);
+        let cost = cx.cost(verb, &operation.cost);
         let mut held = None;
         if self.holds_worker {
             held = Some(cx.hold(cost).await?);
@@ -229,11 +229,11 @@ impl Node for Service {
             let size = cx.random(|rng| sizes.sample(rng));
             cx.set_answer(u32::try_from(size.0).unwrap_or(u32::MAX));
         }
-        self.prepare(cx, operation, held.as_ref(), key).await?;
+        self.prepare(cx, operation, held.as_ref(), (verb, key)).await?;
         self.call(cx, operation, key, value).await?;
         if let Some(then) = &operation.then {
             // What was called may have taken effect.
-            more(cx, held.as_ref(), then).await.map_err(|_| Fault::Reset)?;
+            more(cx, held.as_ref(), verb, then).await.map_err(|_| Fault::Reset)?;
         }
         if let Some(register) = operation.sets {
             return self.set(cx, register, value).await;

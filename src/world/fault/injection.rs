@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{AfterFailure, Targets, inner};
+use super::{AfterFailure, SlowSpec, Targets, inner};
 use crate::engine::{Bandwidth, Dist, Factor, Name, NodeId, Ratio, Shift, Span};
 use crate::world::RollSpec;
 use crate::world::network::{Bursts, QueueSpec};
@@ -36,6 +36,16 @@ pub enum Injection {
         /// Default: false.
         #[serde(default)]
         wipe: bool,
+    },
+    /// Every node on a host is gone with it: there is only silence, of disks what was synced stays.
+    /// When the fault ends they all start again.
+    ///
+    /// ```swarm
+    /// HostDown(host: {host})
+    /// ```
+    HostDown {
+        /// Which host of the network.
+        host: String,
     },
     /// Every node in a zone is gone with its host: there is only silence, of disks what was synced
     /// stays. When the fault ends they all start again.
@@ -143,17 +153,17 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
     },
-    /// The node's machine takes longer for everything.
+    /// The node's machine takes longer: for everything, or only for one operation or one caller, a
+    /// grey failure that a health check does not see. Several that are on multiply.
+    ///
+    /// ```ron
+    /// (what: Slow(node: "bank", factor: "5x", operation: "commit", caller: "shop"), at: "20s")
+    /// ```
     ///
     /// ```swarm
     /// Slow(node: {node}, factor: "{2..30}x")
     /// ```
-    Slow {
-        /// Which node.
-        node: NodeId,
-        /// How many times as long.
-        factor: Factor,
-    },
+    Slow(SlowSpec),
     /// Operations of the node fail before they have changed anything.
     ///
     /// ```swarm

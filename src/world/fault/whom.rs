@@ -8,13 +8,13 @@ impl Injection {
     pub fn node(&self) -> Option<NodeId> {
         match self {
             Injection::RollingRestart(roll) | Injection::RollingUpgrade(roll) => Some(roll.node),
+            Injection::Slow(slow) => Some(slow.node),
             Injection::Crash { node, .. }
             | Injection::Stop { node, .. }
             | Injection::Scale { node, .. }
             | Injection::Failures { node, .. }
             | Injection::Attrition { node, .. }
             | Injection::Pause { node }
-            | Injection::Slow { node, .. }
             | Injection::Errors { node, .. }
             | Injection::TornWrite { node, .. }
             | Injection::SyncFails { node, .. }

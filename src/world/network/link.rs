@@ -2,7 +2,7 @@
 
 use super::bursts::Bursts;
 use super::pipe::Pipe;
-use super::spec::{LinkSpec, Reordering, Transport, ZoneLinkSpec};
+use super::spec::{LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec};
 use super::{Network, stage};
 use crate::engine::{Dist, NodeId, Ratio, Rng, Time, name_hash};
 
@@ -109,8 +109,10 @@ impl Network {
                 self.lines_between(from, to).rev().map(|place| &spec.zone_links[place / 2]);
             fitting.into_iter().find(|link| pick(link))
         };
+        let is_loopback = self.is_loopback(from, to);
         let latency = special(|link| link.latency.is_some())
             .and_then(|link| link.latency.clone())
+            .or_else(|| is_loopback.then(|| spec.loopback.clone()))
             .or_else(|| {
                 between(|link| link.latency.is_some()).and_then(|link| link.latency.clone())
             })
@@ -118,6 +120,7 @@ impl Network {
             .unwrap_or_else(|| spec.latency.clone());
         let loss = special(|link| link.loss.is_some())
             .and_then(|link| link.loss)
+            .or(is_loopback.then_some(Ratio::ZERO))
             .or_else(|| between(|link| link.loss.is_some()).and_then(|link| link.loss));
         let transport = special(|link| link.transport.is_some()).and_then(|link| link.transport);
         let stream = self.stream(from, to);
@@ -142,27 +145,35 @@ impl Network {
         let special = |pick: fn(&LinkSpec) -> bool| {
             spec.links.iter().rev().filter(|link| link.fits(from, to)).find(|link| pick(link))
         };
-        let bursts = special(|link| link.bursts.is_some()).map_or(spec.bursts, |link| link.bursts);
+        let is_loopback = self.is_loopback(from, to);
+        // Nothing is on a loopback but what is said of the two nodes.
+        let wireless = NetworkSpec::default();
+        let general = if is_loopback { &wireless } else { spec };
+        let bursts =
+            special(|link| link.bursts.is_some()).map_or(general.bursts, |link| link.bursts);
         let duplication = special(|link| link.duplication.is_some())
             .and_then(|link| link.duplication)
-            .unwrap_or(spec.duplication);
+            .unwrap_or(general.duplication);
         let corruption = special(|link| link.corruption.is_some())
             .and_then(|link| link.corruption)
-            .unwrap_or(spec.corruption);
+            .unwrap_or(general.corruption);
         let reordering = special(|link| link.reordering.is_some())
-            .map_or(&spec.reordering, |link| &link.reordering)
+            .map_or(&general.reordering, |link| &link.reordering)
             .clone();
         let bandwidth = special(|link| link.bandwidth.is_some())
             .and_then(|link| link.bandwidth)
-            .or(spec.bandwidth);
+            .or(general.bandwidth);
         let queue = special(|link| link.queue.is_some()).and_then(|link| link.queue.as_ref());
         let pipe = bandwidth.map(|bandwidth| {
             let rng = Rng::from_hash(self.seed, self.stream(from, to) ^ name_hash("queue"));
             Pipe::new(bandwidth, queue.unwrap_or(&spec.queue), rng)
         });
-        let line = self.lines_between(from, to).rev().find(|place| self.lines[*place].is_some());
-        let has_card = self.cards.get(to.index()).is_some_and(|card| card.1.is_some());
-        let sends = self.cards.get(from.index()).is_some_and(|card| card.0.is_some());
+        let mut lines = self.lines_between(from, to).rev().filter(|_| !is_loopback);
+        let line = lines.find(|place| self.lines[*place].is_some());
+        let has_card =
+            !is_loopback && self.cards.get(to.index()).is_some_and(|card| card.1.is_some());
+        let sends =
+            !is_loopback && self.cards.get(from.index()).is_some_and(|card| card.0.is_some());
         let has_more = spec.names.is_some() || spec.connect.round_trips() > 0;
         let is_rare = bursts.is_some()
             || !duplication.is_zero()

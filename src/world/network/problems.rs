@@ -74,6 +74,21 @@ impl NetworkSpec {
             let never = names.ttl.is_zero();
             say("names.ttl", never.then_some("what is forgotten at once can never be used"));
         }
+        for (place, host) in self.hosts.iter().enumerate() {
+            let say = |more: String| (format!("hosts.{place}"), more);
+            let is_twice = self.hosts[..place].iter().any(|other| other.name == host.name);
+            problems.extend(is_twice.then(|| say(format!("two hosts are called `{}`", host.name))));
+            let zones: Vec<&str> = self
+                .zones
+                .iter()
+                .filter(|zone| host.nodes.iter().any(|node| zone.nodes.contains(node)))
+                .map(|zone| zone.name.as_str())
+                .collect();
+            problems.extend((zones.len() > 1).then(|| {
+                let zones = zones.join("` and `");
+                say(format!("`{}` cannot be in several zones, `{zones}`", host.name))
+            }));
+        }
         for (place, link) in self.zone_links.iter().enumerate() {
             for (end, zone) in [("from", &link.from), ("to", &link.to)] {
                 if !self.zones.iter().any(|known| known.name == *zone) {

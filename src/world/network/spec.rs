@@ -100,6 +100,14 @@ pub struct NetworkSpec {
     pub give_up: Span,
     /// Nodes by zone; a node may be in one zone at most. Default: all in one place.
     pub zones: Vec<ZoneSpec>,
+    /// Nodes by host: what shares one fails with it, and speaks over its loopback; a node may be on
+    /// one host at most. Default: every node has a host of its own.
+    pub hosts: Vec<HostSpec>,
+    /// One-way latency between nodes on one host; nothing else of the network befalls what passes
+    /// there, but what `links` says of the two. Default: `"20us"`, the kernel's protocol stack
+    /// twice and the wake-up of the receiver, without a wire: of the order that lmbench's `lat_tcp`
+    /// shows on `localhost`.
+    pub loopback: Dist,
     /// Latency between nodes of different zones. Default: as within a zone.
     pub between_zones: Option<Dist>,
     /// Pairs of zones that differ from the rest; the last that fits counts. Default: none.
@@ -131,6 +139,8 @@ impl Default for NetworkSpec {
             retransmit: Span(200 * Span::MILLISECOND.0),
             give_up: Span(15 * Span::SECOND.0),
             zones: Vec::new(),
+            hosts: Vec::new(),
+            loopback: Dist::constant(Span(20 * Span::MICROSECOND.0)),
             between_zones: None,
             zone_links: Vec::new(),
             links: Vec::new(),
@@ -156,6 +166,7 @@ impl NetworkSpec {
             && self.bandwidth.is_none()
             && self.cards.is_empty()
             && self.links.is_empty()
+            && self.hosts.is_empty()
             && self.between_zones.is_none()
             && self.zone_links.is_empty()
             && self.names.is_none()
@@ -174,6 +185,20 @@ pub struct ZoneSpec {
     /// The region that it belongs to, with other zones. Default: none.
     #[serde(default)]
     pub region: Option<String>,
+}
+
+/// A host: a machine of hardware that several nodes share.
+///
+/// ```ron
+/// (name: "rack-7", nodes: ["shop", "bank"])
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSpec {
+    /// What it is called.
+    pub name: String,
+    /// The nodes on it.
+    pub nodes: Vec<NodeId>,
 }
 
 /// A pair of zones that differs from the rest of the network, or one zone from and to itself.
