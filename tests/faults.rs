@@ -209,7 +209,11 @@ fn the_coordinator_crashes_exactly_when_a_saga_has_done_its_second_step() {
 const SHOP: &str = r#"Scenario(
     title: "A shop and its bank",
     run: (load: "60s", quiet: "20s"),
-    network: (names: (), zones: [(name: "a", nodes: ["bank"], region: "eu-west")]),
+    network: (
+        names: (),
+        zones: [(name: "a", nodes: ["bank"], region: "eu-west")],
+        hosts: [(name: "rack-7", nodes: ["bank"])],
+    ),
     nodes: {
         "buyers": Client(
             target: "shop",

@@ -302,13 +302,13 @@ fn hosts_that_cannot_be_are_refused() {
         let complaint = diagnose::render(&problems, Some(&source), false);
         assert!(complaint.contains(says), "{hosts} {rest}:\n{complaint}");
     };
-    let one = "(name: \"h\", nodes: [\"user\"])";
+    let one = "(name: \"rack\", nodes: [\"user\"])";
     let twice = format!("{one}, (name: \"i\", nodes: [\"user\"])");
-    refused(&twice, "", "`user` is on two hosts, `h` and `i`");
-    refused(&format!("{one}, (name: \"h\", nodes: [])"), "", "two hosts are called `h`");
+    refused(&twice, "", "`user` is on two hosts, `rack` and `i`");
+    refused(&format!("{one}, (name: \"rack\", nodes: [])"), "", "two hosts are called `rack`");
     refused("(name: \"h\", nodes: [\"api\"])", "", "cannot be in several zones, `a` and `b`");
-    let down = fault("HostDown(host: \"hh\")", "at: \"1s\"");
-    refused(one, &down, "did you mean `h`?");
+    let down = fault("HostDown(host: \"rakc\")", "at: \"1s\"");
+    refused(one, &down, "did you mean `rack`?");
     refused("", &down, "the network names no host");
     let slow = fault("Slow(node: \"api\", factor: \"2x\", operation: \"serv\")", "at: \"1s\"");
     refused(one, &slow, "did you mean `serve`?");

@@ -143,13 +143,24 @@ fn operation(fields: &str) {
 }
 
 /// The parts of a network.
-const NETWORK: &[&str] =
-    &["Zone", "Link", "ZoneLink", "Card", "Bursts", "Reordering", "Queue", "DropPolicy", "Names"];
+const NETWORK: &[&str] = &[
+    "Zone",
+    "Host",
+    "Link",
+    "ZoneLink",
+    "Card",
+    "Bursts",
+    "Reordering",
+    "Queue",
+    "DropPolicy",
+    "Names",
+];
 
 /// Reads an example of a part of a network.
 fn network(part: &str, text: &str) {
     let (before, after) = match part {
         "Zone" => ("(zones: [", "])"),
+        "Host" => ("(hosts: [", "])"),
         "Link" => ("(links: [", "])"),
         "ZoneLink" => ("(zone_links: [", "])"),
         "Card" => ("(cards: [", "])"),

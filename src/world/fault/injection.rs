@@ -40,6 +40,10 @@ pub enum Injection {
     /// Every node on a host is gone with it: there is only silence, of disks what was synced stays.
     /// When the fault ends they all start again.
     ///
+    /// ```ron
+    /// (what: HostDown(host: "rack-7"), at: "20s", for: "30s")
+    /// ```
+    ///
     /// ```swarm
     /// HostDown(host: {host})
     /// ```
@@ -157,7 +161,7 @@ pub enum Injection {
     /// grey failure that a health check does not see. Several that are on multiply.
     ///
     /// ```ron
-    /// (what: Slow(node: "bank", factor: "5x", operation: "commit", caller: "shop"), at: "20s")
+    /// (what: Slow(node: "bank", factor: "5x", operation: "pay", caller: "shop"), at: "20s")
     /// ```
     ///
     /// ```swarm
