@@ -307,6 +307,7 @@ fn hosts_that_cannot_be_are_refused() {
     refused(&twice, "", "`user` is on two hosts, `rack` and `i`");
     refused(&format!("{one}, (name: \"rack\", nodes: [])"), "", "two hosts are called `rack`");
     refused("(name: \"h\", nodes: [\"api\"])", "", "cannot be in several zones, `a` and `b`");
+    refused("(name: \"h\", nodes: [\"user\"], cores: 0)", "", "at least 1 of `cores`");
     let down = fault("HostDown(host: \"rakc\")", "at: \"1s\"");
     refused(one, &down, "did you mean `rack`?");
     refused("", &down, "the network names no host");

@@ -127,8 +127,8 @@ impl World {
     /// A world without nodes.
     pub fn new(seed: u64, network: NetworkSpec) -> World {
         World {
+            machines: Machines::new(network.hosts.iter().map(|host| host.cores)),
             network: Network::new(seed, network),
-            machines: Machines::default(),
             drives: Vec::new(),
             injections: Injections::default(),
             budgets: Vec::new(),
@@ -181,7 +181,8 @@ impl World {
         self.hashes.push(hash);
         self.network.admit(hash);
         let seed = self.seed;
-        self.machines.admit(machine, || Rng::new(seed, &format!("{name}/machine")));
+        let host = self.network.host(NodeId(self.hashes.len() as u32 - 1));
+        self.machines.admit(machine, host, || Rng::new(seed, &format!("{name}/machine")));
         self.lives.admit(Rng::new(self.seed, &format!("{name}/start")));
         self.drives.push(Drive::new(disk, Rng::new(self.seed, &format!("{name}/disk"))));
     }

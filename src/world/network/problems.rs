@@ -78,6 +78,8 @@ impl NetworkSpec {
             let say = |more: String| (format!("hosts.{place}"), more);
             let is_twice = self.hosts[..place].iter().any(|other| other.name == host.name);
             problems.extend(is_twice.then(|| say(format!("two hosts are called `{}`", host.name))));
+            let text = "without a core nothing is ever done on it: at least 1 of `cores`";
+            problems.extend((host.cores == Some(0)).then(|| say(text.to_owned())));
             let zones: Vec<&str> = self
                 .zones
                 .iter()

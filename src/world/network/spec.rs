@@ -190,7 +190,7 @@ pub struct ZoneSpec {
 /// A host: a machine of hardware that several nodes share.
 ///
 /// ```ron
-/// (name: "rack-7", nodes: ["shop", "bank"])
+/// (name: "rack-7", nodes: ["shop", "bank"], cores: 4)
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,6 +199,11 @@ pub struct HostSpec {
     pub name: String,
     /// The nodes on it.
     pub nodes: Vec<NodeId>,
+    /// How many cores its nodes share. While more jobs than that are at work, each has an equal
+    /// share of a core: processor sharing, as a fair scheduler with a small time slice approaches
+    /// it. At least 1. Default: never too few.
+    #[serde(default)]
+    pub cores: Option<u32>,
 }
 
 /// A pair of zones that differs from the rest of the network, or one zone from and to itself.
