@@ -170,6 +170,104 @@ fn an_upgrade_brings_the_next_version_one_instance_at_a_time() {
     assert!(record.told().is_empty());
 }
 
+/// Two or more instances of 12 ms whose next version takes 32 ms; a start takes 200 ms.
+fn upgraded(instances: &str, roll: &str, times: &str) -> Record {
+    let next = "start: \"200ms\", next: Service(machine: (workers: 1), \
+                operations: {\"serve\": (cost: \"30ms\")}),";
+    let what = fault(&format!("RollingUpgrade(node: \"api\", {roll})"), times);
+    run(&system("5s", &format!("{instances} {next}"), &what))
+}
+
+/// What happens to rolls, and when, in milliseconds.
+fn rolled(record: &Record) -> Vec<(&str, u64)> {
+    let ours = record.facts.iter().filter(|fact| fact.what.starts_with("roll."));
+    ours.map(|fact| (fact.what.as_str(), fact.at.0 / 1_000_000)).collect()
+}
+
+/// Latencies of those who have heard from then on, without repetitions.
+fn heard(record: &Record, from: u64) -> Vec<stormglass::engine::Span> {
+    let ended = record.of("request.succeeded").into_iter().filter(|fact| fact.at >= at(from));
+    let mut all: Vec<_> = ended.map(|fact| stormglass::engine::Span(fact.value as u64)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn a_surge_starts_the_next_version_before_it_stops_the_old_one() {
+    let surge = "unavailable: 0, surge: 1";
+    let record = upgraded("count: 2, max: 3,", surge, "at: \"1s\"");
+    assert_eq!(whom(&record, "node.restarted"), ["api/3", "api/1", "api/2"]);
+    assert_eq!(record.times("node.restarted"), [at(1200), at(1400), at(1600)]);
+    assert_eq!(whom(&record, "node.stopped"), ["api/1", "api/2", "api/3"]);
+    assert_eq!(record.times("node.stopped")[..2], [at(1200), at(1400)], "never fewer than two");
+    assert_eq!(rolled(&record), [("roll.done", 1600)]);
+    assert_eq!((heard(&record, 1700), record.told()), (vec![ms(32)], vec![]));
+    // The third is there and paid for from its start until it has stopped.
+    let (hours, lasts) = (measured(&record.outcome, "cost.node_hours"), 65.0);
+    let extra = (hours - 2.0) * lasts;
+    assert!((0.6..0.7).contains(&extra), "{extra}");
+    // After its pause only, and with room for one more at once.
+    let slow = upgraded("count: 2, max: 3,", "surge: 1, pause: \"100ms\"", "at: \"1s\"");
+    assert_eq!(slow.times("node.stopped")[..2], [at(1000), at(1300)]);
+    assert_eq!(rolled(&slow), [("roll.done", 1600)]);
+}
+
+#[test]
+fn who_is_scaled_out_after_an_upgrade_comes_in_the_next_version() {
+    let scaled = |what: &str| {
+        let next = "count: 2, max: 4, next: Service(machine: (workers: 1), \
+                    operations: {\"serve\": (cost: \"30ms\")}),";
+        let faults = format!(
+            "faults: {{{what} \"more\": (what: Scale(node: \"api\", to: 4), at: \"2s\")}},"
+        );
+        heard(&run(&system("4s", next, &faults)), 2500)
+    };
+    assert_eq!(scaled("\"up\": (what: RollingUpgrade(node: \"api\"), at: \"1s\"),"), [ms(32)]);
+    assert_eq!(scaled(""), [ms(12)]);
+}
+
+#[test]
+fn an_upgrade_whose_instances_do_not_serve_in_time_stops_or_goes_back() {
+    let late = "count: 3, next_start: \"1h\",";
+    let stops = upgraded(late, "ready_within: \"500ms\"", "at: \"1s\"");
+    assert_eq!(rolled(&stops), [("roll.not_ready", 1500)]);
+    assert_eq!((whom(&stops, "node.stopped"), heard(&stops, 0)), (vec!["api/1"], vec![ms(12)]));
+    assert!(stops.of("node.restarted").is_empty(), "it still starts");
+    let back = upgraded(late, "ready_within: \"500ms\", rollback: true", "at: \"1s\"");
+    let story = [("roll.not_ready", 1500), ("roll.back", 1500), ("roll.undone", 1700)];
+    assert_eq!(rolled(&back), story);
+    assert_eq!((whom(&back, "node.restarted"), heard(&back, 0)), (vec!["api/1"], vec![ms(12)]));
+    // Who surges is the first that does not serve; nobody is stopped for it.
+    let surge = "unavailable: 0, surge: 1, ready_within: \"500ms\", rollback: true";
+    let record = upgraded("count: 3, max: 4, next_start: \"1h\",", surge, "at: \"1s\"");
+    assert_eq!(rolled(&record)[..2], story[..2]);
+    assert!(whom(&record, "node.stopped").iter().all(|node| *node == "api/4"));
+    assert_eq!((rolled(&record)[2].0, heard(&record, 0)), ("roll.undone", vec![ms(12)]));
+}
+
+#[test]
+fn an_upgrade_that_ends_on_a_condition_stays_half_done_or_goes_back() {
+    let slow = "at: \"1s\", until: (fact: \"request.succeeded\", nth: 5)";
+    let both = upgraded("count: 3,", "pause: \"1s\"", slow);
+    assert_eq!((heard(&both, 3000), rolled(&both)), (vec![ms(12), ms(32)], vec![]));
+    assert_eq!(whom(&both, "node.stopped"), ["api/1"]);
+    let back = upgraded("count: 3,", "pause: \"1s\", rollback: true", slow);
+    assert_eq!(whom(&back, "node.stopped"), ["api/1", "api/1"]);
+    assert_eq!((heard(&back, 1000), heard(&back, 2000)), (vec![ms(12), ms(32)], vec![ms(12)]));
+    assert_eq!(
+        rolled(&back).iter().map(|one| one.0).collect::<Vec<_>>(),
+        ["roll.back", "roll.undone"]
+    );
+    // When all are upgraded there is nothing to take back.
+    let done = upgraded("count: 2,", "rollback: true", "at: \"1s\", for: \"3s\"");
+    assert_eq!(rolled(&done), [("roll.done", 1400)]);
+    // It goes back as carefully as it came, but who does not serve does so at once.
+    let many = upgraded("count: 4,", "rollback: true", "at: \"1s\", for: \"500ms\"");
+    let stopped = ["api/1", "api/2", "api/3", "api/3", "api/1", "api/2"];
+    assert_eq!(whom(&many, "node.stopped"), stopped, "the third does not serve when it ends");
+}
+
 #[test]
 fn an_autoscaler_follows_the_load_up_at_once_and_down_late() {
     let auto = "count: 1, max: 8, autoscaler: (target: \"50 %\", every: \"1s\", delay: \"0s\", \
@@ -247,6 +345,12 @@ fn what_cannot_be_had_is_refused() {
     refused("count: 2,", &fault("RollingUpgrade(node: \"api\")"), "nothing to upgrade to");
     refused("count: 2,", &fault("RollingRestart(node: \"api/1\")"), "not about a single node");
     refused("count: 2,", &fault("Stop(node: \"api\", pre_stop: \"40s\")"), "`grace` includes");
+    let roll = |what: &str| fault(&format!("RollingRestart(node: \"api\", {what})"));
+    refused("count: 2,", &roll("surge: 1"), "at most 0, what the `max` of the instances leaves");
+    refused("count: 2,", &roll("unavailable: 0"), "nothing rolls while none may be away");
+    refused("count: 2,", &roll("ready_within: \"0s\""), "nothing serves at once");
+    refused("count: 2,", &roll("rollback: true"), "nothing to go back to");
+    refused("count: 2, next_start: \"1s\",", "", "`next_start` is about a `next` version");
     refused("count: 2, max: 1,", "", "`max` is from `count`");
     refused("count: 2, needed: 3,", "", "`needed` is from 1");
     refused("count: 2, next: Store(),", "", "the next version of a Service is no Store");

@@ -9,7 +9,7 @@ use crate::check::{Closing, Ledger, NodeSample};
 use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
 use crate::scenario::swarm::Drawn;
 use crate::scenario::{Group, Scenario, Variant};
-use crate::world::{Cx, Node, Sim, World, add, schedule, watch};
+use crate::world::{Cx, Node, Sim, Version, World, add, schedule, watch};
 
 /// Holds the place of a node that only other variants have; it is never started.
 #[derive(Clone)]
@@ -166,8 +166,12 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
         let life = spec.life();
         let group = sim.with(|state| state.env.add_group(*address, members, life));
         if let Some(next) = spec.next.clone() {
-            let upgrade = Rc::new(move |sim: &mut Sim, node| next.upgrade(sim, node));
-            sim.with(|state| state.env.set_upgrade(group, upgrade));
+            let first = spec.of.clone();
+            let change = Rc::new(move |sim: &mut Sim, node, version| match version {
+                Version::First => first.upgrade(sim, node),
+                Version::Next => next.upgrade(sim, node),
+            });
+            sim.with(|state| state.env.set_change(group, change));
         }
         sim.with(|state| watch(state, group));
     }

@@ -63,6 +63,10 @@ pub struct Instances {
     /// The next version, which a `RollingUpgrade` brings: a node of the same kind. Default: none.
     #[serde(default)]
     pub next: Option<Box<Spec>>,
+    /// How long an instance of the next version takes from its start until it serves. Default: as
+    /// `start`.
+    #[serde(default)]
+    pub next_start: Option<Dist>,
 }
 
 fn one() -> u32 {
@@ -91,6 +95,7 @@ impl Instances {
         LifeSpec {
             count: self.count,
             start: self.start.clone(),
+            next_start: self.next_start.as_ref().unwrap_or(&self.start).clone(),
             warm_up: self.warm_up,
             health: self.health,
             autoscaler: self.autoscaler,
@@ -127,6 +132,9 @@ impl Instances {
         let machine = self.of.machine();
         if self.next.as_ref().is_some_and(|next| next.machine() != machine) {
             return Some("the next version runs on the same `machine`".to_owned());
+        }
+        if self.next.is_none() && self.next_start.is_some() {
+            return Some("`next_start` is about a `next` version: say which".to_owned());
         }
         let auto = self.autoscaler.as_ref()?;
         if auto.every.is_zero() || auto.target.is_zero() {

@@ -402,9 +402,13 @@ fn life(what: &Injection, variant: &Variant) -> Option<(String, String)> {
         {
             return says("this is about the instances of an address", "not about a single node");
         }
-        Injection::RollingRestart(RollSpec { unavailable: 0, .. })
-        | Injection::RollingUpgrade(RollSpec { unavailable: 0, .. }) => {
-            return says("nothing rolls while none may be away", "`unavailable` is at least 1");
+        Injection::RollingRestart(roll) | Injection::RollingUpgrade(roll)
+            if unrollable(roll, group).is_some() =>
+        {
+            return unrollable(roll, group);
+        }
+        Injection::RollingRestart(RollSpec { rollback: true, .. }) => {
+            return says("a restart brings no other version", "there is nothing to go back to");
         }
         Injection::RollingUpgrade(_) if group.is_some_and(|it| it.spec.next.is_none()) => {
             return says("there is nothing to upgrade to", "give the instances a `next` version");
@@ -423,6 +427,23 @@ fn life(what: &Injection, variant: &Variant) -> Option<(String, String)> {
     let label = format!("from 1 to {most}, the `max` of the instances");
     let title = format!("{to} instances are not possible");
     (!(1..=most).contains(to)).then_some((title, label))
+}
+
+/// Why the instances of a group cannot be rolled like this, if so.
+fn unrollable(roll: &RollSpec, group: Option<&super::Group>) -> Option<(String, String)> {
+    let room = group.map_or(0, |group| group.spec.capacity() - group.spec.count);
+    let (title, label) = if roll.unavailable == 0 && roll.surge == 0 {
+        let label = "`unavailable` is at least 1, or there is a `surge`";
+        ("nothing rolls while none may be away", label.to_owned())
+    } else if roll.surge > room {
+        let label = format!("at most {room}, what the `max` of the instances leaves above `count`");
+        ("there is no room for that `surge`", label)
+    } else if roll.ready_within.is_some_and(Span::is_zero) {
+        ("nothing serves at once", "`ready_within` is longer than that".to_owned())
+    } else {
+        return None;
+    };
+    Some((title.to_owned(), label))
 }
 
 /// Problems of a variant, by the path of what they are about.

@@ -43,7 +43,8 @@ use crate::engine::{
 use clock::Clocks;
 use disk::Drive;
 use fault::Injections;
-use group::{Groups, Upgrade};
+pub(crate) use group::Version;
+use group::{Change, Groups};
 use life::Lives;
 use machine::Machines;
 use network::Network;
@@ -75,6 +76,15 @@ pub mod facts {
     pub const OUT_OF_MEMORY: Name = Name::of("node.out_of_memory");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
+    /// All instances that an address wants have come back from a roll, in its version; the key is
+    /// the fault's place in the scenario.
+    pub const ROLLED: Name = Name::of("roll.done");
+    /// An instance that a roll has started does not serve in time.
+    pub const NOT_READY: Name = Name::of("roll.not_ready");
+    /// An upgrade begins to take itself back.
+    pub const ROLLING_BACK: Name = Name::of("roll.back");
+    /// It has taken itself back.
+    pub const ROLLED_BACK: Name = Name::of("roll.undone");
     /// What was durable is so no more: the key is the row's table, the value what is thereby taken
     /// back, which is the row's own value negated.
     pub const LOST: Name = Name::of("disk.lost");
@@ -83,7 +93,7 @@ pub mod facts {
     pub const WITHHELD: Name = Name::of("fault.withheld");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 14] = [
         "fault.begins",
         "fault.ends",
         "node.crashed",
@@ -94,6 +104,10 @@ pub mod facts {
         "node.paused",
         "node.resumed",
         "node.out_of_memory",
+        "roll.done",
+        "roll.not_ready",
+        "roll.back",
+        "roll.undone",
     ];
 }
 
@@ -160,9 +174,9 @@ impl World {
         group
     }
 
-    /// The nodes of a group have a next version, which this gives them.
-    pub(crate) fn set_upgrade(&mut self, group: u32, upgrade: Upgrade) {
-        self.groups.set_upgrade(group, upgrade);
+    /// The nodes of a group have two versions, of which this gives them one.
+    pub(crate) fn set_change(&mut self, group: u32, change: Change) {
+        self.groups.set_change(group, change);
     }
 
     /// Does a node run from the beginning?

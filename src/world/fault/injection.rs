@@ -99,7 +99,7 @@ pub enum Injection {
     /// both are live.
     ///
     /// ```ron
-    /// (what: RollingUpgrade(node: "shop", unavailable: 2), at: "20s")
+    /// (what: RollingUpgrade(node: "shop", surge: 1, ready_within: "1m", rollback: true), at: "20s")
     /// ```
     RollingUpgrade(RollSpec),
     /// So many instances of an address are wanted. New ones start, those with the highest numbers

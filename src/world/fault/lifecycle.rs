@@ -49,8 +49,8 @@ pub(super) fn turn(sim: &mut Sim, index: u32, what: &Injection, nodes: Vec<NodeI
         Injection::RollingRestart(_) | Injection::RollingUpgrade(_) if ends => {
             life::end_roll(sim, index);
         }
-        Injection::RollingRestart(roll) => life::begin_roll(sim, index, nodes, (roll, false)),
-        Injection::RollingUpgrade(roll) => life::begin_roll(sim, index, nodes, (roll, true)),
+        Injection::RollingRestart(roll) => life::begin_roll(sim, index, (roll, false)),
+        Injection::RollingUpgrade(roll) => life::begin_roll(sim, index, (roll, true)),
         Injection::Scale { node, to } => {
             let before = sim.with(|state| state.env.injections.all[index as usize].before);
             let before = life::scale(sim, node, if ends { before } else { to });

@@ -97,18 +97,32 @@ impl Autoscaler {
     }
 }
 
-/// A roll over the instances of an address: each is stopped gracefully and started again.
+/// A roll over the instances of an address: each that is wanted is stopped gracefully and started
+/// again. `unavailable` and `surge` are `maxUnavailable` and `maxSurge` of a Deployment of
+/// Kubernetes, but instances keep their names: those that surge are there besides until the end.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollSpec {
     /// Which address.
     pub node: NodeId,
-    /// How many may be away at once. At least 1. Default: 1.
+    /// How many may be away at once. At least 1, or 0 with a `surge`. Default: 1.
     #[serde(default = "one")]
     pub unavailable: u32,
+    /// How many are started besides, of the next version in an upgrade, before others are stopped
+    /// for them. At most what `max` of the instances leaves above their `count`. Default: 0.
+    #[serde(default)]
+    pub surge: u32,
     /// How long to wait after one serves again. Default: not at all.
     #[serde(default)]
     pub pause: Span,
+    /// One that does not serve this long after its start has failed: no further one is stopped.
+    /// Default: it is waited for.
+    #[serde(default)]
+    pub ready_within: Option<Span>,
+    /// Of an upgrade: do all go back to the version that they had, a few at a time, when one has
+    /// failed or when the fault ends before all are upgraded? Default: false, both stay.
+    #[serde(default)]
+    pub rollback: bool,
     /// As of `Stop`. Default: not at all.
     #[serde(default)]
     pub pre_stop: Span,
@@ -137,6 +151,8 @@ pub struct LifeSpec {
     pub count: u32,
     /// How long one takes from its start until it serves.
     pub start: Dist,
+    /// The same of the next version.
+    pub next_start: Dist,
     /// How slow it then is, and for how long.
     pub warm_up: Option<WarmUp>,
     /// How the platform finds out which of them serve.
