@@ -53,6 +53,7 @@ impl NetworkSpec {
             );
         }
         for (place, link) in self.zone_links.iter().enumerate() {
+            say(format!("zone_links.{place}.bursts"), bursts(&link.bursts));
             let queue = link.queue.as_ref();
             say(format!("zone_links.{place}.queue"), queue.and_then(|queue| queue.problem()));
             let lonely = queue.is_some() && link.bandwidth.is_none();

@@ -227,6 +227,13 @@ pub struct ZoneLinkSpec {
     /// How often a packet is lost. Default: as the network has it.
     #[serde(default)]
     pub loss: Option<Ratio>,
+    /// How often a packet comes damaged. Default: as the network has it.
+    #[serde(default)]
+    pub corruption: Option<Ratio>,
+    /// Losses in bursts: each pair of nodes has good and bad times of its own. Default: as the
+    /// network has them.
+    #[serde(default)]
+    pub bursts: Option<Bursts>,
     /// The line between the zones: how much passes in each direction, for all who speak across it
     /// together. Default: without limit.
     #[serde(default)]
@@ -234,6 +241,12 @@ pub struct ZoneLinkSpec {
     /// What waits in front of the line. Default: as the network has it.
     #[serde(default)]
     pub queue: Option<QueueSpec>,
+    /// Packets that later ones overtake. Default: as the network has them.
+    #[serde(default)]
+    pub reordering: Option<Reordering>,
+    /// How often a datagram comes twice. Default: as the network has it.
+    #[serde(default)]
+    pub duplication: Option<Ratio>,
 }
 
 /// A pair of nodes that differs from the rest of the network.
@@ -257,16 +270,16 @@ pub struct LinkSpec {
     /// How often a packet is lost. Default: as the network or the zones have it.
     #[serde(default)]
     pub loss: Option<Ratio>,
-    /// Losses in bursts. Default: as the network has them.
+    /// Losses in bursts. Default: as the network or the zones have them.
     #[serde(default)]
     pub bursts: Option<Bursts>,
-    /// How often a datagram comes twice. Default: as the network has it.
+    /// How often a datagram comes twice. Default: as the network or the zones have it.
     #[serde(default)]
     pub duplication: Option<Ratio>,
-    /// Packets that later ones overtake. Default: as the network has them.
+    /// Packets that later ones overtake. Default: as the network or the zones have them.
     #[serde(default)]
     pub reordering: Option<Reordering>,
-    /// How often a packet comes damaged. Default: as the network has it.
+    /// How often a packet comes damaged. Default: as the network or the zones have it.
     #[serde(default)]
     pub corruption: Option<Ratio>,
     /// How much passes in each direction. Default: as the network has it.
