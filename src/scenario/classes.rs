@@ -3,7 +3,7 @@
 use super::diagnose::Problem;
 use super::spans::Spans;
 use super::{Lexicon, Variant};
-use crate::patterns::Spec;
+use crate::patterns::{Instances, Spec};
 use crate::world::ClassInfo;
 
 /// A class is a number of eight bits, and 0 is that of requests without one.
@@ -49,6 +49,31 @@ pub(super) fn problem(
     None
 }
 
+/// A weight of a tenant whom no class of requests names.
+pub(super) fn tenant(
+    variant: &Variant,
+    nodes: &[String],
+    lexicon: &Lexicon,
+    spans: &Spans,
+) -> Option<Problem> {
+    let classes = variant.classes.iter();
+    let known: Vec<&str> =
+        classes.filter_map(|class| class.tenant).map(|tenant| lexicon.spelling(tenant)).collect();
+    for (node, spec) in nodes.iter().zip(&variant.nodes) {
+        let Some(machine) = spec.as_ref().map(Spec::machine) else { continue };
+        let mut spelt = machine.weights.keys().map(|tenant| lexicon.spelling(*tenant));
+        let Some(unknown) = spelt.find(|tenant| !known.contains(tenant)) else { continue };
+        let node = Instances::address(node);
+        let paths = ["machine.weights", "of.machine.weights", ""];
+        let mut places = paths.iter().map(|path| format!("nodes.{node}.{path}"));
+        let place = places.find_map(|path| spans.get(path.trim_end_matches('.')));
+        let problem = place.map_or_else(|| Problem::new(""), Problem::at);
+        let problem = problem.title(format!("no class of requests has a tenant `{unknown}`"));
+        return Some(problem.choose(unknown, &known, "the tenants are"));
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::diagnose::render;
@@ -88,6 +113,35 @@ mod tests {
         assert!(complaint.contains("classes.ron:6:"), "{complaint}");
         let tenants = read("(name: \"x\", tenant: \"t\")", "(name: \"x\", tenant: \"u\")");
         assert!(tenants.unwrap_err().contains("tenants"));
+    }
+
+    #[test]
+    fn a_weight_is_that_of_a_tenant_that_there_is() {
+        let read = |weights: &str| {
+            let text = format!(
+                "Scenario(
+    title: \"Tenants\",
+    run: (load: \"10s\"),
+    nodes: {{
+        \"a\": Client(target: \"s\", operation: \"go\", load: Poisson(rate: \"1/s\"),
+            classes: [(name: \"x\", tenant: \"acme\")]),
+        \"s\": Service(
+            machine: (workers: 1, discipline: FairQueueing, weights: {weights}),
+            operations: {{\"go\": ()}},
+        ),
+    }},
+)"
+            );
+            let source = Source::new("tenants.ron", text);
+            load(&source).err().map(|problems| render(&problems, Some(&source), false))
+        };
+        assert_eq!(read("{\"acme\": 3}"), None);
+        let complaint = read("{\"acne\": 3}").expect("nobody is called that");
+        assert!(complaint.contains("no class of requests has a tenant `acne`"), "{complaint}");
+        assert!(complaint.contains("did you mean `acme`?"), "{complaint}");
+        assert!(complaint.contains("tenants.ron:8:"), "{complaint}");
+        assert!(read("{\"acme\": 0}").is_some_and(|text| text.contains("from 1 to 1,000")));
+        assert!(read("{\"acme\": 1001}").is_some());
     }
 
     #[test]

@@ -146,6 +146,7 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
             }
         }
         problems.extend(classes::problem(variant, &nodes, &lexicon, &spans));
+        problems.extend(classes::tenant(variant, &nodes, &lexicon, &spans));
     }
     if !problems.is_empty() {
         return Err(problems);

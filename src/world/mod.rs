@@ -131,6 +131,8 @@ pub struct World {
     classes: Vec<ClassTraits>,
     /// Their names, from place 1 on.
     class_names: Vec<Name>,
+    /// The tenants' names, from place 1 on.
+    tenants: Vec<Name>,
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -155,6 +157,7 @@ impl World {
             lives: Lives::default(),
             classes: Vec::new(),
             class_names: Vec::new(),
+            tenants: Vec::new(),
         }
     }
 
@@ -324,6 +327,15 @@ impl engine::Cx<World> {
     /// How many jobs a node's machine has, running and queued: only an oracle knows.
     pub fn jobs_at(&self, node: NodeId) -> u32 {
         self.with(|state| state.env.machines.jobs_at(node))
+    }
+
+    /// The hint of a node that has answered that it is overloaded: after how long it may be asked
+    /// again. That of an address is the one of its instances.
+    pub fn retry_after(&self, node: NodeId) -> Option<Span> {
+        self.with(|state| {
+            let node = state.env.groups.members(node).first().copied()?;
+            state.env.machines.retry_after(node)
+        })
     }
 
     /// The hash of a node's name: the same whatever else there is.

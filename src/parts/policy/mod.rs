@@ -79,6 +79,10 @@ pub struct Policy {
     pub retry_for: Option<Span>,
     /// How long to wait between tries. Default: exponential from 100 ms to 10 s with full jitter.
     pub backoff: Backoff,
+    /// Is the hint of a target kept that is overloaded and says when to come again? Then the next
+    /// try comes no earlier than that, nor than the backoff; a call that has no time for it fails
+    /// at once. Default: false.
+    pub retry_after: bool,
     /// How many retries the caller may afford over all of its calls to the target. Default: without
     /// limit.
     pub budget: Option<Box<RetryBudget>>,
@@ -107,6 +111,7 @@ impl Default for Policy {
             retry_on: None,
             retry_for: None,
             backoff: Backoff::default(),
+            retry_after: false,
             budget: None,
             hedge: None,
             balance: None,
@@ -176,6 +181,7 @@ impl Policy {
             || self.balance.is_some()
             || self.retry_on.is_some()
             || self.retry_for.is_some()
+            || self.retry_after
             || self.backoff.has_memory();
         !guards && !tries && self.deadline.is_none() && self.cancel.is_none()
     }
@@ -213,6 +219,12 @@ impl Policy {
         }
     }
 
+    /// How long the target asks its caller to wait that has failed like this, if that is heard.
+    fn hint(&self, cx: &Cx, to: NodeId, fault: Fault) -> Span {
+        let is_told = self.retry_after && fault == Fault::Overloaded;
+        is_told.then(|| cx.retry_after(to)).flatten().unwrap_or_default()
+    }
+
     /// The edges of a node that calls `to` under this policy.
     pub fn edges(&self, to: NodeId) -> impl Iterator<Item = Edge> {
         let other = self.fallback.as_deref().and_then(Fallback::target);
@@ -232,14 +244,8 @@ impl Policy {
         {
             return Some(format!("no try can take {timeout}: the `deadline` is {deadline}"));
         }
-        if self.retries == 0
-            && (self.budget.is_some() || self.retry_on.is_some() || self.retry_for.is_some())
-        {
-            let text = "a budget, `retry_on` or `retry_for` without `retries` has no effect";
+        if let Some(text) = self.retry_problem() {
             return Some(text.to_owned());
-        }
-        if self.retry_on.as_ref().is_some_and(Vec::is_empty) {
-            return Some("`retry_on` names no failure: leave out the retries".to_owned());
         }
         let backoff = self.backoff.problem();
         let guards = || {
@@ -256,6 +262,22 @@ impl Policy {
             budget.or_else(hedge).or_else(balance)
         };
         backoff.or_else(guards).or_else(tries)
+    }
+
+    /// What is wrong with how it tries again.
+    fn retry_problem(&self) -> Option<&'static str> {
+        let is_bounded = self.budget.is_some() || self.retry_on.is_some();
+        if self.retries == 0 && (is_bounded || self.retry_for.is_some() || self.retry_after) {
+            return Some(
+                "a budget, `retry_on`, `retry_for` or `retry_after` without `retries` has no effect",
+            );
+        }
+        let chosen = self.retry_on.as_ref()?;
+        if chosen.is_empty() {
+            return Some("`retry_on` names no failure: leave out the retries");
+        }
+        let hears = !self.retry_after || chosen.contains(&Failure::Overloaded);
+        (!hears).then_some("`retry_after` is about `Overloaded`, which `retry_on` leaves out")
     }
 }
 

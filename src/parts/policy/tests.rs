@@ -437,3 +437,16 @@ fn what_few_calls_need_does_not_make_the_others_larger() {
     let node = add(&mut sim, "measure", Measure);
     sim.boot(node);
 }
+
+#[test]
+fn a_hint_is_kept_by_who_tries_again_when_overloaded() {
+    let problem = |text: &str| {
+        let policy: Policy = ron::from_str(text).expect("it can be read");
+        policy.problem()
+    };
+    assert_eq!(problem("(retries: 1, retry_after: true)"), None);
+    let never = problem("(retry_after: true)");
+    assert!(never.is_some_and(|text| text.contains("without `retries`")));
+    let deaf = problem("(retries: 1, retry_on: Some([Timeout]), retry_after: true)");
+    assert!(deaf.is_some_and(|text| text.contains("`retry_on` leaves out")));
+}

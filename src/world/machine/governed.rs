@@ -147,6 +147,7 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
     let now = state.now();
     let Submission { node, wait, work, baggage, keeps } = coming;
     let traits = state.env.class(baggage.class);
+    let tenant = state.env.tenant(traits.tenant);
     let machine = &mut state.env.machines.machines[node.index()];
     if machine.spec.drop_expired && baggage.deadline <= now {
         machine.usage.expired += 1;
@@ -163,7 +164,9 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
     let order = machines.orders;
     let machine = &mut machines.machines[node.index()];
     let governed = machine.governed.as_mut()?;
-    let rank = governed.queue.rank(machine.spec.discipline, traits.priority, traits.tenant, work);
+    let weight = tenant.and_then(|tenant| machine.spec.weights.get(&tenant)).copied();
+    let whose = (traits.tenant, weight.unwrap_or(1));
+    let rank = governed.queue.rank(machine.spec.discipline, traits.priority, whose, work);
     let detail = Detail {
         place: Place { rank, order, job },
         since: now,

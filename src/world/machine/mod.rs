@@ -195,6 +195,11 @@ impl Machines {
         usage
     }
 
+    /// After how long a node that has turned somebody away would be asked again.
+    pub fn retry_after(&self, node: NodeId) -> Option<Span> {
+        self.machines[node.index()].spec.retry_after
+    }
+
     /// How many workers a node has; `None` for as many as there is work.
     pub fn workers(&self, node: NodeId) -> Option<u32> {
         self.machines[node.index()].spec.workers

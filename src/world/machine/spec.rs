@@ -1,11 +1,13 @@
 //! What a scenario says of a machine.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::delay::DelayControl;
 use super::limit::Limit;
 use super::shedding::Shedding;
-use crate::engine::{Bytes, Dist, Span};
+use crate::engine::{Bytes, Dist, Name, Span};
 
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -45,8 +47,9 @@ pub enum Discipline {
     },
     /// The least work first, which is best for the mean and worst for whoever brings much.
     ShortestFirst,
-    /// Each tenant gets an equal share of the work while all of them want it, by self-clocked fair
-    /// queueing (S. J. Golestani, INFOCOM 1994).
+    /// Each tenant gets a share of the work by its weight while all of them want it, equal ones
+    /// where the machine names no `weights`, by self-clocked fair queueing (S. J. Golestani, "A
+    /// Self-Clocked Fair Queueing Scheme for Broadband Applications", INFOCOM 1994).
     FairQueueing,
     /// All jobs are worked on at once, each at an equal share of the workers: a processor that
     /// switches quickly between threads.
@@ -109,6 +112,10 @@ pub struct MachineSpec {
     pub queue_max: Option<u32>,
     /// In which order queued jobs are taken up. Default: `Fifo`.
     pub discipline: Discipline,
+    /// How large the share of each tenant is, from 1 to 1,000, for `FairQueueing`: one of weight 3
+    /// gets three times as much work done as one of weight 1. Default: 1 for everybody, and for
+    /// those who are not named.
+    pub weights: BTreeMap<Name, u32>,
     /// How long a job waits in the queue before it leaves, its place free for another; drawn for
     /// each job. Default: for ever.
     pub queue_timeout: Option<Dist>,
@@ -124,6 +131,10 @@ pub struct MachineSpec {
     pub shedding: Option<Shedding>,
     /// How much memory its process may take before it is killed. Default: without limit.
     pub memory: Option<Memory>,
+    /// After how long whoever is turned away may come again: a hint that goes with each answer
+    /// `overloaded` of the node, as the `Retry-After` of HTTP (RFC 9110, section 10.2.3). A caller
+    /// keeps it whose policy has `retry_after`. More than nothing. Default: no hint.
+    pub retry_after: Option<Span>,
     /// May a job keep its worker when its work is done?
     #[serde(skip)]
     pub holds_workers: bool,
@@ -156,6 +167,18 @@ impl MachineSpec {
             _ if self.workers.is_none() && self.queues() => {
                 "without a number of `workers` nothing ever waits, so nothing of a queue has effect"
             }
+            other if other != Discipline::FairQueueing && !self.weights.is_empty() => {
+                "`weights` are about the discipline `FairQueueing`"
+            }
+            _ if self.weights.values().any(|weight| !(1..=1_000).contains(weight)) => {
+                "each of the `weights` is from 1 to 1,000"
+            }
+            _ if self.retry_after.is_some_and(Span::is_zero) => {
+                "a `retry_after` of nothing says nothing"
+            }
+            _ if self.retry_after.is_some() && !self.turns_away() => {
+                "nobody is ever turned away: `retry_after` needs a bound, such as `queue_max`"
+            }
             _ => {
                 return (self.delay_control.as_ref().and_then(DelayControl::problem))
                     .or_else(|| self.limit.as_ref().and_then(Limit::problem))
@@ -164,6 +187,15 @@ impl MachineSpec {
             }
         };
         Some(text.to_owned())
+    }
+
+    /// May it ever answer that it is overloaded?
+    fn turns_away(&self) -> bool {
+        self.queue_max.is_some()
+            || self.queue_timeout.is_some()
+            || self.delay_control.is_some()
+            || self.limit.is_some()
+            || self.shedding.is_some()
     }
 
     /// Does it say how its queue is to be?

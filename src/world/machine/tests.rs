@@ -419,3 +419,16 @@ fn memory_that_leaves_no_room_for_a_job_is_a_mistake() {
         assert!(problem(wrong).is_some(), "{wrong}");
     }
 }
+
+#[test]
+fn a_hint_needs_somebody_who_is_turned_away() {
+    let problem = |text: &str| {
+        let spec: MachineSpec = ron::from_str(text).expect("it can be read");
+        spec.problem()
+    };
+    let bounded = "(workers: Some(1), queue_max: Some(1), retry_after: Some(";
+    assert_eq!(problem(&format!("{bounded}\"1s\"))")), None);
+    assert!(problem(&format!("{bounded}\"0s\"))")).is_some_and(|text| text.contains("nothing")));
+    let open = problem("(workers: Some(1), retry_after: Some(\"1s\"))");
+    assert!(open.is_some_and(|text| text.contains("nobody is ever turned away")));
+}
