@@ -115,6 +115,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/budget.rs"),
     include_str!("../world/clock.rs"),
     include_str!("../parts/table.rs"),
+    include_str!("../patterns/saga/persistence.rs"),
     include_str!("../parts/client/class.rs"),
     include_str!("../parts/client/load.rs"),
     include_str!("../parts/client/profile.rs"),

@@ -10,6 +10,7 @@
 //! tried until it succeeds. A compensation that will not succeed is parked for repair by hand.
 
 pub mod facts;
+mod persistence;
 mod progress;
 
 use std::cell::RefCell;
@@ -17,8 +18,9 @@ use std::cell::RefCell;
 use serde::Deserialize;
 
 use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span};
-use crate::parts::{Backoff, Policy};
-use crate::world::{Cx, Edge, MachineSpec, Node};
+use crate::parts::Policy;
+use crate::world::{Cx, DiskSpec, Edge, MachineSpec, Node};
+pub use persistence::Persistence;
 use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE, record};
 
 /// A saga's coordinator.
@@ -46,6 +48,9 @@ pub struct Saga {
     /// Workers and queue. Default: as many workers as there is work.
     #[serde(default)]
     machine: MachineSpec,
+    /// The disk that its log is on. Default: as [`DiskSpec`] has it.
+    #[serde(default)]
+    disk: DiskSpec,
     #[serde(skip)]
     sagas: RefCell<Sagas>,
     #[serde(skip)]
@@ -78,22 +83,6 @@ pub enum Recovery {
     Backward,
     /// Go on with the step that was under way; wants idempotent services.
     Forward,
-}
-
-/// How long something that must succeed is tried.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Persistence {
-    /// Tries before it is parked. Default: 20.
-    attempts: u32,
-    /// Waits between them. Default: exponential from 100 ms to 10 s with full jitter.
-    backoff: Backoff,
-}
-
-impl Default for Persistence {
-    fn default() -> Persistence {
-        Persistence { attempts: 20, backoff: Backoff::default() }
-    }
 }
 
 fn yes() -> bool {
@@ -136,6 +125,10 @@ impl Node for Saga {
 
     fn machine(&self) -> MachineSpec {
         self.machine.clone()
+    }
+
+    fn disk(&self) -> DiskSpec {
+        self.disk.clone()
     }
 
     fn edges(&self) -> Vec<Edge> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::delay::Controller;
+use super::foresight::Foresight;
 use super::limit::Limiter;
 use super::memory::{self, Taken};
 use super::sharing::Sharing;
@@ -22,6 +23,7 @@ pub(super) struct Governed {
     /// Of a preemptive machine: the jobs at work, the most important first.
     pub at_work: BTreeSet<Place>,
     pub memory: Taken,
+    foresight: Foresight,
     /// The host for whose cores its jobs contend, if they do.
     pub host: Option<u32>,
     controller: Option<Controller>,
@@ -36,6 +38,8 @@ pub(super) struct Governed {
 pub(super) struct Detail {
     pub place: Place,
     since: Time,
+    /// When it first had a worker.
+    begun: Time,
     deadline: Time,
     priority: u8,
     /// The alarm at which it leaves the queue.
@@ -65,6 +69,7 @@ impl Governed {
             sharing: is_shared.then(Sharing::default),
             at_work: BTreeSet::new(),
             memory: Taken::default(),
+            foresight: Foresight::default(),
             host: None,
             controller: spec.delay_control.map(|control| Controller::new(control, now)),
             limiter: spec.limit.clone().map(Limiter::new),
@@ -119,7 +124,7 @@ impl Machine {
     }
 
     /// Is a request turned away at the door?
-    fn turns_away(&mut self, now: Time, traits: ClassTraits) -> bool {
+    fn turns_away(&mut self, now: Time, deadline: Time, traits: ClassTraits) -> bool {
         let waiting = self.spec.queue_max.unwrap_or(u32::MAX);
         let workers = self.spec.workers.unwrap_or(u32::MAX);
         let Some(governed) = &mut self.governed else { return false };
@@ -131,6 +136,9 @@ impl Machine {
             .shedder
             .as_mut()
             .is_some_and(|shedder| shedder.sheds(now, traits.priority, &self.usage, room));
+        let is_late =
+            self.spec.reject_late && governed.foresight.is_late(now, deadline, present, workers);
+        let sheds = sheds || is_late;
         if sheds {
             self.usage.shed += 1;
         } else if present >= limit {
@@ -154,7 +162,7 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
         state.settle(wait, Err(Fault::Expired));
         return None;
     }
-    if machine.turns_away(now, traits) {
+    if machine.turns_away(now, baggage.deadline, traits) {
         state.settle(wait, Err(Fault::Overloaded));
         return None;
     }
@@ -170,6 +178,7 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
     let detail = Detail {
         place: Place { rank, order, job },
         since: now,
+        begun: Time::MAX,
         deadline: baggage.deadline,
         priority: traits.priority,
         patience: 0,
@@ -266,10 +275,12 @@ fn enqueue(state: &mut State<World>, node: NodeId, job: u32) {
 
 /// A job has a worker from now on, or shares.
 fn begin(state: &mut State<World>, job: u32) {
+    let now = state.now();
     let machines = &mut state.env.machines;
     let Job { node, left, wait, .. } = machines.jobs[job as usize];
     let detail = &mut machines.details[job as usize];
     detail.patience = 0;
+    detail.begun = detail.begun.min(now);
     let place = detail.place;
     let machine = &mut machines.machines[node.index()];
     let preemptive = matches!(machine.spec.discipline, Discipline::Priority { preemptive: true });
@@ -389,6 +400,7 @@ pub(super) fn release(state: &mut State<World>, job: u32) {
     if let Some(governed) = &mut machine.governed {
         let present = governed.present();
         governed.placed -= 1;
+        governed.foresight.learn(now - detail.begun);
         if let Some(limiter) = &mut governed.limiter {
             limiter.ended(now, now - detail.since, present, false);
         }

@@ -7,6 +7,7 @@
 
 mod contention;
 mod delay;
+mod foresight;
 mod governed;
 mod hold;
 mod kept;

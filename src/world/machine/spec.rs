@@ -121,6 +121,12 @@ pub struct MachineSpec {
     pub queue_timeout: Option<Dist>,
     /// Is a job dropped that would be taken up after its request's deadline? Default: false.
     pub drop_expired: bool,
+    /// Is a request turned away at once whose deadline would pass before it is done, as far as can
+    /// be told? With so many jobs there and so many workers that is after the mean time that a job
+    /// has its worker × (jobs + 1) ÷ workers, and at least after that mean. The mean is a moving
+    /// one, an eighth of it the last job, as TCP smooths round trips (RFC 6298). A request without
+    /// a deadline is let in. Default: false.
+    pub reject_late: bool,
     /// Which jobs are dropped because they have waited too long when they would be taken up.
     /// Default: none.
     pub delay_control: Option<DelayControl>,
@@ -153,6 +159,7 @@ impl MachineSpec {
             && shedding.is_none()
             && memory.is_none()
             && !self.drop_expired
+            && !self.reject_late
             && !self.holds_workers
     }
 
@@ -196,6 +203,7 @@ impl MachineSpec {
             || self.delay_control.is_some()
             || self.limit.is_some()
             || self.shedding.is_some()
+            || self.reject_late
     }
 
     /// Does it say how its queue is to be?
@@ -204,5 +212,6 @@ impl MachineSpec {
             || self.queue_timeout.is_some()
             || self.delay_control.is_some()
             || self.discipline != Discipline::Fifo
+            || self.reject_late
     }
 }

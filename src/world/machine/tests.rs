@@ -432,3 +432,25 @@ fn a_hint_needs_somebody_who_is_turned_away() {
     let open = problem("(workers: Some(1), retry_after: Some(\"1s\"))");
     assert!(open.is_some_and(|text| text.contains("nobody is ever turned away")));
 }
+
+#[test]
+fn who_would_be_late_is_turned_away_at_once() {
+    // In microseconds, for that is how a deadline travels.
+    let usual = Asked { work: 10_000, ..PLAIN };
+    let late = Asked { at: 20_000, deadline: 45_000, ..usual };
+    let asked = [usual, late, late, late, late, Asked { at: 20_000, ..usual }];
+    let spec = |rejects| format!("(workers: Some(1), reject_late: {rejects})");
+    // The first has shown that a job takes 10: the next two are done at 30 and 40, the third would
+    // be at 50, and who has no deadline waits.
+    let (heard, usage) = run(&spec(true), &asked, None);
+    let heard: Vec<_> = heard.into_iter().map(|one| (one.0, one.1 / 1_000, one.2)).collect();
+    let told = [(0, 10, true), (3, 20, false), (4, 20, false)];
+    assert_eq!(heard, [&told[..], &[(1, 30, true), (2, 40, true), (5, 50, true)]].concat());
+    assert_eq!((usage.shed, usage.refused), (2, 0));
+    let (heard, usage) = run(&spec(false), &asked, None);
+    assert_eq!(
+        (heard.last(), usage.shed),
+        (Some(&(5, 70_000, true)), 0),
+        "all that is late is done"
+    );
+}
