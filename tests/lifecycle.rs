@@ -129,9 +129,9 @@ fn scaling_out_starts_instances_and_scaling_in_stops_them_and_only_those_that_ru
     assert_eq!(whom(&record, "node.stopped"), ["api/4", "api/3"]);
     assert!(record.told().is_empty());
     assert!(came(&record, "api/4") >= 2 && came(&record, "api/5") == 0);
-    // Two nodes for 63 s and two more for 1 s.
+    // Two nodes for the load of 3 s, and two more for 1 s of it.
     let hours = measured(&record.outcome, "cost.node_hours");
-    assert!((hours - (2.0 + 2.0 / 63.0)).abs() < 1e-3, "{hours}");
+    assert!((hours - (2.0 + 2.0 / 3.0)).abs() < 2e-3, "{hours}");
     assert_eq!(
         measured(&run(&system("3s", "count: 2, max: 6,", "")).outcome, "cost.node_hours"),
         2.0
@@ -254,4 +254,15 @@ fn what_cannot_be_had_is_refused() {
     refused(faster, "", "runs on the same `machine`");
     refused("count: 2, health: (every: \"0s\"),", "", "a health check looks");
     refused("count: 2, autoscaler: (target: \"50 %\", min: 3),", "", "the autoscaler's `min`");
+}
+
+#[test]
+fn the_quiet_phase_costs_nothing() {
+    // A node costs 1 a second, and so does a worker at work.
+    let prices = "prices: (node_hour: 3600, cpu_hour: 3600),";
+    let outcome = run(&system("10s", "count: 1,", prices)).outcome;
+    // 99 requests, at work for 10 ms each, and 10 s of one node.
+    let expected = (10.0 + 99.0 * 0.010) / 99.0 * 1e3;
+    let money = measured(&outcome, "cost.money");
+    assert!((money - expected).abs() < 1e-9, "{money} {expected}");
 }

@@ -5,7 +5,7 @@ use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
-use super::measures::{self, Material, NodeSample};
+use super::measures::{self, LoadEnd, Material, NodeSample};
 use super::outcome::{Ending, Finding, Outcome, Stuck};
 use super::requests::Requests;
 use super::timeline::Timeline;
@@ -144,7 +144,7 @@ impl Ledger {
             calls: self.calls,
             findings: &findings,
             episodes: &episodes,
-            end,
+            load: run.load,
         };
         let measures = measures::all(&material);
         let timeline = &self.timeline;
@@ -186,6 +186,8 @@ pub struct Closing<'a> {
     pub counts: Counts,
     /// How the nodes were used, by id; `None` for those that this variant does not have.
     pub nodes: &'a [Option<NodeSample>],
+    /// What there was when the load ended.
+    pub load: LoadEnd,
     /// How it ended.
     pub ending: Ending,
     /// When it ended.

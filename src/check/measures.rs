@@ -32,8 +32,19 @@ pub struct NodeSample {
     pub windows: Vec<(Time, MachineUse)>,
     /// At the end.
     pub after: MachineUse,
+    /// Entries that its disk had written at the end of the load.
+    pub writes_by_then: u64,
     /// The disk, at the end.
     pub disk: DiskUse,
+}
+
+/// The end of the load, or of a run that ended sooner.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadEnd {
+    /// When it was.
+    pub until: Time,
+    /// Bytes handed to the network by then.
+    pub bytes: u64,
 }
 
 impl NodeSample {
@@ -92,7 +103,7 @@ pub(crate) struct Material<'a> {
     pub calls: CallCounts,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
-    pub end: Time,
+    pub load: LoadEnd,
     /// The shares of the time in which everything was up, and each address.
     pub up: &'a (Option<f64>, Vec<(String, f64)>),
 }
@@ -275,7 +286,9 @@ impl Facets {
                     .then(|| killed.sum::<u64>() as f64)
             }
             "availability.up" => material.up.0,
-            "availability.felt" => mean(|episode| episode.felt_after),
+            "availability.felt" => {
+                mean(|episode| episode.felt_after.filter(|_| episode.felt_beside.is_empty()))
+            }
             "availability.recovered" => mean(|episode| episode.recovered_after),
             _ => None,
         }
@@ -328,16 +341,16 @@ impl Facets {
             "cost.cpu" => self.each(self.busy_seconds(material)),
             "cost.queue" => Some(sum(|node| node.queue_mean)),
             "cost.node_hours" => Some(self.nodes_on(material)),
-            "cost.money" => self.money(material, writes),
+            "cost.money" => self.money(material),
             _ => None,
         }
     }
 
-    /// How many nodes were there to be paid for, on average over the whole run.
+    /// How many nodes were there to be paid for, on average over the load.
     fn nodes_on(&self, material: &Material<'_>) -> f64 {
         let servers = material.nodes.iter().flatten().filter(|sample| sample.kind != "Client");
-        let on = servers.map(|sample| sample.after.on as f64).sum::<f64>();
-        on / (material.end.0.max(1)) as f64
+        let on = servers.map(|sample| sample.until.1.on as f64).sum::<f64>();
+        on / (material.load.until.0.max(1)) as f64
     }
 
     /// Worker seconds of the whole run.
@@ -346,13 +359,19 @@ impl Facets {
         busy.sum::<f64>() / 1e9
     }
 
-    fn money(&self, material: &Material<'_>, writes: f64) -> Option<f64> {
+    /// What the load cost, for each thousand requests that succeeded by its end: the quiet phase is
+    /// there for the checkers, and nobody pays for it.
+    fn money(&self, material: &Material<'_>) -> Option<f64> {
         let prices = material.scenario.prices.as_ref()?;
-        let good = material.requests.flows().iter().map(|flow| flow.succeeded).sum::<u64>();
-        let hours = material.end.as_seconds() / 3_600.0;
+        let load = material.load;
+        let good = material.requests.succeeded_by(load.until);
+        let hours = load.until.as_seconds() / 3_600.0;
+        let nodes = material.nodes.iter().flatten();
+        let busy = nodes.clone().map(|node| node.until.1.busy as f64).sum::<f64>() / 1e9;
+        let writes = nodes.map(|node| node.writes_by_then as f64).sum::<f64>();
         let total = prices.node_hour * self.nodes_on(material) * hours
-            + prices.cpu_hour * self.busy_seconds(material) / 3_600.0
-            + prices.gibibyte * material.counts.bytes as f64 / (1_u64 << 30) as f64
+            + prices.cpu_hour * busy / 3_600.0
+            + prices.gibibyte * load.bytes as f64 / (1_u64 << 30) as f64
             + prices.million_writes * writes / 1e6;
         (good > 0).then(|| total / good as f64 * 1e3)
     }

@@ -141,8 +141,12 @@ pub struct Episode {
     pub ends: Time,
     /// From its beginning to the first request that failed; `None` if none did while it lasted.
     pub felt_after: Option<Span>,
-    /// From its end until the share of requests served was back at 95 % of its level before the
-    /// fault; `None` if it did not come back before the load ended.
+    /// The other faults that were on at some time from its beginning to that failure: if there are
+    /// any, the failure may be theirs.
+    pub felt_beside: Vec<String>,
+    /// From its end to the first success of the first second, none of it before that end, in which
+    /// the share of requests served is back at 95 % of its level before the fault; `None` if it did
+    /// not come back before the load ended.
     pub recovered_after: Option<Span>,
     /// How often it was withheld because too few intact copies would have been left.
     pub withheld: u64,

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::check::outcome::{Ending, Outcome, Stuck};
-use crate::check::{Closing, Ledger, NodeSample};
+use crate::check::{Closing, Ledger, LoadEnd, NodeSample};
 use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
 use crate::scenario::swarm::Drawn;
 use crate::scenario::{Group, Scenario, Variant};
@@ -66,7 +66,7 @@ pub(crate) fn run(
     }
     boot(&mut sim, variant);
     let width = ledger.borrow().window();
-    let (samples, halt) = advance(&mut sim, scenario, variant, from, width);
+    let Advanced { samples, load, halt } = advance(&mut sim, scenario, variant, from, width);
     let (counts, end, digest) =
         (sim.with(|state| state.counts), sim.with(|state| state.now()), sim.digest());
     let rest = match halt {
@@ -82,6 +82,7 @@ pub(crate) fn run(
         digest,
         counts,
         nodes: &samples,
+        load,
         ending: ending(halt, scenario),
         end,
         rest,
@@ -178,6 +179,13 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     sim
 }
 
+/// What was seen of a run on the way.
+struct Advanced {
+    samples: Vec<Option<NodeSample>>,
+    load: LoadEnd,
+    halt: Halt,
+}
+
 /// Runs to the end, looking at every machine at the end of each window of the time line.
 fn advance(
     sim: &mut Sim,
@@ -185,7 +193,8 @@ fn advance(
     variant: &Variant,
     from: Time,
     width: crate::engine::Span,
-) -> (Vec<Option<NodeSample>>, Halt) {
+) -> Advanced {
+    let mut load = LoadEnd::default();
     let mut samples: Vec<Option<NodeSample>> = vec![None; variant.nodes.len()];
     for (node, spec) in present(variant) {
         samples[node.index()] = Some(NodeSample {
@@ -196,6 +205,7 @@ fn advance(
             until: Default::default(),
             windows: Vec::new(),
             after: Default::default(),
+            writes_by_then: 0,
             disk: Default::default(),
         });
     }
@@ -207,6 +217,9 @@ fn advance(
         let stop = looks.min().unwrap_or(end);
         halt = sim.run(stop, scenario.events_max);
         let now = sim.with(|state| state.now());
+        if now <= quiet {
+            load = LoadEnd { until: now, bytes: sim.with(|state| state.counts.bytes) };
+        }
         for (place, sample) in samples.iter_mut().enumerate() {
             let Some(sample) = sample else { continue };
             let node = NodeId(place as u32);
@@ -214,14 +227,15 @@ fn advance(
             if now <= from {
                 sample.before = (now, usage);
             }
-            if now <= quiet {
-                sample.until = (now, usage);
-            }
             if stop == next || now == end {
                 sample.windows.push((now, usage));
             }
             sample.after = usage;
             sample.disk = sim.with(|state| state.env.disk_use(node));
+            if now <= quiet {
+                sample.until = (now, usage);
+                sample.writes_by_then = sample.disk.writes;
+            }
         }
         if now >= end {
             break;
@@ -230,7 +244,7 @@ fn advance(
             next += width;
         }
     }
-    (samples, halt)
+    Advanced { samples, load, halt }
 }
 
 fn ending(halt: Halt, scenario: &Scenario) -> Ending {

@@ -338,6 +338,7 @@ fn episode(design: &Design, noise: &mut Noise) -> Episode {
         begins: Time(Span::from_seconds(OUTAGE.0).0),
         ends: Time(Span::from_seconds(OUTAGE.1).0),
         felt_after: Some(Span::from_millis(500 + noise.below(40))),
+        felt_beside: Vec::new(),
         recovered_after: (!is_never).then(|| Span::from_millis(design.lost * 2 + recovers)),
         withheld: 0,
     }

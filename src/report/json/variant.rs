@@ -175,6 +175,7 @@ struct EpisodeOfRun<'a> {
     begins_ns: u64,
     ends_ns: Option<u64>,
     felt_after_ns: Option<u64>,
+    felt_beside: &'a [String],
     recovered_after_ns: Option<u64>,
     withheld: u64,
 }
@@ -371,6 +372,7 @@ fn episode(episode: &Episode) -> EpisodeOfRun<'_> {
         begins_ns: episode.begins.0,
         ends_ns: (episode.ends < Time::MAX).then_some(episode.ends.0),
         felt_after_ns: episode.felt_after.map(|span| span.0),
+        felt_beside: &episode.felt_beside,
         recovered_after_ns: episode.recovered_after.map(|span| span.0),
         withheld: episode.withheld,
     }
