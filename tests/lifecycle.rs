@@ -247,12 +247,12 @@ fn what_cannot_be_had_is_refused() {
     refused("count: 2,", &fault("RollingUpgrade(node: \"api\")"), "nothing to upgrade to");
     refused("count: 2,", &fault("RollingRestart(node: \"api/1\")"), "not about a single node");
     refused("count: 2,", &fault("Stop(node: \"api\", pre_stop: \"40s\")"), "`grace` includes");
-    refused("count: 2, max: 1,", "", "`max` is from `count`");
-    refused("count: 2, needed: 3,", "", "`needed` is from 1");
+    refused("count: 2, max: 1,", "", "`max` is 1, and there are 2 from the start");
+    refused("count: 2, needed: 3,", "", "of 2 instances 3 cannot be `needed`");
     refused("count: 2, next: Store(),", "", "the next version of a Service is no Store");
     let faster = "count: 2, next: Service(machine: (workers: 2), operations: {\"serve\": ()}),";
     refused(faster, "", "runs on the same `machine`");
-    refused("count: 2, health: (every: \"0s\"),", "", "a health check looks");
+    refused("count: 2, health: (every: \"0s\"),", "", "`every` of 0 s is too often");
     refused("count: 2, autoscaler: (target: \"50 %\", min: 3),", "", "the autoscaler's `min`");
 }
 

@@ -6,7 +6,7 @@ use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
-use super::outcome::{Axis, ClassFlow, Episode, Finding, Measure, NodeUse};
+use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUse};
 use super::requests::Requests;
 use crate::engine::{Counts, Fault, Span, Time};
 use crate::patterns::Spec;
@@ -104,6 +104,7 @@ pub(crate) struct Material<'a> {
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub load: LoadEnd,
+    pub links: &'a [LinkUse],
     /// The shares of the time in which everything was up, and each address.
     pub up: &'a (Option<f64>, Vec<(String, f64)>),
 }
@@ -196,7 +197,7 @@ impl Facets {
             variant.nodes[place].as_ref().is_some_and(|spec| !matches!(spec, Spec::Client(_)))
         };
         let servers = material.nodes.iter().enumerate().filter(|(place, _)| is_server(*place));
-        let load = scenario.phases.quiet_from() - requests.measured_from();
+        let load = variant.phases.quiet_from() - requests.measured_from();
         Facets {
             measured: requests.measured(),
             seconds: load.as_seconds(),
@@ -235,6 +236,11 @@ impl Facets {
                 any(|spec| spec.delay_control.is_some() || spec.queue_timeout.is_some())
                     .then(|| sum(|node| node.dropped))
             }
+            "saturation.link" => {
+                material.links.iter().map(|link| link.utilisation).reduce(f64::max)
+            }
+            "saturation.link_drops" => (!material.links.is_empty())
+                .then(|| material.links.iter().map(|link| link.dropped).sum::<u64>() as f64),
             "saturation.stampede" => material.caches.stampede(),
             _ => None,
         }
@@ -272,7 +278,7 @@ impl Facets {
             ),
             "availability.windows" => material.requests.good_windows(),
             "availability.longest_outage" => {
-                Some(material.requests.longest_outage(material.scenario.phases.quiet_from()))
+                Some(material.requests.longest_outage(material.variant.phases.quiet_from()))
             }
             "availability.disk_errors" => {
                 let nodes = material.nodes.iter().flatten();
@@ -362,7 +368,7 @@ impl Facets {
     /// What the load cost, for each thousand requests that succeeded by its end: the quiet phase is
     /// there for the checkers, and nobody pays for it.
     fn money(&self, material: &Material<'_>) -> Option<f64> {
-        let prices = material.scenario.prices.as_ref()?;
+        let prices = material.variant.prices.as_ref()?;
         let load = material.load;
         let good = material.requests.succeeded_by(load.until);
         let hours = load.until.as_seconds() / 3_600.0;

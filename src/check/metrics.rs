@@ -378,6 +378,18 @@ pub const METRICS: &[Metric] = &[
         "Jobs that left a queue because they had waited too long: delay control and timeouts.",
     ),
     metric_of(
+        "saturation.link",
+        "busiest link",
+        (Axis::Saturation, Quantity::Share, Better::Lower),
+        "Share of the measured load in which something passed the busiest bandwidth: a link, a network card or a line between zones.",
+    ),
+    metric_of(
+        "saturation.link_drops",
+        "dropped by links",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Packets that the queues in front of bandwidths dropped.",
+    ),
+    metric_of(
         "saturation.stampede",
         "largest stampede",
         (Axis::Saturation, Quantity::Count, Better::Lower),

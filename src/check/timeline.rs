@@ -57,11 +57,11 @@ impl Timeline {
         variant: &Variant,
         requests: &Requests,
     ) -> Vec<Episode> {
-        let health = Health::of(requests, scenario.phases.quiet_from());
+        let health = Health::of(requests, variant.phases.quiet_from());
         let failures = failures(requests);
         let episode = |&(index, begins, end): &(usize, Time, Option<Time>)| {
             let (name, spec) = &variant.faults[index];
-            let ends = end.unwrap_or(scenario.phases.end());
+            let ends = end.unwrap_or(variant.phases.end());
             let next = failures.partition_point(|at| *at < begins);
             let within = |one: &&(usize, Time)| one.0 == index && (begins..=ends).contains(&one.1);
             let felt = failures.get(next).copied().filter(|at| *at < ends);
@@ -307,7 +307,7 @@ mod tests {
     /// A request every 100 ms, answered 50 ms later: well or, from `bad.0` to `bad.1` s, not.
     fn requests(scenario: &Scenario, bad: (u64, u64), why: Fault) -> Requests {
         let user = [(NodeId(1), "user".to_owned())];
-        let mut requests = Requests::new(&user, 2, Time(0), scenario.phases.end());
+        let mut requests = Requests::new(&user, 2, Time(0), scenario.variants[0].phases.end());
         let tenth = Span::SECOND.0 / 10;
         for root in 1..200 {
             let at = Time(root * tenth);
@@ -348,7 +348,11 @@ mod tests {
             (cut.what.as_str(), cut.felt_after),
             ("partition between user and server", None)
         );
-        assert_eq!(cut.ends, scenario.phases.end(), "it had no end while facts were noted");
+        assert_eq!(
+            cut.ends,
+            scenario.variants[0].phases.end(),
+            "it had no end while facts were noted"
+        );
         assert_eq!(cut.recovered_after, None, "the load ended first");
     }
 

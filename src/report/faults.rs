@@ -82,13 +82,18 @@ fn chart(study: &Study, first: &Outcome) -> Timeline {
     Timeline { from: 0, to: active_until(study, first), lanes, curves: curves.collect() }
 }
 
+/// The end of the longest runs.
+fn latest(study: &Study) -> Time {
+    study.variants.iter().map(|variant| variant.stages.end).max().unwrap_or_default()
+}
+
 /// When the first run has come to rest: what follows would only take room from what happened.
 fn active_until(study: &Study, first: &Outcome) -> u64 {
     let is_active = |window: &Window| window.offered + window.good + window.failed > 0;
     let windows = first.windows.iter().rposition(is_active).map_or(0, |last| last as u64 + 2);
     let of_load = windows.saturating_mul(first.window.0);
     let ends = first.episodes.iter().filter(|episode| episode.ends <= first.end);
-    ends.map(|episode| episode.ends.0).fold(of_load, u64::max).min(study.end.0)
+    ends.map(|episode| episode.ends.0).fold(of_load, u64::max).min(latest(study).0)
 }
 
 fn table(study: &Study, names: &[&str]) -> Table {

@@ -1,8 +1,8 @@
 //! The request classes of a variant: gathered from its nodes, and the same wherever they are named.
 
+use super::Variant;
 use super::diagnose::Problem;
-use super::spans::Spans;
-use super::{Lexicon, Variant};
+use super::verify::Places;
 use crate::patterns::Spec;
 use crate::world::ClassInfo;
 
@@ -21,12 +21,8 @@ pub(super) fn table(nodes: &[Option<Spec>]) -> Vec<ClassInfo> {
 }
 
 /// Too many classes, or one that is two things.
-pub(super) fn problem(
-    variant: &Variant,
-    nodes: &[String],
-    lexicon: &Lexicon,
-    spans: &Spans,
-) -> Option<Problem> {
+pub(super) fn problem(variant: &Variant, places: Places<'_>) -> Option<Problem> {
+    let Places { spans, lexicon, nodes, .. } = places;
     for (node, spec) in nodes.iter().zip(&variant.nodes) {
         let place = spans.get(&format!("nodes.{node}.classes"));
         let place =

@@ -114,6 +114,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/budget.rs"),
     include_str!("../world/clock.rs"),
     include_str!("../parts/table.rs"),
+    include_str!("../patterns/saga/step.rs"),
     include_str!("../parts/client/class.rs"),
     include_str!("../parts/client/load.rs"),
     include_str!("../parts/client/profile.rs"),

@@ -212,7 +212,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// Duplication(links: {links}, rate: "{1..50} %")
+    /// Duplication(links: {datagrams}, rate: "{1..50} %")
     /// ```
     Duplication {
         /// Between which nodes.
@@ -392,7 +392,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// TornWrite(node: {node})
+    /// TornWrite(node: {log})
     /// ```
     TornWrite {
         /// Which node.
@@ -408,7 +408,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// SyncFails(node: {node}, rate: "{1..50} %", after_failure: Retryable)
+    /// SyncFails(node: {log}, rate: "{1..50} %", after_failure: Retryable)
     /// ```
     SyncFails {
         /// Which node.
@@ -440,7 +440,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskFull(node: {node})
+    /// DiskFull(node: {log})
     /// ```
     DiskFull {
         /// Which node.
@@ -454,7 +454,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskStall(node: {node})
+    /// DiskStall(node: {log})
     /// ```
     DiskStall {
         /// Which node.
@@ -468,7 +468,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskThrottle(node: {node}, factor: "{2..30}x")
+    /// DiskThrottle(node: {log}, factor: "{2..30}x")
     /// ```
     DiskThrottle {
         /// Which node.

@@ -6,6 +6,7 @@ use super::delay::DelayControl;
 use super::limit::Limit;
 use super::shedding::Shedding;
 use crate::engine::{Bytes, Dist, Span};
+use crate::world::flaw::Flaw;
 
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -146,24 +147,32 @@ impl MachineSpec {
     }
 
     /// What is wrong with it, for the loader.
-    pub fn problem(&self) -> Option<String> {
-        let text = match self.discipline {
-            _ if self.workers == Some(0) => "a machine needs at least 1 of `workers`",
+    pub fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self.discipline {
+            _ if self.workers == Some(0) => ("workers", "a machine needs at least 1 of `workers`"),
             Discipline::ProcessorSharing { .. } if self.workers.is_none() => {
-                "processor sharing needs `workers`: the processors that are shared"
+                ("discipline", "processor sharing needs `workers`: the processors that are shared")
             }
-            Discipline::ProcessorSharing { jobs_max: Some(0) } => "`jobs_max` must be at least 1",
+            Discipline::ProcessorSharing { jobs_max: Some(0) } => {
+                ("discipline.jobs_max", "`jobs_max` must be at least 1")
+            }
             _ if self.workers.is_none() && self.queues() => {
-                "without a number of `workers` nothing ever waits, so nothing of a queue has effect"
+                let title = "without a number of `workers` nothing ever waits, so nothing of a \
+                             queue has effect";
+                return Some(Flaw::new(title));
             }
             _ => {
-                return (self.delay_control.as_ref().and_then(DelayControl::problem))
-                    .or_else(|| self.limit.as_ref().and_then(Limit::problem))
-                    .or_else(|| self.shedding.as_ref().and_then(|one| one.problem(self)))
-                    .or_else(|| self.memory.as_ref().and_then(Memory::problem));
+                let delay = self.delay_control.as_ref().and_then(DelayControl::problem);
+                let limit = || self.limit.as_ref().and_then(Limit::problem);
+                let shedding = || self.shedding.as_ref().and_then(|one| one.problem(self));
+                let memory = || self.memory.as_ref().and_then(Memory::problem);
+                return (delay.map(|flaw| flaw.within("delay_control")))
+                    .or_else(|| limit().map(|flaw| flaw.within("limit")))
+                    .or_else(|| shedding().map(|flaw| flaw.within("shedding")))
+                    .or_else(|| memory().map(|flaw| flaw.within("memory")));
             }
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 
     /// Does it say how its queue is to be?

@@ -18,6 +18,7 @@ mod problems;
 mod queue;
 mod spec;
 mod stage;
+mod usage;
 
 pub use bursts::Bursts;
 pub use names::NamesSpec;
@@ -25,6 +26,8 @@ pub use queue::{DropPolicy, QueueSpec};
 pub use spec::{
     CardSpec, Connect, LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec, ZoneSpec,
 };
+
+pub use usage::{Bottleneck, PipeUse};
 
 pub(crate) use connection::{crashed, half_open, reset, suspect};
 pub(super) use names::Ailment;
