@@ -153,6 +153,44 @@ fn under_processor_sharing_only_the_mean_of_the_work_counts() {
     }
 }
 
+/// Two nodes on one host, each under half of the load.
+fn neighbours(rate: &str, cores: u32, machine: &str, cost: &str) -> VariantStudy {
+    of_text(&format!(
+        r#"Scenario(
+            title: "Neighbours",
+            run: (warmup: "1000s", load: "200000s", quiet: "0s"),
+            network: (latency: "0s", hosts: [
+                (name: "host", nodes: ["left", "right"], cores: {cores}),
+            ]),
+            nodes: {{
+                "users": Client(target: "left", operation: "go", load: Poisson(rate: "{rate}")),
+                "others": Client(target: "right", operation: "go", load: Poisson(rate: "{rate}")),
+                "left": Service(machine: ({machine}), operations: {{"go": (cost: {cost})}}),
+                "right": Service(machine: ({machine}), operations: {{"go": (cost: {cost})}}),
+            }},
+        )"#
+    ))
+}
+
+#[test]
+fn neighbours_that_contend_for_cores_are_one_shared_processor() {
+    // Coupled processors, each at half of its speed while both work: together they end at one rate
+    // while there is anything to do, so the number of both is that of an M/M/1 queue.
+    for machine in ["workers: 1", "workers: 1, discipline: ProcessorSharing()", ""] {
+        let coupled = neighbours("0.35/s", 1, machine, EXPONENTIAL);
+        agrees(&coupled, "latency.mean", 1.0 / 0.3);
+    }
+    // With a worker for each request it is processor sharing: only the mean of the work counts.
+    let shared = neighbours("0.35/s", 1, "", r#""1s""#);
+    agrees(&shared, "latency.mean", 1.0 / 0.3);
+    // On four cores the number is that of an M/M/4 queue, whoever is worked on how fast.
+    let four = neighbours("1.6/s", 4, "", EXPONENTIAL);
+    agrees(&four, "latency.mean", 1.0 + erlang_c(4, 3.2) / 0.8);
+    // And where there are enough, each is alone.
+    let enough = neighbours("0.35/s", 2, "workers: 1", EXPONENTIAL);
+    agrees(&enough, "latency.mean", 1.0 / 0.65);
+}
+
 #[test]
 fn without_a_limit_the_mean_number_at_work_is_rate_times_time() {
     let unlimited = served("80/s", "600s", "", r#"LogNormal(mean: "250ms", cv: 1.5)"#);

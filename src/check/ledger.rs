@@ -5,8 +5,8 @@ use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
-use super::measures::{self, Material, NodeSample};
-use super::outcome::{Ending, Finding, Outcome, Stuck};
+use super::measures::{self, LoadEnd, Material, NodeSample};
+use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
 use super::own::AskedFacts;
 use super::requests::Requests;
 use super::timeline::Timeline;
@@ -73,7 +73,7 @@ impl Ledger {
         };
         let checkers = scenario.invariants.iter().map(checker).collect();
         let parts = measures::parts(&scenario.invariants, &effects);
-        let end = scenario.phases.end();
+        let end = variant.phases.end();
         Ledger {
             requests: Requests::new(&clients, variant.nodes.len(), from, end)
                 .of_classes(classes::flows(scenario, variant)),
@@ -121,10 +121,10 @@ impl Ledger {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
         let accounted = self.requests.close();
         let mut stuck = run.rest.clone();
-        if !scenario.phases.quiet.is_zero() {
+        if !variant.phases.quiet.is_zero() {
             stuck.splice(0..0, self.requests.stuck());
         }
-        let rest = Rest { quiet: scenario.phases.quiet_from(), end, stuck: &run.rest };
+        let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
         for checker in &mut self.checkers {
             checker.finish(&self.effects, &self.requests, &rest);
         }
@@ -150,7 +150,8 @@ impl Ledger {
             gauges: &run.gauges,
             findings: &findings,
             episodes: &episodes,
-            end,
+            load: run.load,
+            links: &run.links,
         };
         let measures = measures::all(&material);
         let timeline = &self.timeline;
@@ -174,6 +175,7 @@ impl Ledger {
             window: self.requests.width(),
             windows: self.requests.windows().to_vec(),
             nodes: uses.collect(),
+            links: run.links.clone(),
         }
     }
 }
@@ -192,6 +194,10 @@ pub struct Closing<'a> {
     pub counts: Counts,
     /// How the nodes were used, by id; `None` for those that this variant does not have.
     pub nodes: &'a [Option<NodeSample>],
+    /// How the bandwidths of the network were used.
+    pub links: Vec<LinkUse>,
+    /// What there was when the load ended.
+    pub load: LoadEnd,
     /// How it ended.
     pub ending: Ending,
     /// The machines that were watched job by job.

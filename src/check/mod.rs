@@ -22,7 +22,7 @@ mod uptime;
 mod validate;
 
 pub use ledger::{Closing, Ledger};
-pub use measures::NodeSample;
+pub use measures::{LoadEnd, NodeSample};
 pub use metrics::{METRICS, Metric, metric};
 pub(crate) use validate::quantity;
 pub use validate::validate;

@@ -63,7 +63,7 @@ impl Uptime {
                 });
             }
         }
-        let until = scenario.phases.quiet_from();
+        let until = variant.phases.quiet_from();
         Uptime { from, until, seen: from, units, nodes, some_down: Span::ZERO }
     }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Name, NodeId, Ratio, Span};
+use crate::world::Flaw;
 
 /// A measure that a scenario defines for itself. It stands in the report beside those of the
 /// catalogue, and expectations name it. Unless it says otherwise, it is about the measured phase:
@@ -415,7 +416,7 @@ impl MeasureSpec {
     }
 
     /// What is wrong with it by itself, in a run whose load lasts so long.
-    pub fn problem(&self, load: Span) -> Option<String> {
+    pub fn problem(&self, load: Span) -> Option<Flaw> {
         let during = match self {
             MeasureSpec::Latency { during, .. }
             | MeasureSpec::Slower { during, .. }
@@ -425,23 +426,24 @@ impl MeasureSpec {
             _ => None,
         };
         if let Some((from, until)) = during.filter(|(from, until)| from >= until) {
-            return Some(format!("from {from} to {until} is no time"));
+            return Some(Flaw::new(format!("from {from} to {until} is no time")));
         }
-        match self {
-            MeasureSpec::Moment { nth: 0, .. } => Some("`nth` counts from 1".to_owned()),
+        let title = match self {
+            MeasureSpec::Moment { nth: 0, .. } => "`nth` counts from 1".to_owned(),
             MeasureSpec::Recovery { window, .. } if window.0 < 10 => {
-                Some("a `window` of nothing holds no request".to_owned())
+                "a `window` of nothing holds no request".to_owned()
             }
             MeasureSpec::Recovery { after, .. } if *after >= load => {
-                Some(format!("nobody asks after {after}: the load lasts {load}"))
+                format!("nobody asks after {after}: the load lasts {load}")
             }
             MeasureSpec::Sum(parts) if parts.is_empty() => {
-                Some("a sum of nothing has no unit".to_owned())
+                "a sum of nothing has no unit".to_owned()
             }
             MeasureSpec::Number(number) if !number.is_finite() => {
-                Some("a number must be finite".to_owned())
+                "a number must be finite".to_owned()
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Flaw::new(title))
     }
 }

@@ -27,7 +27,7 @@ use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
-use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, NetworkSpec, Windows};
+use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, Flaw, NetworkSpec, Windows};
 pub use load::{Variation, load, read_fault};
 pub use measure::{Case, Doing, MeasureSpec, Stat, Usage};
 pub use swarm::Swarm;
@@ -238,30 +238,30 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// What is wrong with it by itself: the field, what, and what is wanted.
-    fn problem(&self) -> Option<(&'static str, &'static str, &'static str)> {
+    /// What is wrong with it by itself.
+    fn problem(&self) -> Option<Flaw> {
         let bounds = self.min.is_some() || self.max.is_some();
-        match (self.is, self.tolerance, self.margin) {
-            (None, None, None) if !bounds => Some((
-                "metric",
-                "this expects nothing",
-                "give it a `min`, a `max`, both, or what it `is`",
-            )),
-            (None, Some(_), _) => {
-                Some(("tolerance", "a tolerance around nothing", "say what it `is`"))
+        let (field, title, label) = match (self.is, self.tolerance, self.margin) {
+            (None, None, None) if !bounds => {
+                let label = "give it a `min`, a `max`, both, or what it `is`";
+                return Some(Flaw::new("this expects nothing").label(label));
             }
-            (None, _, Some(_)) => Some(("margin", "a margin around nothing", "say what it `is`")),
+            (None, Some(_), _) => {
+                ("tolerance", "a tolerance around nothing", "say what the value `is`")
+            }
+            (None, _, Some(_)) => ("margin", "a margin around nothing", "say what the value `is`"),
             (Some(_), ..) if bounds => {
-                Some(("is", "either bounds or a value", "leave out this, or `min` and `max`"))
+                ("is", "either bounds or a value", "leave out this, or `min` and `max`")
             }
             (Some(_), None, None) => {
-                Some(("is", "how near must it be?", "give it a `tolerance` or a `margin`"))
+                ("is", "how near must it be?", "give it a `tolerance` or a `margin`")
             }
             (Some(_), Some(_), Some(_)) => {
-                Some(("margin", "two tolerances for one value", "leave out this or `tolerance`"))
+                ("margin", "two tolerances for one value", "leave out this or `tolerance`")
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Flaw::at(field, title).label(label))
     }
 
     /// How far from what it is the mean may be, in base units.
@@ -343,10 +343,6 @@ pub struct Scenario {
     pub seed: u64,
     /// How many events a run may take.
     pub events_max: u64,
-    /// The phases of a run.
-    pub phases: Phases,
-    /// What things cost; `None` if the scenario does not say.
-    pub prices: Option<Prices>,
     /// Every node that any variant has, by id.
     pub names: Vec<String>,
     /// How every other name is spelt.
@@ -388,6 +384,10 @@ pub struct Variant {
     pub name: String,
     /// What it is, as a sentence.
     pub about: String,
+    /// The phases of its runs.
+    pub phases: Phases,
+    /// What things cost; `None` if the scenario does not say.
+    pub prices: Option<Prices>,
     /// Its nodes, by id; `None` for those that only other variants have.
     pub nodes: Vec<Option<Spec>>,
     /// The classes of its requests: the first has place 1 in [`Class`](crate::engine::Class).

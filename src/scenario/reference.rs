@@ -437,8 +437,7 @@ impl Entry {
 
 /// The documentation of a source file as a whole.
 fn module(source: &str) -> Docs {
-    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
-    Docs::of(lines)
+    Docs::of(source.lines().map_while(|line| line.strip_prefix("//!")))
 }
 
 #[cfg(test)]

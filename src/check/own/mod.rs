@@ -118,7 +118,7 @@ impl Own<'_> {
 
     /// The time of the load that is measured.
     fn load(&self) -> Span {
-        self.material.scenario.phases.quiet_from() - self.material.requests.measured_from()
+        self.material.variant.phases.quiet_from() - self.material.requests.measured_from()
     }
 
     /// The requests of a client or a class, or all.
@@ -179,8 +179,8 @@ impl Own<'_> {
         let (from, until) = match during {
             Some((from, until)) => (Time(0) + from, Time(0) + until),
             None => {
-                let scenario = self.material.scenario;
-                (self.material.requests.measured_from(), scenario.phases.quiet_from())
+                let variant = self.material.variant;
+                (self.material.requests.measured_from(), variant.phases.quiet_from())
             }
         };
         let within = |request: &Request| {
@@ -195,7 +195,7 @@ impl Own<'_> {
     fn recovery(&self, after: Time, window: Span, share: f64) -> Option<f64> {
         const STEPS: usize = 10;
         let step = window.0 / STEPS as u64;
-        let last = self.material.scenario.phases.quiet_from();
+        let last = self.material.variant.phases.quiet_from();
         let steps = (last.0.saturating_sub(after.0) / step) as usize;
         let (mut came, mut went) = (vec![0_u64; steps], vec![0_u64; steps]);
         let place = |at: Time| (at >= after).then(|| ((at - after).0 / step) as usize);

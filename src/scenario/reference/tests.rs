@@ -48,7 +48,7 @@ fn check(entry: &Entry, text: &str) {
         (_, "Targets", _) => {
             reads::<FaultSpec>(&within("(what: Partition(links: ", "), at: \"1s\")"));
         }
-        (_, "Keys", _) => {
+        (_, "Keys", _) | (_, _, "Keys") => {
             reads::<Spec>(&within(
                 "Client(target: \"shop\", operation: \"buy\", load: Poisson(rate: \"1/s\"), keys: ",
                 ")",
@@ -147,13 +147,24 @@ fn operation(fields: &str) {
 }
 
 /// The parts of a network.
-const NETWORK: &[&str] =
-    &["Zone", "Link", "ZoneLink", "Card", "Bursts", "Reordering", "Queue", "DropPolicy", "Names"];
+const NETWORK: &[&str] = &[
+    "Zone",
+    "Host",
+    "Link",
+    "ZoneLink",
+    "Card",
+    "Bursts",
+    "Reordering",
+    "Queue",
+    "DropPolicy",
+    "Names",
+];
 
 /// Reads an example of a part of a network.
 fn network(part: &str, text: &str) {
     let (before, after) = match part {
         "Zone" => ("(zones: [", "])"),
+        "Host" => ("(hosts: [", "])"),
         "Link" => ("(links: [", "])"),
         "ZoneLink" => ("(zone_links: [", "])"),
         "Card" => ("(cards: [", "])"),

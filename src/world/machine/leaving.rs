@@ -1,7 +1,7 @@
 //! Jobs that leave a governed machine before their work is done.
 
 use super::{Machines, Phase, memory};
-use crate::engine::{Fault, NodeId, State};
+use crate::engine::{Fault, NodeId, State, Time};
 use crate::world::{JOB, World};
 
 /// A job that waits leaves the queue; its task hears of it in an event of its own.
@@ -27,7 +27,7 @@ pub(super) fn gives_up(state: &mut State<World>, job: u32) {
     let Machines { machines, details, jobs, .. } = &mut state.env.machines;
     let (node, detail) = (jobs[job as usize].node, &details[job as usize]);
     if let Some(gauge) = &mut machines[node.index()].gauge {
-        if !detail.begun {
+        if detail.begun == Time::MAX {
             gauge.waits_no_more(detail.since, now);
         }
         gauge.goes(detail.since, now);
