@@ -34,8 +34,10 @@ const INVARIANTS: [&str; 6] = [
 /// Load for 20 s, and time enough to insist on every compensation.
 fn example() -> Scenario {
     let mut scenario = file(EXAMPLE);
-    scenario.phases.load = Span::from_seconds(20);
-    scenario.phases.quiet = Span::from_seconds(120);
+    for variant in &mut scenario.variants {
+        variant.phases.load = Span::from_seconds(20);
+        variant.phases.quiet = Span::from_seconds(120);
+    }
     scenario
 }
 

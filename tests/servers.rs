@@ -67,7 +67,7 @@ fn cached(cache: &str, table: &str, faults: &str) -> Record {
                     cost: "0s", reads: [(from: "cache", table: "{table}", keys: 1)],
                 )}}),
                 "cache": Cache(store: "db", cost: "0s", {cache}),
-                "db": Store(cost: "150ms", tables: [(name: "articles", rows: 1)]),
+                "db": Store(cost: "150ms", tables: [(name: "articles", rows: 1), (name: "nothing", rows: 0)]),
             }},
             faults: {{{faults}}},
         )"#

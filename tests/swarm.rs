@@ -19,6 +19,7 @@ const NEEDS_MORE: &[(&[&str], &str)] = &[
     (&["HalfOpen", "Hang"], "a call without a timeout then waits for longer than the quiet phase"),
     (&["SlowNames", "NamesDown", "MissingName", "StaleNames"], "they need a name service"),
     (&["HostDown", "ZoneDown", "RegionDown"], "they need hosts or zones"),
+    (&["Duplication"], "it needs datagrams: a stream throws copies away"),
     (
         &["Stop", "RollingRestart", "RollingUpgrade", "Scale", "Failures", "Attrition"],
         "they need instances, or schedule themselves",

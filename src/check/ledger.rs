@@ -5,8 +5,8 @@ use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
-use super::measures::{self, Material, NodeSample};
-use super::outcome::{Ending, Finding, Outcome, Stuck};
+use super::measures::{self, LoadEnd, Material, NodeSample};
+use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
 use super::requests::Requests;
 use super::timeline::Timeline;
 use super::uptime::Uptime;
@@ -71,7 +71,7 @@ impl Ledger {
         };
         let checkers = scenario.invariants.iter().map(checker).collect();
         let parts = measures::parts(&scenario.invariants, &effects);
-        let end = scenario.phases.end();
+        let end = variant.phases.end();
         Ledger {
             requests: Requests::new(&clients, variant.nodes.len(), from, end)
                 .of_classes(classes::flows(scenario, variant)),
@@ -118,10 +118,10 @@ impl Ledger {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
         let accounted = self.requests.close();
         let mut stuck = run.rest.clone();
-        if !scenario.phases.quiet.is_zero() {
+        if !variant.phases.quiet.is_zero() {
             stuck.splice(0..0, self.requests.stuck());
         }
-        let rest = Rest { quiet: scenario.phases.quiet_from(), end, stuck: &run.rest };
+        let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
         for checker in &mut self.checkers {
             checker.finish(&self.effects, &self.requests, &rest);
         }
@@ -144,7 +144,8 @@ impl Ledger {
             calls: self.calls,
             findings: &findings,
             episodes: &episodes,
-            end,
+            load: run.load,
+            links: &run.links,
         };
         let measures = measures::all(&material);
         let timeline = &self.timeline;
@@ -168,6 +169,7 @@ impl Ledger {
             window: self.requests.width(),
             windows: self.requests.windows().to_vec(),
             nodes: uses.collect(),
+            links: run.links.clone(),
         }
     }
 }
@@ -186,6 +188,10 @@ pub struct Closing<'a> {
     pub counts: Counts,
     /// How the nodes were used, by id; `None` for those that this variant does not have.
     pub nodes: &'a [Option<NodeSample>],
+    /// How the bandwidths of the network were used.
+    pub links: Vec<LinkUse>,
+    /// What there was when the load ended.
+    pub load: LoadEnd,
     /// How it ended.
     pub ending: Ending,
     /// When it ended.

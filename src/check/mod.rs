@@ -20,6 +20,6 @@ mod uptime;
 mod validate;
 
 pub use ledger::{Closing, Ledger};
-pub use measures::NodeSample;
+pub use measures::{LoadEnd, NodeSample};
 pub use metrics::{METRICS, Metric, metric};
 pub use validate::validate;

@@ -208,6 +208,12 @@ impl Requests {
         counts
     }
 
+    /// How many requests had succeeded by an instant.
+    pub fn succeeded_by(&self, at: Time) -> u64 {
+        let is_good = |one: &&Request| one.standing == Standing::Succeeded && one.ended <= at;
+        self.requests.iter().filter(is_good).count() as u64
+    }
+
     /// Failures of requests that began in the measured phase, in the order of [`Fault::ALL`].
     pub fn measured_failures(&self) -> [u64; Fault::ALL.len()] {
         self.measured_failed

@@ -54,7 +54,7 @@ impl Uptime {
                 units.push(Unit { name, is_group: false, needed: 1, up: 1, down });
             }
         }
-        let until = scenario.phases.quiet_from();
+        let until = variant.phases.quiet_from();
         Uptime { from, until, seen: from, units, nodes, some_down: Span::ZERO }
     }
 

@@ -1,6 +1,7 @@
 //! Many runs: every variant under every seed, each run a whole simulation on one thread.
 
 mod judge;
+mod links;
 mod pending;
 mod run;
 mod session;

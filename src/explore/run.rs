@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::check::outcome::{Ending, Outcome, Stuck};
-use crate::check::{Closing, Ledger, NodeSample};
+use super::links::Links;
+use crate::check::outcome::{Ending, LinkUse, Outcome, Stuck};
+use crate::check::{Closing, Ledger, LoadEnd, NodeSample};
 use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
 use crate::scenario::swarm::Drawn;
 use crate::scenario::{Group, Scenario, Variant};
@@ -33,7 +34,7 @@ pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(T
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, Time(0))));
     sim.observe(ledger.clone());
     boot(&mut sim, variant);
-    sim.run(scenario.phases.quiet_from(), scenario.events_max);
+    sim.run(variant.phases.quiet_from(), scenario.events_max);
     let ledger = ledger.borrow();
     ledger.latencies().to_vec()
 }
@@ -45,7 +46,7 @@ pub fn traced(
     seed: u64,
     tracer: Rc<RefCell<dyn Tracer>>,
 ) -> Outcome {
-    let from = Time(0) + scenario.phases.warmup.unwrap_or_default();
+    let from = Time(0) + variant.phases.warmup.unwrap_or_default();
     run(scenario, variant, seed, from, Some(tracer))
 }
 
@@ -66,11 +67,11 @@ pub(crate) fn run(
     }
     boot(&mut sim, variant);
     let width = ledger.borrow().window();
-    let (samples, halt) = advance(&mut sim, scenario, variant, from, width);
+    let Advanced { samples, load, links, halt } = advance(&mut sim, scenario, variant, from, width);
     let (counts, end, digest) =
         (sim.with(|state| state.counts), sim.with(|state| state.now()), sim.digest());
     let rest = match halt {
-        Halt::Done if !scenario.phases.quiet.is_zero() => rest(&sim, scenario, variant),
+        Halt::Done if !variant.phases.quiet.is_zero() => rest(&sim, scenario, variant),
         _ => Vec::new(),
     };
     // The tasks hold the ledger's reader; they are done with.
@@ -82,6 +83,8 @@ pub(crate) fn run(
         digest,
         counts,
         nodes: &samples,
+        load,
+        links,
         ending: ending(halt, scenario),
         end,
         rest,
@@ -146,9 +149,9 @@ fn rest(sim: &Sim, scenario: &Scenario, variant: &Variant) -> Vec<Stuck> {
 /// The world of a variant, every node in its place and none started.
 fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     let mut sim = place(scenario, variant, seed);
-    let quiet = scenario.phases.quiet_from();
+    let quiet = variant.phases.quiet_from();
     sim.with(|state| state.env.end_load(quiet));
-    schedule(&mut sim, &variant.faults, scenario.phases.windows());
+    schedule(&mut sim, &variant.faults, variant.phases.windows());
     sim
 }
 
@@ -182,6 +185,14 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     sim
 }
 
+/// What was seen of a run on the way.
+struct Advanced {
+    samples: Vec<Option<NodeSample>>,
+    load: LoadEnd,
+    links: Vec<LinkUse>,
+    halt: Halt,
+}
+
 /// Runs to the end, looking at every machine at the end of each window of the time line.
 fn advance(
     sim: &mut Sim,
@@ -189,7 +200,8 @@ fn advance(
     variant: &Variant,
     from: Time,
     width: crate::engine::Span,
-) -> (Vec<Option<NodeSample>>, Halt) {
+) -> Advanced {
+    let (mut load, mut links) = (LoadEnd::default(), Links::default());
     let mut samples: Vec<Option<NodeSample>> = vec![None; variant.nodes.len()];
     for (node, spec) in present(variant) {
         samples[node.index()] = Some(NodeSample {
@@ -200,10 +212,11 @@ fn advance(
             until: Default::default(),
             windows: Vec::new(),
             after: Default::default(),
+            writes_by_then: 0,
             disk: Default::default(),
         });
     }
-    let (quiet, end) = (scenario.phases.quiet_from(), scenario.phases.end());
+    let (quiet, end) = (variant.phases.quiet_from(), variant.phases.end());
     let (mut next, mut halt) = (Time(0) + width, Halt::Done);
     while halt == Halt::Done {
         let now = sim.with(|state| state.now());
@@ -211,6 +224,10 @@ fn advance(
         let stop = looks.min().unwrap_or(end);
         halt = sim.run(stop, scenario.events_max);
         let now = sim.with(|state| state.now());
+        if now <= quiet {
+            load = LoadEnd { until: now, bytes: sim.with(|state| state.counts.bytes) };
+        }
+        links.look(sim.with(|state| state.env.bandwidth_use(now)), now, (from, quiet));
         for (place, sample) in samples.iter_mut().enumerate() {
             let Some(sample) = sample else { continue };
             let node = NodeId(place as u32);
@@ -218,14 +235,15 @@ fn advance(
             if now <= from {
                 sample.before = (now, usage);
             }
-            if now <= quiet {
-                sample.until = (now, usage);
-            }
             if stop == next || now == end {
                 sample.windows.push((now, usage));
             }
             sample.after = usage;
             sample.disk = sim.with(|state| state.env.disk_use(node));
+            if now <= quiet {
+                sample.until = (now, usage);
+                sample.writes_by_then = sample.disk.writes;
+            }
         }
         if now >= end {
             break;
@@ -234,7 +252,7 @@ fn advance(
             next += width;
         }
     }
-    (samples, halt)
+    Advanced { samples, load, links: links.finish(scenario), halt }
 }
 
 fn ending(halt: Halt, scenario: &Scenario) -> Ending {

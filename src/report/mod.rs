@@ -17,6 +17,7 @@ mod foot;
 mod head;
 mod invariants;
 pub mod json;
+mod links;
 pub mod markdown;
 pub mod number;
 mod requests;
@@ -60,6 +61,7 @@ fn document(study: &Study, medium: Medium) -> Vec<Block> {
     blocks.extend(requests::section(study, medium));
     blocks.extend(classes::section(study));
     blocks.extend(saturation::section(study, medium));
+    blocks.extend(links::section(study, medium));
     blocks.extend(foot::section(study, medium));
     blocks
 }

@@ -1,9 +1,9 @@
 //! The request classes of a variant: gathered from its nodes, and the same wherever they are named.
 
+use super::Variant;
 use super::diagnose::Problem;
-use super::spans::Spans;
-use super::{Lexicon, Variant};
-use crate::patterns::{Instances, Spec};
+use super::verify::Places;
+use crate::patterns::Spec;
 use crate::world::ClassInfo;
 
 /// A class is a number of eight bits, and 0 is that of requests without one.
@@ -21,12 +21,8 @@ pub(super) fn table(nodes: &[Option<Spec>]) -> Vec<ClassInfo> {
 }
 
 /// Too many classes, or one that is two things.
-pub(super) fn problem(
-    variant: &Variant,
-    nodes: &[String],
-    lexicon: &Lexicon,
-    spans: &Spans,
-) -> Option<Problem> {
+pub(super) fn problem(variant: &Variant, places: Places<'_>) -> Option<Problem> {
+    let Places { spans, lexicon, nodes, .. } = places;
     for (node, spec) in nodes.iter().zip(&variant.nodes) {
         let place = spans.get(&format!("nodes.{node}.classes"));
         let place =
@@ -45,31 +41,6 @@ pub(super) fn problem(
             let title = format!("{} classes of requests are too many", variant.classes.len());
             return Some(place().title(title).label(format!("at most {CLASSES_MAX}")));
         }
-    }
-    None
-}
-
-/// A weight of a tenant whom no class of requests names.
-pub(super) fn tenant(
-    variant: &Variant,
-    nodes: &[String],
-    lexicon: &Lexicon,
-    spans: &Spans,
-) -> Option<Problem> {
-    let classes = variant.classes.iter();
-    let known: Vec<&str> =
-        classes.filter_map(|class| class.tenant).map(|tenant| lexicon.spelling(tenant)).collect();
-    for (node, spec) in nodes.iter().zip(&variant.nodes) {
-        let Some(machine) = spec.as_ref().map(Spec::machine) else { continue };
-        let mut spelt = machine.weights.keys().map(|tenant| lexicon.spelling(*tenant));
-        let Some(unknown) = spelt.find(|tenant| !known.contains(tenant)) else { continue };
-        let node = Instances::address(node);
-        let paths = ["machine.weights", "of.machine.weights", ""];
-        let mut places = paths.iter().map(|path| format!("nodes.{node}.{path}"));
-        let place = places.find_map(|path| spans.get(path.trim_end_matches('.')));
-        let problem = place.map_or_else(|| Problem::new(""), Problem::at);
-        let problem = problem.title(format!("no class of requests has a tenant `{unknown}`"));
-        return Some(problem.choose(unknown, &known, "the tenants are"));
     }
     None
 }

@@ -287,10 +287,6 @@ pub struct Scenario {
     pub seed: u64,
     /// How many events a run may take.
     pub events_max: u64,
-    /// The phases of a run.
-    pub phases: Phases,
-    /// What things cost; `None` if the scenario does not say.
-    pub prices: Option<Prices>,
     /// Every node that any variant has, by id.
     pub names: Vec<String>,
     /// How every other name is spelt.
@@ -328,6 +324,10 @@ pub struct Variant {
     pub name: String,
     /// What it is, as a sentence.
     pub about: String,
+    /// The phases of its runs.
+    pub phases: Phases,
+    /// What things cost; `None` if the scenario does not say.
+    pub prices: Option<Prices>,
     /// Its nodes, by id; `None` for those that only other variants have.
     pub nodes: Vec<Option<Spec>>,
     /// The classes of its requests: the first has place 1 in [`Class`](crate::engine::Class).

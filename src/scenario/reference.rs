@@ -116,6 +116,7 @@ const SOURCES: &[&str] = &[
     include_str!("../world/clock.rs"),
     include_str!("../parts/table.rs"),
     include_str!("../patterns/saga/persistence.rs"),
+    include_str!("../patterns/saga/step.rs"),
     include_str!("../parts/client/class.rs"),
     include_str!("../parts/client/load.rs"),
     include_str!("../parts/client/profile.rs"),
@@ -492,8 +493,7 @@ impl Entry {
 
 /// The documentation of a source file as a whole.
 fn module(source: &str) -> Docs {
-    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
-    Docs::of(lines)
+    Docs::of(source.lines().map_while(|line| line.strip_prefix("//!")))
 }
 
 #[cfg(test)]

@@ -437,8 +437,8 @@ mod tests {
     #[test]
     fn it_draws_itself() {
         let saga = "\"a\": Saga(steps: [(service: \"b-c\", action: \"go\")]),";
-        let topology =
-            topology(&(saga.to_owned() + &service("b-c", &["b_c"]) + "\"b_c\": Store(),"));
+        let keeps = "\"b-c\": Service(store: \"b_c\", operations: {\"go\": ()}),";
+        let topology = topology(&(saga.to_owned() + keeps + "\"b_c\": Store(),"));
         assert_eq!(topology.dot(), DOT);
         assert_eq!(topology.mermaid(), MERMAID);
     }

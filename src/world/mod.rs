@@ -5,23 +5,27 @@
 //! the world, never a node's memory: a crash takes a node's volatile state because the node is made
 //! afresh, not because somebody clears it.
 
+mod ask;
 mod budget;
 mod class;
 mod clock;
 mod disk;
 mod fault;
+mod flaw;
 mod group;
 mod life;
 mod machine;
 mod network;
 mod node;
 
+pub use ask::{Ask, Known, Offers, RowsOf, Want};
 pub use budget::Budget;
 pub use class::{ClassInfo, ClassTraits};
 pub use clock::{ClockSpec, ClocksSpec};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry, wipe as wipe_disk};
 pub use fault::{AfterFailure, FaultSpec, Injection, Phase, SlowSpec, Targets, Trigger, Windows};
 pub(crate) use fault::{join, schedule};
+pub use flaw::{EVERY_MIN, Flaw, Step, too_often, too_often_drawn};
 pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
 pub(crate) use life::watch;
 pub use machine::{
@@ -29,8 +33,8 @@ pub use machine::{
     Threshold, Work,
 };
 pub use network::{
-    Bursts, CardSpec, Connect, DropPolicy, HostSpec, LinkSpec, NamesSpec, NetworkSpec, QueueSpec,
-    Reordering, Transport, ZoneLinkSpec, ZoneSpec,
+    Bottleneck, Bursts, CardSpec, Connect, DropPolicy, HostSpec, LinkSpec, NamesSpec, NetworkSpec,
+    PipeUse, QueueSpec, Reordering, Transport, ZoneLinkSpec, ZoneSpec,
 };
 pub use node::{Edge, Node, add, upgrade};
 
@@ -207,6 +211,11 @@ impl World {
     /// How a node's machine was used so far.
     pub fn machine_use(&self, node: NodeId, now: Time) -> MachineUse {
         MachineUse { on: self.lives.on(node, now).0, ..self.machines.usage(node, now) }
+    }
+
+    /// How the bandwidths of the network were used so far.
+    pub fn bandwidth_use(&self, now: Time) -> Vec<(Bottleneck, PipeUse)> {
+        self.network.usage(now)
     }
 
     /// How a node's disk was used so far.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{ClassInfo, Cx, DiskSpec, MachineSpec, Sim};
+use super::{Ask, ClassInfo, Cx, DiskSpec, Flaw, MachineSpec, Offers, Sim};
 use crate::engine::{Desk, Msg, NodeId, Reply, pool};
 
 /// A node is an async function from a request to a reply.
@@ -28,9 +28,26 @@ pub trait Node: Clone + 'static {
         DiskSpec::default()
     }
 
-    /// Whom it speaks to: the edges of the topology. Default: nobody.
-    fn edges(&self) -> Vec<Edge> {
+    /// What it asks of others. Default: nothing.
+    fn asks(&self) -> Vec<Ask> {
         Vec::new()
+    }
+
+    /// What it answers. Default: nothing.
+    fn offers(&self) -> Offers {
+        Offers::default()
+    }
+
+    /// Whom it speaks to: the edges of the topology. Default: whom it asks for something, and waits
+    /// for.
+    fn edges(&self) -> Vec<Edge> {
+        let mut edges: Vec<Edge> = Vec::new();
+        for edge in self.asks().into_iter().map(|ask| Edge::call(ask.to)) {
+            if !edges.contains(&edge) {
+                edges.push(edge);
+            }
+        }
+        edges
     }
 
     /// The classes that it gives to requests that it begins. Default: none.
@@ -40,7 +57,7 @@ pub trait Node: Clone + 'static {
 
     /// What is wrong with its configuration, for the loader: what types cannot say. Default:
     /// nothing.
-    fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<Flaw> {
         None
     }
 }

@@ -53,7 +53,8 @@ fn within(name: &str, field: &str, value: f64, [min, max]: [f64; 2]) -> Result<f
         return Ok(value);
     }
     let article = if field == "alpha" { "an" } else { "a" };
-    Err(format!("{name} needs {article} `{field}` from {min} to {max}, but {value} was given"))
+    let given = if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
+    Err(format!("{name} needs {article} `{field}` from {min} to {max}, but {given} was given"))
 }
 
 /// Weights that can be chosen by.

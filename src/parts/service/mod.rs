@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::policy::{Policy, happens};
 use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Reply, Row, all};
-use crate::world::{Cx, Edge, Held, MachineSpec, Node};
+use crate::world::{Ask, Cx, Flaw, Held, Known, MachineSpec, Node, Offers, Want};
 use lock::Locks;
 pub use operation::{CallSpec, Critical, Mode, Operation, Reads, Transfer};
 
@@ -252,22 +252,42 @@ impl Node for Service {
         MachineSpec { holds_workers: self.holds_worker, ..self.machine.clone() }
     }
 
-    fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<Flaw> {
         let (others, has_store) = (&self.operations, self.store.is_some());
-        let mut operations = self.operations.values();
-        let problem = operations.find_map(|operation| operation.problem(others, has_store));
-        if problem.is_none() && self.holds_worker && self.machine.workers.is_none() {
-            return Some("`holds_worker` needs a number of `workers` in `machine`".to_owned());
-        }
-        problem.or_else(|| self.machine.problem()).or_else(|| self.store_policy.problem())
+        let mut operations = self.operations.iter();
+        let operation = operations.find_map(|(name, operation)| {
+            operation.problem(others, has_store).map(|flaw| flaw.within(*name).within("operations"))
+        });
+        let holds = || {
+            let title = "`holds_worker` needs a number of `workers` in `machine`";
+            let lacks = self.holds_worker && self.machine.workers.is_none();
+            lacks.then(|| Flaw::at("holds_worker", title))
+        };
+        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
+        let policy = || self.store_policy.problem().map(|flaw| flaw.within("store_policy"));
+        operation.or_else(holds).or_else(machine).or_else(policy)
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        let targets = self.operations.values().flat_map(|operation| {
-            let reads = operation.reads.iter().map(|one| (one.from, &one.policy));
-            reads.chain(operation.calls.iter().map(|call| (call.to, &call.policy)))
-        });
-        let stores = self.store.into_iter().map(|to| (to, &self.store_policy));
-        targets.chain(stores).flat_map(|(to, policy)| policy.edges(to)).collect()
+    fn asks(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (name, operation) in &self.operations {
+            let within = |ask: Ask| ask.within(*name).within("operations");
+            asks.extend(operation.asks().into_iter().map(within));
+        }
+        let Some(store) = self.store else { return asks };
+        let all = self.operations.iter().filter_map(|(name, one)| Some((name, one.commits()?)));
+        for (name, commit) in all {
+            let ask = Ask::of(["", "transfer"], store, Want::Commit(commit));
+            asks.push(ask.within(*name).within("operations"));
+        }
+        let ask = Ask::of(["store", "store"], store, Want::Commit(Default::default()));
+        asks.extend(self.store_policy.asks("store_policy", ask));
+        asks
+    }
+
+    fn offers(&self) -> Offers {
+        let names: Vec<Name> = self.operations.keys().copied().collect();
+        let operations = Known::These(names);
+        Offers { errs: operations.clone(), operations, ..Offers::default() }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::mixed;
 use crate::engine::{Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span};
 use crate::parts::policy::{Policy, happens};
-use crate::world::Cx;
+use crate::world::{Ask, Cx, Flaw, Want};
 
 /// One operation of a service.
 #[derive(Clone, Debug, Deserialize)]
@@ -151,43 +151,77 @@ impl Operation {
         &self,
         others: &BTreeMap<Name, Operation>,
         has_store: bool,
-    ) -> Option<String> {
+    ) -> Option<Flaw> {
         let undone = self.undoes.map(|undone| others.get(&undone));
         let undoes_nothing =
             |other: Option<&Operation>| other.is_none_or(|it| it.transfer.is_none());
-        let text = match self {
+        let moves = if self.transfer.is_some() { "transfer" } else { "undoes" };
+        let (field, title) = match self {
             _ if self.sets.is_some() && (self.transfer.is_some() || undone.is_some()) => {
-                "an operation sets a register or moves something, not both"
+                ("sets", "an operation sets a register or moves something, not both")
             }
-            _ if self.sets.is_some() && !has_store => "an operation that `sets` needs a `store`",
+            _ if self.sets.is_some() && !has_store => {
+                ("sets", "an operation that `sets` needs a `store`")
+            }
             _ if (self.transfer.is_some() || undone.is_some()) && !has_store => {
-                "an operation with a transfer needs a `store`"
+                (moves, "an operation with a transfer needs a `store`")
             }
             _ if self.transfer.is_some() && undone.is_some() => {
-                "an operation has a `transfer` or `undoes` another's, not both"
+                ("undoes", "an operation has a `transfer` or `undoes` another's, not both")
             }
             _ if undone.is_some_and(undoes_nothing) => {
-                "`undoes` names no operation here that has a transfer"
-            }
-            _ if self.reads.iter().any(|one| one.keys == Some(0)) => {
-                "`keys` is how many there are, at least 1"
-            }
-            _ if self.calls.iter().any(|call| call.count == 0) => {
-                "a call that is made 0 times is none: leave it out"
+                ("undoes", "`undoes` names no operation here that has a transfer")
             }
             _ => {
-                let policies = self.calls.iter().map(|call| &call.policy);
-                let mut policies = policies.chain(self.reads.iter().map(|one| &one.policy));
-                return policies.find_map(Policy::problem);
+                let reads = self.reads.iter().enumerate().find_map(|(place, one)| {
+                    one.problem().map(|flaw| flaw.within(place).within("reads"))
+                });
+                let mut calls = self.calls.iter().enumerate();
+                return reads.or_else(|| {
+                    calls.find_map(|(place, call)| {
+                        call.problem().map(|flaw| flaw.within(place).within("calls"))
+                    })
+                });
             }
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
+    }
+
+    /// What it asks of others, its store apart.
+    pub(super) fn asks(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (place, one) in self.reads.iter().enumerate() {
+            let ask = Ask::of(["from", "table"], one.from, Want::Rows(Some(one.table)));
+            asks.extend(
+                one.policy.asks("policy", ask).map(|ask| ask.within(place).within("reads")),
+            );
+        }
+        for (place, call) in self.calls.iter().enumerate() {
+            let ask = Ask::of(["to", "operation"], call.to, Want::Operation(call.operation));
+            let asked = call.policy.asks("policy", ask);
+            asks.extend(asked.map(|ask| ask.within(place).within("calls")));
+        }
+        asks
+    }
+
+    /// The tables and accounts of the store that it gives to, and those that it takes from.
+    pub(super) fn commits(&self) -> Option<[Vec<Name>; 2]> {
+        let given = self.sets.into_iter().chain(self.transfer.map(|it| it.to));
+        let taken = self.transfer.map(|it| it.from);
+        let touches = self.sets.is_some() || self.transfer.is_some();
+        touches.then(|| [given.collect(), taken.into_iter().collect()])
     }
 }
 
 impl CallSpec {
     fn once() -> u32 {
         1
+    }
+
+    fn problem(&self) -> Option<Flaw> {
+        let title = "a call that is made 0 times is none: leave it out";
+        let never = (self.count == 0).then(|| Flaw::at("count", title));
+        never.or_else(|| self.policy.problem().map(|flaw| flaw.within("policy")))
     }
 
     /// Makes the call, or not, as its share has it.
@@ -202,6 +236,12 @@ impl CallSpec {
 }
 
 impl Reads {
+    fn problem(&self) -> Option<Flaw> {
+        let title = "`keys` is how many there are, at least 1";
+        let none = (self.keys == Some(0)).then(|| Flaw::at("keys", title));
+        none.or_else(|| self.policy.problem().map(|flaw| flaw.within("policy")))
+    }
+
     /// Reads the row of this business object.
     pub(super) async fn make(&self, cx: &Cx, object: u64) -> Reply {
         // Numbers of business objects are far from even; a mix of their bits is.

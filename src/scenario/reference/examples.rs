@@ -109,7 +109,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "Errors",
         "Injection",
-        r#"(what: Errors(node: "bank", operation: "pay", rate: "20 %"), at: "20s", for: "10s")"#,
+        r#"(what: Errors(node: "shop", operation: "buy", rate: "20 %"), at: "20s", for: "10s")"#,
     ),
     (
         "Latency",

@@ -44,7 +44,7 @@ fn check(entry: &Entry, text: &str) {
         (_, "Targets", _) => {
             reads::<FaultSpec>(&within("(what: Partition(links: ", "), at: \"1s\")"));
         }
-        (_, "Keys", _) => {
+        (_, "Keys", _) | (_, _, "Keys") => {
             reads::<Spec>(&within(
                 "Client(target: \"shop\", operation: \"buy\", load: Poisson(rate: \"1/s\"), keys: ",
                 ")",

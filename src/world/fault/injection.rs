@@ -161,7 +161,7 @@ pub enum Injection {
     /// grey failure that a health check does not see. Several that are on multiply.
     ///
     /// ```ron
-    /// (what: Slow(node: "bank", factor: "5x", operation: "pay", caller: "shop"), at: "20s")
+    /// (what: Slow(node: "bank", factor: "5x", operation: "commit", caller: "shop"), at: "20s")
     /// ```
     ///
     /// ```swarm
@@ -226,7 +226,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// Duplication(links: {links}, rate: "{1..50} %")
+    /// Duplication(links: {datagrams}, rate: "{1..50} %")
     /// ```
     Duplication {
         /// Between which nodes.
@@ -406,7 +406,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// TornWrite(node: {node})
+    /// TornWrite(node: {log})
     /// ```
     TornWrite {
         /// Which node.
@@ -422,7 +422,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// SyncFails(node: {node}, rate: "{1..50} %", after_failure: Retryable)
+    /// SyncFails(node: {log}, rate: "{1..50} %", after_failure: Retryable)
     /// ```
     SyncFails {
         /// Which node.
@@ -454,7 +454,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskFull(node: {node})
+    /// DiskFull(node: {log})
     /// ```
     DiskFull {
         /// Which node.
@@ -468,7 +468,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskStall(node: {node})
+    /// DiskStall(node: {log})
     /// ```
     DiskStall {
         /// Which node.
@@ -482,7 +482,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskThrottle(node: {node}, factor: "{2..30}x")
+    /// DiskThrottle(node: {log}, factor: "{2..30}x")
     /// ```
     DiskThrottle {
         /// Which node.

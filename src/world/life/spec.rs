@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Dist, Factor, NodeId, Ratio, Span};
+use crate::world::flaw::{Flaw, too_often};
 
 /// After its start an instance is slower for a while: code is compiled as it runs, caches and pools
 /// are empty.
@@ -41,6 +42,17 @@ pub struct HealthCheck {
 impl Default for HealthCheck {
     fn default() -> HealthCheck {
         HealthCheck { every: Span::from_seconds(10), unhealthy_after: 3, healthy_after: 1 }
+    }
+}
+
+impl HealthCheck {
+    /// What is wrong with it, for the loader.
+    pub fn problem(&self) -> Option<Flaw> {
+        let title = "looks in a row are counted from 1";
+        let from_one = |field, count| (count == 0).then(|| Flaw::at(field, title));
+        too_often("every", self.every)
+            .or_else(|| from_one("unhealthy_after", self.unhealthy_after))
+            .or_else(|| from_one("healthy_after", self.healthy_after))
     }
 }
 
@@ -84,6 +96,13 @@ fn one() -> u32 {
 }
 
 impl Autoscaler {
+    /// What is wrong with it, for the loader.
+    pub fn problem(&self) -> Option<Flaw> {
+        let title = "a `target` of 0 wants instances without end";
+        let zero = self.target.is_zero().then(|| Flaw::at("target", title));
+        zero.or_else(|| too_often("every", self.every))
+    }
+
     fn interval() -> Span {
         Span::from_seconds(15)
     }

@@ -8,6 +8,7 @@ use super::delay::DelayControl;
 use super::limit::Limit;
 use super::shedding::Shedding;
 use crate::engine::{Bytes, Dist, Name, Span};
+use crate::world::flaw::Flaw;
 
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -164,36 +165,51 @@ impl MachineSpec {
     }
 
     /// What is wrong with it, for the loader.
-    pub fn problem(&self) -> Option<String> {
-        let text = match self.discipline {
-            _ if self.workers == Some(0) => "a machine needs at least 1 of `workers`",
+    pub fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self.discipline {
+            _ if self.workers == Some(0) => ("workers", "a machine needs at least 1 of `workers`"),
             Discipline::ProcessorSharing { .. } if self.workers.is_none() => {
-                "processor sharing needs `workers`: the processors that are shared"
+                ("discipline", "processor sharing needs `workers`: the processors that are shared")
             }
-            Discipline::ProcessorSharing { jobs_max: Some(0) } => "`jobs_max` must be at least 1",
+            Discipline::ProcessorSharing { jobs_max: Some(0) } => {
+                ("discipline.jobs_max", "`jobs_max` must be at least 1")
+            }
             _ if self.workers.is_none() && self.queues() => {
-                "without a number of `workers` nothing ever waits, so nothing of a queue has effect"
+                let title = "without a number of `workers` nothing ever waits, so nothing of a \
+                             queue has effect";
+                return Some(Flaw::new(title));
             }
             other if other != Discipline::FairQueueing && !self.weights.is_empty() => {
-                "`weights` are about the discipline `FairQueueing`"
-            }
-            _ if self.weights.values().any(|weight| !(1..=1_000).contains(weight)) => {
-                "each of the `weights` is from 1 to 1,000"
+                ("weights", "`weights` are about the discipline `FairQueueing`")
             }
             _ if self.retry_after.is_some_and(Span::is_zero) => {
-                "a `retry_after` of nothing says nothing"
+                ("retry_after", "a `retry_after` of nothing says nothing")
             }
             _ if self.retry_after.is_some() && !self.turns_away() => {
-                "nobody is ever turned away: `retry_after` needs a bound, such as `queue_max`"
+                let title = "nobody is ever turned away: `retry_after` needs a bound";
+                return Some(Flaw::at("retry_after", title).label("such as `queue_max`"));
             }
-            _ => {
-                return (self.delay_control.as_ref().and_then(DelayControl::problem))
-                    .or_else(|| self.limit.as_ref().and_then(Limit::problem))
-                    .or_else(|| self.shedding.as_ref().and_then(|one| one.problem(self)))
-                    .or_else(|| self.memory.as_ref().and_then(Memory::problem));
-            }
+            _ => return self.problem_of_parts(),
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
+    }
+
+    fn problem_of_parts(&self) -> Option<Flaw> {
+        let weights = self.weights.iter();
+        let odd = weights.filter(|(_, weight)| !(1..=1_000).contains(*weight));
+        let mut odd = odd.map(|(tenant, weight)| {
+            let title = format!("{weight} is no weight");
+            Flaw::at(*tenant, title).within("weights").label("from 1 to 1,000")
+        });
+        let delay = || self.delay_control.as_ref().and_then(DelayControl::problem);
+        let limit = || self.limit.as_ref().and_then(Limit::problem);
+        let shedding = || self.shedding.as_ref().and_then(|one| one.problem(self));
+        let memory = || self.memory.as_ref().and_then(Memory::problem);
+        odd.next()
+            .or_else(|| delay().map(|flaw| flaw.within("delay_control")))
+            .or_else(|| limit().map(|flaw| flaw.within("limit")))
+            .or_else(|| shedding().map(|flaw| flaw.within("shedding")))
+            .or_else(|| memory().map(|flaw| flaw.within("memory")))
     }
 
     /// May it ever answer that it is overloaded?

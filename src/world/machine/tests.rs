@@ -428,9 +428,11 @@ fn a_hint_needs_somebody_who_is_turned_away() {
     };
     let bounded = "(workers: Some(1), queue_max: Some(1), retry_after: Some(";
     assert_eq!(problem(&format!("{bounded}\"1s\"))")), None);
-    assert!(problem(&format!("{bounded}\"0s\"))")).is_some_and(|text| text.contains("nothing")));
+    assert!(
+        problem(&format!("{bounded}\"0s\"))")).is_some_and(|flaw| flaw.title.contains("nothing"))
+    );
     let open = problem("(workers: Some(1), retry_after: Some(\"1s\"))");
-    assert!(open.is_some_and(|text| text.contains("nobody is ever turned away")));
+    assert!(open.is_some_and(|flaw| flaw.title.contains("nobody is ever turned away")));
 }
 
 #[test]

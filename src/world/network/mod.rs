@@ -18,6 +18,7 @@ mod problems;
 mod queue;
 mod spec;
 mod stage;
+mod usage;
 
 pub use bursts::Bursts;
 pub use names::NamesSpec;
@@ -26,6 +27,8 @@ pub use spec::{
     CardSpec, Connect, HostSpec, LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec,
     ZoneSpec,
 };
+
+pub use usage::{Bottleneck, PipeUse};
 
 pub(crate) use connection::{crashed, half_open, reset, suspect};
 pub(super) use names::Ailment;
