@@ -221,7 +221,7 @@ fn who_is_turned_away_and_who_comes_first_is_told_at_its_field() {
         (workers: 2, limit: Gradient(window: "1s")) -> (workers: 2, retry_after: "1s") | needs a bound | "1s"
         store: "bank", // -> machine: (reject_late: true), store: "bank", // | a number of `workers` | (reject_late
         policy: ( -> policy: (retry_after: true, | without `retries` | true
-        policy: ( -> policy: (retries: 1, retry_on: [Timeout], retry_after: true, | leaves out | true
+        policy: ( -> policy: (retries: 1, retry_on: [Timeout], retry_after: true, | leaves | true
         count: 8, -> count: 8, next_start: "1s", | about a `next` version | "1s"
     "#,
     );

@@ -179,6 +179,7 @@ impl Operation {
         let undone = self.undoes.map(|undone| others.get(&undone));
         let undoes_nothing =
             |other: Option<&Operation>| other.is_none_or(|it| it.transfer.is_none());
+        let moves = if self.transfer.is_some() { "transfer" } else { "undoes" };
         let (field, title) = match self {
             _ if self.increments.is_some()
                 && (self.sets.is_some() || self.transfer.is_some() || undone.is_some()) =>

@@ -423,12 +423,12 @@ pub(super) fn due(state: &mut State<World>, job: u32, alarm: u64) -> Due {
             state.settle(wait, Err(why))
         }
         Phase::Queued if patience == alarm => {
+            gives_up(state, job);
+            let machines = &mut state.env.machines;
             let place = machines.details[job as usize].place;
             let machine = &mut machines.machines[node.index()];
             machine.advance(now);
             machine.usage.abandoned += 1;
-            gives_up(state, job);
-            let machines = &mut state.env.machines;
             machine.governed.as_mut().map(|governed| governed.queue.remove(place));
             machines.machines[node.index()].recount();
             memory::give_back(machines, job);
