@@ -1,5 +1,4 @@
-//! What a scenario measures for itself: every measure against what can be reckoned by hand, and what
-//! is refused.
+//! What a scenario measures for itself: each against what is reckoned by hand, and what is refused.
 
 mod common;
 

@@ -80,8 +80,8 @@ const INTRO: &str = "\
 # Validation
 
 What a simulator says is worth what it can be checked against. Each section sets figures that were
-published, or that theory gives, beside those of an ordinary scenario of this repository, run with as
-many seeds as it takes to tell. This page is written by `stormglass validate --out
+published, or that theory gives, beside those of an ordinary scenario of this repository, run with
+as many seeds as it takes to tell. This page is written by `stormglass validate --out
 docs/VALIDATION.md`.
 
 A figure agrees (✓) if the mean over the runs lies within the tolerance of what is expected, or if
@@ -89,8 +89,8 @@ chance explains the difference: at most four standard errors, each less than the
 `simulated` is the mean with its 95 % interval.
 
 On the sources: Brooker's text on retries says that N retries leave a failure rate of x^N; it is
-x^(N+1), as his own simulator has it (C01). Of The Tail at Scale, 63 % and \"almost one in five\" are
-exact (T01); 1,800 ms and 74 ms are reached with a distribution that is fitted to them, so ours is
+x^(N+1), as his own simulator has it (C01). Of The Tail at Scale, 63 % and \"almost one in five\"
+are exact (T01); 1,800 ms and 74 ms are reached with a distribution that is fitted to them, so ours is
 consistent with the paper and no more (T02). The figures of Exponential Backoff And Jitter are read
 off its released simulator, since the article has graphs only (C07).
 ";
