@@ -13,7 +13,7 @@ use super::name::Name;
 use super::rng::Rng;
 use super::state::{Kind, State};
 use super::time::{Span, Time};
-use super::waits::{Outcome, TaskId, WaitId, Waits};
+use super::waits::{Branch, Outcome, TaskId, WaitId, Waits};
 
 /// What a run's tasks share.
 pub struct Core<E> {
@@ -290,6 +290,24 @@ impl<E: Environment> Cx<E> {
         register(&mut state, wait);
         drop(state);
         Call { cx: self, wait }
+    }
+
+    /// So many branches of this task, of which this is the first.
+    pub(super) fn fork(&self, count: usize) -> Branch {
+        self.core.state_mut().waits.fork(count)
+    }
+
+    /// Polls a branch of this task: what it waits for is its own.
+    pub(super) fn within<T>(&self, branch: Branch, poll: impl FnOnce() -> T) -> T {
+        let before = self.core.state_mut().waits.enter(branch);
+        let value = poll();
+        self.core.state_mut().waits.enter(before);
+        value
+    }
+
+    /// The branch that this task is polled for.
+    pub(super) fn woken(&self) -> Branch {
+        self.core.state().waits.woken()
     }
 
     /// Looks at, or changes, what surrounds the nodes.

@@ -1,6 +1,6 @@
 //! The engine alone, in surroundings that do nothing but carry messages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -160,7 +160,7 @@ fn all_wait_for_the_last_a_quorum_for_enough_and_a_race_for_the_first() {
     let (mut sim, log) = pair(1, |me, cx| {
         Box::pin(async {
             let calls = |times: [u64; 3]| times.map(|time| cx.call(SERVER, ask(time, time)));
-            me.log(cx, &all(calls([30, 10, 20])).await.len());
+            me.log(cx, &all(cx, calls([30, 10, 20])).await.len());
             me.log(cx, &quorum(2, calls([30, 10, 20])).await);
             me.log(cx, &quorum(3, calls([30, 10, 20]).map(|call| call.within(Span(35)))).await);
             let race = race(cx.call(SERVER, ask(1, 30)), cx.sleep(Span(49))).await;
@@ -170,6 +170,41 @@ fn all_wait_for_the_last_a_quorum_for_enough_and_a_race_for_the_first() {
     finish(&mut sim);
     // The third part misses its deadline of 35; the quorum of two forgets its slowest reply.
     expect(&log, &[(50, "3"), (90, "Ok(())"), (125, "Err(Timeout)"), (174, "true")]);
+    assert_eq!(sim.with(|state| state.under_way()), 0);
+}
+
+/// A future that counts how often it is polled.
+fn counted<F: Future>(polls: &Cell<u32>, future: F) -> impl Future<Output = F::Output> {
+    let mut future = Box::pin(future);
+    std::future::poll_fn(move |context| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(context)
+    })
+}
+
+#[test]
+fn of_parts_that_wait_together_only_those_are_polled_for_which_something_comes() {
+    let (mut sim, log) = pair(1, |me, cx| {
+        Box::pin(async move {
+            let polls = Cell::new(0);
+            // Two waits each, the second one made while the part is polled.
+            let twice = |time: u64| async move {
+                let _ = cx.call(SERVER, ask(time, time)).await;
+                let _ = cx.call(SERVER, ask(time, 1)).await;
+                time
+            };
+            let parts = (0..100).map(|time| counted(&polls, twice(time)));
+            let times = all(cx, parts).await;
+            // Once to begin, and once for each answer.
+            me.log(cx, &(times.iter().sum::<u64>(), polls.get()));
+            // Within a part others may wait together in turn.
+            let nested = |time: u64| async move { all(cx, [twice(time), twice(time + 1)]).await };
+            let sums = all(cx, [nested(10), nested(3), nested(20)]).await;
+            me.log(cx, &sums.concat());
+        })
+    });
+    finish(&mut sim);
+    expect(&log, &[(140, "(4950, 300)"), (202, "[10, 11, 3, 4, 20, 21]")]);
     assert_eq!(sim.with(|state| state.under_way()), 0);
 }
 
@@ -195,7 +230,7 @@ fn the_slots_of_a_crashed_node_serve_again() {
         Box::pin(async {
             for round in 0..3 {
                 let calls = [1, 2, 3].map(|key| cx.call(SERVER, ask(key, 100)));
-                me.log(cx, &(round, all(calls).await.iter().filter(|r| r.is_ok()).count()));
+                me.log(cx, &(round, all(cx, calls).await.iter().filter(|r| r.is_ok()).count()));
             }
         })
     });

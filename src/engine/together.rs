@@ -1,28 +1,45 @@
 //! Waiting for several things at once: all of them, enough of them, or the first of them.
 //!
-//! A task is polled once for each row of its that settles; these look at their parts in order, so
-//! nothing but the queue decides what comes first.
+//! A task is polled once for each row of its that settles; these look at their parts in order, or
+//! at the one whose row it is, so nothing but the queue decides what comes first.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use super::cx::Cx;
+use super::environment::Environment;
 use super::message::Fault;
+use super::waits::{Branch, TRUNK};
 
-/// Runs futures together and collects their outputs in order.
-pub async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+/// Runs futures together and collects their outputs in order. Each is polled when something comes
+/// for it, and the others are not asked: a fan-out to a thousand costs a thousand polls, not a
+/// million.
+pub async fn all<E, F>(cx: &Cx<E>, futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    E: Environment,
+    F: Future,
+{
     let mut parts: Vec<_> = futures.into_iter().map(|f| (Some(Box::pin(f)), None)).collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for (future, output) in &mut parts {
-            if let Some(running) = future {
-                match running.as_mut().poll(cx) {
-                    Poll::Ready(value) => (*future, *output) = (None, Some(value)),
-                    Poll::Pending => pending = true,
-                }
+    let count = parts.len();
+    let (first, mut left) = (cx.fork(count), count);
+    let mut has_begun = false;
+    poll_fn(|context| {
+        let mut poll = |place: usize| {
+            let (future, output) = &mut parts[place];
+            let Some(running) = future else { return };
+            let branch = if first == TRUNK { TRUNK } else { first + place as Branch };
+            if let Poll::Ready(value) = cx.within(branch, || running.as_mut().poll(context)) {
+                (*future, *output) = (None, Some(value));
+                left -= 1;
             }
+        };
+        match cx.woken().checked_sub(first).map(|place| place as usize) {
+            Some(place) if has_begun && first != TRUNK && place < count => poll(place),
+            _ => (0..count).for_each(poll),
         }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
+        has_begun = true;
+        if left == 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     parts.into_iter().filter_map(|(_, output)| output).collect()

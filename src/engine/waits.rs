@@ -96,7 +96,7 @@ struct Row {
     /// 0 unless the row waits.
     armed: u64,
     generation: u32,
-    /// Of a free row: the next one.
+    /// Of a free row: the next one; of another: the branch of its task that opened it.
     next: u32,
 }
 
@@ -107,11 +107,23 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Waits {
     rows: Vec<Row>,
     free: u32,
+    branch: Branch,
+    woken: Branch,
+    /// How many branches there were.
+    branches: u32,
 }
+
+/// A part of a task that waits beside others for several things at once: the task is polled for a
+/// row, and the row says for which of its parts, so that the others need not be asked.
+pub(crate) type Branch = u32;
+
+/// No branch in particular.
+pub(crate) const TRUNK: Branch = 0;
 
 impl Default for Waits {
     fn default() -> Waits {
-        Waits { rows: Vec::new(), free: NONE }
+        let (branch, woken, branches) = (TRUNK, TRUNK, 0);
+        Waits { rows: Vec::new(), free: NONE, branch, woken, branches }
     }
 }
 
@@ -126,8 +138,32 @@ impl Waits {
         let slot = self.free;
         let Some(row) = self.rows.get_mut(slot as usize) else { return self.grow(task, outcome) };
         self.free = row.next;
-        (row.outcome, row.task) = (outcome, task);
+        (row.outcome, row.task, row.next) = (outcome, task, self.branch);
         WaitId::new(slot, row.generation)
+    }
+
+    /// So many new branches: the first of them, the others follow. [`TRUNK`] once there are no more
+    /// to be had.
+    pub fn fork(&mut self, count: usize) -> Branch {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        match self.branches.checked_add(count) {
+            Some(branches) => {
+                let first = self.branches + 1;
+                self.branches = branches;
+                first
+            }
+            None => TRUNK,
+        }
+    }
+
+    /// From now on rows are opened by this branch; returns by which before.
+    pub fn enter(&mut self, branch: Branch) -> Branch {
+        std::mem::replace(&mut self.branch, branch)
+    }
+
+    /// The branch for which a task was polled last.
+    pub fn woken(&self) -> Branch {
+        self.woken
     }
 
     /// What a row waits for has been handed on to `whom`.
@@ -162,7 +198,7 @@ impl Waits {
     #[inline(never)]
     fn grow(&mut self, task: TaskId, outcome: Outcome) -> WaitId {
         let slot = self.rows.len() as u32;
-        self.rows.push(Row { outcome, task, armed: 0, generation: 0, next: NONE });
+        self.rows.push(Row { outcome, task, armed: 0, generation: 0, next: self.branch });
         WaitId::new(slot, 0)
     }
 
@@ -225,6 +261,7 @@ impl Waits {
         let row = &mut self.rows[id.slot() as usize];
         debug_assert!(row.generation == id.generation() && row.outcome.is_waiting());
         (row.outcome, row.armed) = (outcome, 0);
+        self.woken = row.next;
     }
 
     /// Closes a row; returns what it has come to.
@@ -320,6 +357,22 @@ mod tests {
         waits.arm(id, 11);
         waits.settle(id, Outcome::TIMEOUT);
         assert_eq!(waits.armed(id.slot(), 11), None);
+    }
+
+    #[test]
+    fn a_row_tells_which_branch_opened_it() {
+        let mut waits = Waits::default();
+        let (first, second) = (waits.fork(2), waits.fork(3));
+        assert_eq!((first, second), (1, 3));
+        let trunk = waits.open(TASK, Waits::NOBODY, Root::NONE);
+        let before = waits.enter(second + 2);
+        let branch = waits.open(TASK, Waits::NOBODY, Root::NONE);
+        assert_eq!((before, waits.enter(before)), (TRUNK, 5));
+        waits.settle(branch, Outcome::Done(1));
+        assert_eq!(waits.woken(), 5);
+        waits.settle(trunk, Outcome::Done(1));
+        assert_eq!(waits.woken(), TRUNK);
+        assert_eq!(waits.fork(usize::MAX), TRUNK, "as many as there are, and no more");
     }
 
     #[test]

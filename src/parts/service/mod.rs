@@ -141,7 +141,7 @@ impl Service {
                 }
             }
             Mode::Parallel => {
-                let replies = all(each().map(|spec| spec.make_part(cx, mode, asked))).await;
+                let replies = all(cx, each().map(|spec| spec.make_part(cx, mode, asked))).await;
                 for (spec, reply) in each().zip(replies) {
                     take(spec, reply)?;
                 }
