@@ -156,6 +156,14 @@ fn what_cannot_be_measured_is_refused_where_it_stands() {
         ("\"it\": Latency(during: (\"5s\", \"5s\"))", "is no time"),
         ("\"it\": Moment(what: \"request.succeeded\", nth: 0)", "counts from 1"),
         ("\"it\": Recovery(after: \"1s\", window: \"1s\")", "nobody asks after"),
+        ("\"it\": Recovery(after: \"0s\", window: \"20ns\")", "too short to hold requests"),
+        ("\"it\": Recovery(after: \"0s\", window: \"101ms\")", "does not last for"),
+        ("\"it\": Requests(that: Began, during: (\"200ms\", \"1s\"))", "nothing happens"),
+        ("\"it\": InFlight(during: (\"0s\", \"1s\"))", "longer than the run"),
+        ("\"it\": Waited(node: \"users\")", "`users` is a client and has no machine"),
+        ("\"it\": Machine(node: \"users\", what: Jobs)", "has no machine"),
+        ("\"it\": Metric(\"latency.p99/user\")", "did you mean `users`?"),
+        ("\"\": Latency()", "no name for a measure"),
         ("\"it\": Sum([])", "a sum of nothing"),
         ("\"latency.mean\": Latency()", "a metric of the catalogue"),
     ];
@@ -179,9 +187,48 @@ fn what_cannot_be_expected_is_refused_where_it_stands() {
         ("(metric: \"latency.mean\", is: \"9 %\", margin: \"1ms\")", "it wants a time span"),
         ("(metric: \"latency.mean\", is: \"9ms\", margin: 3)", "it wants a time span"),
         ("(metric: \"latency.mean\", max: \"9ms\", versus: \"on\")", "did you mean `one`?"),
+        ("(metric: \"cost.retries\", is: inf, margin: 1)", "must be finite"),
+        ("(metric: \"cost.retries\", max: NaN)", "must be finite"),
+        ("(metric: \"cost.retries\", is: 0, margin: -1)", "is not negative"),
+        ("(metric: \"cost.retries\", is: 0, tolerance: \"5 %\")", "a share of nothing"),
+        ("(metric: \"latency.mean\", min: \"2ms\", max: \"1ms\")", "at least `min` and at most"),
+        (
+            "(metric: \"latency.mean\", max: \"9ms\", variant: \"one\", versus: \"one\")",
+            "does not differ from itself",
+        ),
     ];
     for (expectation, says) in cases {
         let text = complaint("", expectation);
         assert!(text.contains(says) && text.contains("trace.ron:"), "{expectation}:\n{text}");
+    }
+}
+
+#[test]
+fn a_difference_that_is_less_than_nothing_is_told_as_such() {
+    let expectation = "(metric: \"latency.mean/users\", versus: \"slow\", min: \"1ms\")";
+    let scenario = load(&source("", expectation)).expect("it can be read");
+    let plan = Plan { seeds: vec![1], variants: vec![], jobs: 1 };
+    let found = study(&scenario, &plan, &Silent).judgements;
+    let about = found.iter().find(|one| one.says.contains("latency")).expect("it is judged");
+    assert_eq!((about.held, about.found.as_str()), (false, "-1.25 ms"));
+}
+
+#[test]
+fn a_published_result_has_a_name_a_source_and_figures() {
+    let cases = [
+        ("id: \"\", source: \"a book\"", "is no id"),
+        ("id: \"a|b\", source: \"a book\"", "is no id"),
+        ("id: \"X01\", source: \" \"", "say where the figures come from"),
+        ("id: \"X01\", source: \"a book\", runs_max: 0", "of no runs nothing is known"),
+        ("id: \"X01\", source: \"a book\", runs_min: 9, runs_max: 4", "than there may be"),
+        ("id: \"X01\", source: \"a book\"", "this reproduces nothing"),
+    ];
+    for (case, says) in cases {
+        let text = TRACE.replace("MEASURES", "").replace("EXPECT", "");
+        let text = text.replace("run: (", &format!("validates: ({case}),\n    run: ("));
+        let source = Source::new("trace.ron", text);
+        let problems = load(&source).expect_err(case);
+        let told = render(&problems, Some(&source), false);
+        assert!(told.contains(says) && told.contains("trace.ron:"), "{case}:\n{told}");
     }
 }

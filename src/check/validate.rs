@@ -3,6 +3,7 @@
 use super::metrics::{METRICS, metric};
 use super::outcome::Quantity;
 use super::own;
+use crate::engine::NodeId;
 use crate::patterns::Spec;
 use crate::scenario::diagnose::Problem;
 use crate::scenario::spans::Spans;
@@ -51,6 +52,8 @@ fn measures(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
                     let title = format!("no metric is called `{id}`");
                     Some(at(spans, &path).title(title).choose(id, &ids(), "the metrics are"))
                 }
+                MeasureSpec::Metric(id) => faceted(scenario, id, &flows, at(spans, &path)),
+                MeasureSpec::Machine { node, .. } => machine(scenario, *node, at(spans, &path)),
                 MeasureSpec::Spread { address, .. } => {
                     let name = scenario.node(*address);
                     (!addresses.contains(&name)).then(|| {
@@ -58,11 +61,35 @@ fn measures(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
                         at(spans, &path).title(title).label("this is about an address of several")
                     })
                 }
-                _ => None,
+                _ => part.watched().and_then(|node| machine(scenario, node, at(spans, &path))),
             });
         }
     }
     problems
+}
+
+/// What is wrong with asking for the machine of this node, at `place`.
+fn machine(scenario: &Scenario, node: NodeId, place: Problem) -> Option<Problem> {
+    let specs = scenario.variants.iter().filter_map(|variant| variant.nodes[node.index()].as_ref());
+    let is_client = specs.into_iter().any(|spec| matches!(spec, Spec::Client(_)));
+    is_client.then(|| {
+        let title = format!("`{}` is a client and has no machine", scenario.node(node));
+        place.title(title).label("a client's requests are measured by `Latency` and its like")
+    })
+}
+
+/// What is wrong with asking for a metric of a part of the requests, or of one node, as in
+/// `latency.p99/users`, at `place`.
+fn faceted(scenario: &Scenario, id: &str, flows: &[String], place: Problem) -> Option<Problem> {
+    let (stem, part) = id.split_once('/')?;
+    let known: Vec<&str> = match stem {
+        "availability.up" => scenario.names.iter().chain(flows).map(String::as_str).collect(),
+        _ => flows.iter().map(String::as_str).collect(),
+    };
+    (!known.contains(&part)).then(|| {
+        let title = format!("`{stem}` is not measured for `{part}`");
+        place.title(title).choose(part, &known, "it is for")
+    })
 }
 
 /// Whose requests can be told apart, in any variant: clients, and classes.
@@ -110,6 +137,13 @@ fn problem(
                 .choose(name, &known, "the metrics are"),
         );
     };
+    if scenario.measures.iter().all(|(own, _)| own != name) {
+        let place = at(spans, &format!("{path}.metric"));
+        let problem = faceted(scenario, name, &flows(scenario), place);
+        if problem.is_some() {
+            return problem;
+        }
+    }
     let bounds = [
         ("min", expected.min),
         ("max", expected.max),
@@ -178,6 +212,8 @@ mod tests {
         let wrong = complaint("metric: \"latency.p99\", max: \"3 %\"");
         assert!(wrong.contains("this is a share, it wants a time span"), "{wrong}");
         assert!(complaint("metric: \"latency.p99\", max: 12").contains("this is a number"));
+        let nobody = complaint("metric: \"latency.p99/user\", max: \"1s\"");
+        assert!(nobody.contains("did you mean `users`?"), "{nobody}");
     }
 
     #[test]

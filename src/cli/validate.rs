@@ -91,8 +91,9 @@ chance explains the difference: at most four standard errors, each less than the
 On the sources: Brooker's text on retries says that N retries leave a failure rate of x^N; it is
 x^(N+1), as his own simulator has it (C01). Of The Tail at Scale, 63 % and \"almost one in five\"
 are exact (T01); 1,800 ms and 74 ms are reached with a distribution that is fitted to them, so
-ours is consistent with the paper and no more (T02). The figures of Exponential Backoff And Jitter
-are read off its released simulator, since the article has graphs only (C07).
+ours is consistent with the paper and no more (T02); its tables 1 and 2 cannot be reproduced, since
+their slowness is correlated and parameters are missing. The figures of Exponential Backoff And
+Jitter are read off its released simulator, since the article has graphs only (C07).
 ";
 
 fn alone(problem: Problem) -> Unreadable {

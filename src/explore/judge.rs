@@ -145,7 +145,10 @@ pub(super) fn agrees(expected: &Expectation, runs: &Summary) -> bool {
 pub(crate) fn spell(quantity: Quantity, value: f64) -> String {
     use crate::report::number;
     match quantity {
-        Quantity::Time => number::duration((value * 1e9) as u64),
+        Quantity::Time => {
+            let sign = if value < 0.0 { "-" } else { "" };
+            format!("{sign}{}", number::duration((value.abs() * 1e9).round() as u64))
+        }
         Quantity::Share => number::percent(value),
         Quantity::Rate => format!("{}/s", number::human(value, 4)),
         Quantity::Bytes => format!("{} B", number::human(value, 4)),

@@ -34,7 +34,13 @@ impl Scale<'_> {
         currency: &str,
         figures: impl Iterator<Item = (f64, Option<f64>)> + Clone,
     ) -> Scale<'_> {
-        let largest = figures.clone().map(|(value, _)| value.abs()).fold(0.0, f64::max);
+        let sizes = figures.clone().map(|(value, _)| value.abs());
+        // Where every value is nothing, it is the widths that are read.
+        let widths = figures.clone().filter_map(|(_, half)| half);
+        let largest = match sizes.fold(0.0, f64::max) {
+            0.0 => widths.fold(0.0, f64::max),
+            largest => largest,
+        };
         let (factor, unit) = unit(quantity, currency, largest);
         let scaled = figures.map(|(value, half)| (value * factor, half.map(|half| half * factor)));
         let wanted = scaled.map(|(value, half)| decimals(quantity, value, half)).max();
@@ -114,5 +120,21 @@ fn decimals(quantity: Quantity, value: f64, half_width: Option<f64>) -> usize {
         }
         _ if value == value.round() && quantity != Quantity::Time => 0,
         _ => number::decimals_for(value, 3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn around_nothing_the_width_is_not_rounded_away_from_what_it_is() {
+        for (half, shown) in [(0.5, "±0.5"), (1.0, "±1.0"), (0.0, "")] {
+            let scale = Scale::from(Quantity::Count, "", std::iter::once((0.0, Some(half))));
+            assert_eq!(
+                (scale.number(0.0).as_str(), scale.plus_minus(Some(half))),
+                ("0", shown.into())
+            );
+        }
     }
 }

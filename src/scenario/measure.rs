@@ -1,8 +1,9 @@
-//! What a scenario measures besides the catalogue, and whose published figures it reproduces.
+//! What a scenario measures besides the catalogue.
 
 use serde::Deserialize;
 
-use crate::engine::{Name, NodeId, Ratio, Span};
+use super::Phases;
+use crate::engine::{Name, NodeId, Ratio, Span, Time};
 use crate::world::Flaw;
 
 /// A measure that a scenario defines for itself. It stands in the report beside those of the
@@ -86,7 +87,8 @@ pub enum MeasureSpec {
     Recovery {
         /// When to begin looking.
         after: Span,
-        /// How long it must last.
+        /// How long it must last: no longer than the load does after that, and at least a 100,000th
+        /// of it.
         window: Span,
         /// What counts as well. Default: `"99 %"`.
         #[serde(default = "nearly_all")]
@@ -225,7 +227,7 @@ pub enum MeasureSpec {
         #[serde(default = "first")]
         nth: u64,
     },
-    /// A metric of the catalogue, or another measure of the scenario, to reckon with.
+    /// A metric of the catalogue, to reckon with.
     ///
     /// ```ron
     /// Metric("cost.retries")
@@ -335,43 +337,12 @@ pub enum Usage {
     Offered,
 }
 
-/// A published result that a scenario reproduces: its expectations are the figures.
-///
-/// ```ron
-/// (id: "Q01", source: "L. Kleinrock, Queueing Systems I (1975), chapter 3")
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    /// What `validate` calls it.
-    pub id: String,
-    /// Where the figures come from.
-    pub source: String,
-    /// The formula, or what else a reader should know. Default: nothing.
-    #[serde(default)]
-    pub note: String,
-    /// How many runs it takes to say anything, where one alone says little. Default: 2.
-    #[serde(default = "few")]
-    pub runs_min: u32,
-    /// How many runs there may be before the verdict stands as it is. Default: 32.
-    #[serde(default = "runs")]
-    pub runs_max: u32,
-}
-
 fn nearly_all() -> Ratio {
     Ratio::new(99, 100).unwrap_or(Ratio::ONE)
 }
 
 fn first() -> u64 {
     1
-}
-
-fn few() -> u32 {
-    2
-}
-
-fn runs() -> u32 {
-    32
 }
 
 impl MeasureSpec {
@@ -415,8 +386,8 @@ impl MeasureSpec {
         }
     }
 
-    /// What is wrong with it by itself, in a run whose load lasts so long.
-    pub fn problem(&self, load: Span) -> Option<Flaw> {
+    /// What is wrong with it by itself, in a run of these phases.
+    pub fn problem(&self, run: &Phases) -> Option<Flaw> {
         let during = match self {
             MeasureSpec::Latency { during, .. }
             | MeasureSpec::Slower { during, .. }
@@ -425,25 +396,54 @@ impl MeasureSpec {
             | MeasureSpec::Facts { during, .. } => *during,
             _ => None,
         };
-        if let Some((from, until)) = during.filter(|(from, until)| from >= until) {
-            return Some(Flaw::new(format!("from {from} to {until} is no time")));
+        if let Some(during) = during {
+            let is_mean = matches!(self, MeasureSpec::InFlight { .. });
+            return out_of_time(during, run.end() - Time(0), is_mean);
         }
-        let title = match self {
-            MeasureSpec::Moment { nth: 0, .. } => "`nth` counts from 1".to_owned(),
-            MeasureSpec::Recovery { window, .. } if window.0 < 10 => {
-                "a `window` of nothing holds no request".to_owned()
-            }
-            MeasureSpec::Recovery { after, .. } if *after >= load => {
-                format!("nobody asks after {after}: the load lasts {load}")
-            }
+        match self {
+            MeasureSpec::Moment { nth: 0, .. } => Some(Flaw::at("nth", "`nth` counts from 1")),
+            MeasureSpec::Recovery { after, window, .. } => recovery(*after, *window, run.load),
             MeasureSpec::Sum(parts) if parts.is_empty() => {
-                "a sum of nothing has no unit".to_owned()
+                Some(Flaw::new("a sum of nothing has no unit"))
             }
             MeasureSpec::Number(number) if !number.is_finite() => {
-                "a number must be finite".to_owned()
+                Some(Flaw::new("a number must be finite"))
             }
-            _ => return None,
-        };
-        Some(Flaw::new(title))
+            _ => None,
+        }
     }
+}
+
+/// What is wrong with looking at this time of a run that lasts so long, for a mean over the time or
+/// for what happens in it.
+fn out_of_time((from, until): (Span, Span), end: Span, is_mean: bool) -> Option<Flaw> {
+    if from >= until {
+        return Some(Flaw::at("during", format!("from {from} to {until} is no time")));
+    }
+    let title = match () {
+        () if from >= end => "nothing happens in this time",
+        () if until > end && is_mean => "this time is longer than the run",
+        () => return None,
+    };
+    Some(Flaw::at("during", title).label(format!("the run ends after {end}")))
+}
+
+/// What is wrong with looking for a recovery in a load that lasts so long.
+fn recovery(after: Span, window: Span, load: Span) -> Option<Flaw> {
+    // Successes are counted by tenths of the window: no more of them than are worth the memory.
+    const WINDOWS_MAX: u64 = 100_000;
+    if after >= load {
+        let title = format!("nobody asks after {after}: the load lasts {load}");
+        return Some(Flaw::at("after", title));
+    }
+    let left = load - after;
+    let least = Span(left.0.div_ceil(WINDOWS_MAX).max(10));
+    if window < least {
+        let title = format!("a `window` of {window} is too short to hold requests");
+        return Some(Flaw::at("window", title).label(format!("at least {least}")));
+    }
+    (window > left).then(|| {
+        let title = "a `window` that the load does not last for";
+        Flaw::at("window", title).label(format!("from {after} on the load lasts {left}"))
+    })
 }

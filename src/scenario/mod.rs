@@ -4,6 +4,7 @@
 //! changes, and checks what types cannot say. What comes out is plain data that a run is a function
 //! of, together with a seed.
 
+mod case;
 mod classes;
 pub mod diagnose;
 mod instances;
@@ -28,8 +29,9 @@ use serde::Deserialize;
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
 use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, Flaw, NetworkSpec, Windows};
+pub use case::Case;
 pub use load::{Variation, load, read_fault};
-pub use measure::{Case, Doing, MeasureSpec, Stat, Usage};
+pub use measure::{Doing, MeasureSpec, Stat, Usage};
 pub use swarm::Swarm;
 
 /// The phases of a run.
@@ -259,9 +261,34 @@ impl Expectation {
             (Some(_), Some(_), Some(_)) => {
                 ("margin", "two tolerances for one value", "leave out this or `tolerance`")
             }
-            _ => return None,
+            (Some(is), Some(_), None) if is.base() == 0.0 => {
+                ("tolerance", "a share of nothing is nothing", "say it as a `margin`")
+            }
+            _ => return self.odd(),
         };
         Some(Flaw::at(field, title).label(label))
+    }
+
+    /// What is wrong with its values.
+    fn odd(&self) -> Option<Flaw> {
+        let values =
+            [("min", self.min), ("max", self.max), ("is", self.is), ("margin", self.margin)];
+        let values = values.into_iter().filter_map(|(field, value)| Some((field, value?.base())));
+        for (field, value) in values {
+            if !value.is_finite() {
+                return Some(Flaw::at(field, "a number must be finite"));
+            }
+            if field == "margin" && value < 0.0 {
+                return Some(Flaw::at(field, "a margin reaches to both sides: it is not negative"));
+            }
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && min.base() > max.base()
+        {
+            return Some(Flaw::at("max", "nothing is at least `min` and at most this"));
+        }
+        (self.versus.is_some() && self.versus == self.variant)
+            .then(|| Flaw::at("versus", "a variant does not differ from itself"))
     }
 
     /// How far from what it is the mean may be, in base units.

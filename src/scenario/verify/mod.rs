@@ -15,7 +15,7 @@ use super::spans::{Node, Shape};
 use super::{Expectation, Invariant, instances};
 use crate::engine::{NodeId, Span};
 use crate::patterns::Spec;
-use crate::world::{FaultSpec, Injection, NetworkSpec};
+use crate::world::{FaultSpec, Flaw, Injection, NetworkSpec};
 pub(super) use faults::counted;
 pub(super) use places::Places;
 pub(super) use variant::variant;
@@ -68,10 +68,15 @@ pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
         problems.extend(variation(draft, one, places, place));
     }
     for (name, measure) in &draft.measures {
-        let flaw = measure.all().into_iter().find_map(|part| part.problem(draft.run.load));
+        let flaw = measure.all().into_iter().find_map(|part| part.problem(&draft.run));
         let path = format!("measures.{name}");
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            let title = format!("`{}` is no name for a measure", name.escape_debug());
+            problems.push(places.at(&path).title(title).label("a name is one line of text"));
+        }
         problems.extend(flaw.map(|flaw| places.flaw(&path, flaw, "measure")));
     }
+    problems.extend(case(draft, places));
     for (place, expectation) in draft.expect.iter().enumerate() {
         problems.extend(expected(draft, expectation, places, &format!("expect.{place}")));
     }
@@ -205,6 +210,15 @@ fn rest(invariant: &Invariant, draft: &Draft, places: Places<'_>, path: &str) ->
     })
 }
 
+/// A published result has figures.
+fn case(draft: &Draft, places: Places<'_>) -> Option<Problem> {
+    let flaw = draft.validates.as_ref()?.problem().or_else(|| {
+        let label = "its figures are what is expected: add `expect: […]`";
+        draft.expect.is_empty().then(|| Flaw::new("this reproduces nothing").label(label))
+    });
+    Some(places.flaw("validates", flaw?, "case"))
+}
+
 fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) -> Option<Problem> {
     if let Some(flaw) = one.problem() {
         return Some(places.flaw(path, flaw, "expectation"));
@@ -212,7 +226,12 @@ fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) ->
     let known: Vec<&str> = draft.variants.iter().map(|variant| variant.name.as_str()).collect();
     let named = [("variant", &one.variant), ("versus", &one.versus)].into_iter();
     let mut named = named.filter_map(|(field, name)| Some((field, name.as_ref()?)));
-    let (field, name) = named.find(|(_, name)| !known.contains(&name.as_str()))?;
+    let Some((field, name)) = named.find(|(_, name)| !known.contains(&name.as_str())) else {
+        let alone = one.versus.is_some() && known.len() == 1;
+        let title = "there is no other variant that could differ from this one";
+        return alone
+            .then(|| places.at(&format!("{path}.versus")).title(title).label("the only one"));
+    };
     let problem = places.at(&format!("{path}.{field}"));
     let problem = problem.title(format!("no variant is called `{name}`"));
     Some(problem.choose(name, &known, "the variants are"))
