@@ -134,6 +134,28 @@ fn an_expectation_is_about_a_value_or_about_a_difference() {
     }
 }
 
+#[test]
+fn the_only_client_is_told_apart_where_somebody_asks_for_it() {
+    let alone = |expect: &str| {
+        let text = TRACE.replace("MEASURES", "").replace("EXPECT", expect);
+        let text = text.replace(
+            r#""others": Client(target: "pool", operation: "go", load: At(["50ms", "51ms", "52ms"])),"#,
+            "",
+        );
+        let scenario = load(&Source::new("trace.ron", text)).expect("it can be read");
+        let plan = Plan { seeds: vec![1], variants: vec!["one".to_owned()], jobs: 1 };
+        study(&scenario, &plan, &Silent)
+    };
+    let id = "latency.mean/users";
+    let has = |measures: &[stormglass::check::outcome::Measure]| {
+        measures.iter().any(|measure| measure.id == id)
+    };
+    assert!(!has(&alone("").variants[0].runs[0].measures), "it is that of all");
+    let asked = alone(&format!("(metric: \"{id}\", is: \"8750us\", margin: \"0s\")"));
+    assert!(has(&asked.variants[0].runs[0].measures));
+    assert!(asked.held(), "{:#?}", asked.judgements);
+}
+
 /// What is said about a scenario with these measures and expectations.
 fn complaint(measures: &str, expect: &str) -> String {
     let source = source(measures, expect);

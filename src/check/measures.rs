@@ -13,7 +13,7 @@ use super::uptime::Uptime;
 use crate::engine::{Counts, Fault, NodeId, Span, Time};
 use crate::patterns::Spec;
 use crate::scenario::topology::Topology;
-use crate::scenario::{Invariant, Scenario, Variant};
+use crate::scenario::{Invariant, MeasureSpec, Scenario, Variant};
 use crate::stats::Histogram;
 use crate::world::{DiskUse, Gauge, MachineSpec, MachineUse};
 
@@ -144,10 +144,13 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
         let id = format!("availability.up/{name}");
         measures.extend(up.map(|metric| measure(metric, id.clone(), Some(*share))));
     }
-    for flow in material.requests.flows().iter().filter(|_| material.requests.flows().len() > 1) {
+    // The only client's latency is that of all, and told apart only where somebody asks for it.
+    let is_told = |id: &String| material.requests.flows().len() > 1 || asks(material.scenario, id);
+    for flow in material.requests.flows() {
         for metric in METRICS.iter().filter(|metric| metric.axis == Axis::Latency) {
-            let id = format!("{}/{}", metric.id, flow.name);
-            measures.push(measure(metric, id, latency(metric.id, &flow.latency)));
+            let id = Some(format!("{}/{}", metric.id, flow.name)).filter(is_told);
+            let value = latency(metric.id, &flow.latency);
+            measures.extend(id.map(|id| measure(metric, id, value)));
         }
     }
     for class in material.requests.classes() {
@@ -164,6 +167,13 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     }
     measures.extend(own::all(material, &measures));
     measures
+}
+
+/// Does an expectation or a measure of the scenario name this metric?
+fn asks(scenario: &Scenario, id: &str) -> bool {
+    let expected = scenario.expect.iter().any(|one| one.metric == id);
+    let mut reckoned = scenario.measures.iter().flat_map(|(_, spec)| spec.all());
+    expected || reckoned.any(|spec| matches!(spec, MeasureSpec::Metric(metric) if metric == id))
 }
 
 fn measure(metric: &Metric, id: String, value: Option<f64>) -> Measure {
