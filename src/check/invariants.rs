@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::effects::{AccountId, Change, Effects, accounts};
 use super::exclusion::{Exclusion, Fencing};
 use super::outcome::{Finding, Stuck, Violation};
+use super::queues::{Promise, Queues, Tally};
 use super::requests::{Requests, Standing};
-use crate::engine::{Fact, NodeId, Root, Span, Time};
+use crate::engine::{Fact, Name, NodeId, Root, Span, Time};
 use crate::patterns::saga::facts as saga;
 use crate::scenario::{Invariant, Scenario};
 
@@ -51,6 +52,13 @@ enum Kind {
     },
     Exclusive(Exclusion),
     Fenced(Fencing),
+    /// What a queue of a broker promises, or does not.
+    Queue {
+        broker: NodeId,
+        queue: Name,
+        promise: Promise,
+        label: String,
+    },
 }
 
 impl Checker {
@@ -71,6 +79,10 @@ impl Checker {
             Invariant::Exclusive { holders } => Kind::Exclusive(Exclusion::new(holders, scenario)),
             Invariant::Fenced { store } => Kind::Fenced(Fencing::new(*store, scenario)),
             Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
+            Invariant::Kept { .. } => queue(invariant, Promise::Kept, scenario),
+            Invariant::AtLeastOnce { .. } => queue(invariant, Promise::AtLeastOnce, scenario),
+            Invariant::AtMostOnce { .. } => queue(invariant, Promise::AtMostOnce, scenario),
+            Invariant::InOrder { .. } => queue(invariant, Promise::InOrder, scenario),
         };
         let named = accounts(invariant);
         let label = |account: &crate::scenario::AccountRef| {
@@ -176,7 +188,15 @@ impl Checker {
                 let within = *within;
                 self.finish_converged(within, requests, rest);
             }
-            Kind::Once | Kind::Exclusive(_) | Kind::Fenced(_) => {}
+            Kind::Once | Kind::Exclusive(_) | Kind::Fenced(_) | Kind::Queue { .. } => {}
+        }
+    }
+
+    /// What the queues of the run have shown.
+    pub fn finish_queue(&mut self, queues: Option<&Queues>) {
+        if let (Kind::Queue { broker, queue, promise, .. }, Some(queues)) = (&self.kind, queues) {
+            let Tally { checked, violations, first } = queues.tally(*broker, *queue, *promise);
+            (self.checked, self.violations, self.first) = (checked, violations, first);
         }
     }
 
@@ -260,6 +280,7 @@ impl Checker {
             Kind::Exclusive(exclusion) => exclusion.says(),
             Kind::Fenced(fencing) => fencing.says(),
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
+            Kind::Queue { promise, label, .. } => promise.says(label),
         };
         Finding {
             invariant: self.name.clone(),
@@ -269,6 +290,13 @@ impl Checker {
             first: self.first.clone(),
         }
     }
+}
+
+/// An invariant about a queue.
+fn queue(invariant: &Invariant, promise: Promise, scenario: &Scenario) -> Kind {
+    let (broker, queue) = invariant.queue().unwrap_or((NodeId(u32::MAX), Name::of("")));
+    let label = format!("{} of {}", scenario.lexicon.spelling(queue), scenario.node(broker));
+    Kind::Queue { broker, queue, promise, label }
 }
 
 fn half_applied(labels: &[String], applied: &[bool]) -> String {
@@ -282,7 +310,7 @@ fn half_applied(labels: &[String], applied: &[bool]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Fault, Name};
+    use crate::engine::Fault;
     use crate::parts::client_facts;
     use crate::scenario::{load, source::Source};
 

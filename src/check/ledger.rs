@@ -7,6 +7,7 @@ use super::effects::Effects;
 use super::invariants::{Checker, Rest};
 use super::measures::{self, Material, NodeSample};
 use super::outcome::{Ending, Finding, Outcome, Stuck};
+use super::queues::Queues;
 use super::requests::Requests;
 use super::timeline::Timeline;
 use super::uptime::Uptime;
@@ -52,6 +53,7 @@ pub struct Ledger {
     lost: u64,
     lost_updates: u64,
     calls: CallCounts,
+    queues: Option<Queues>,
 }
 
 impl Ledger {
@@ -86,6 +88,7 @@ impl Ledger {
             lost: 0,
             lost_updates: 0,
             calls: CallCounts::default(),
+            queues: Queues::new(scenario, variant, from),
         }
     }
 
@@ -122,10 +125,15 @@ impl Ledger {
             stuck.splice(0..0, self.requests.stuck());
         }
         let rest = Rest { quiet: scenario.phases.quiet_from(), end, stuck: &run.rest };
+        if let Some(queues) = &mut self.queues {
+            queues.close(end);
+        }
         for checker in &mut self.checkers {
             checker.finish(&self.effects, &self.requests, &rest);
+            checker.finish_queue(self.queues.as_ref());
         }
         let mut findings: Vec<Finding> = vec![accounted];
+        findings.extend(self.queues.iter().flat_map(Queues::findings));
         findings.extend(self.checkers.iter().map(Checker::finding));
         let episodes = self.timeline.episodes(scenario, variant, &self.requests);
         let up = self.uptime.shares();
@@ -142,6 +150,7 @@ impl Ledger {
             lost: self.lost,
             lost_updates: self.lost_updates,
             calls: self.calls,
+            queues: self.queues.as_ref().map(|queues| &queues.counts),
             findings: &findings,
             episodes: &episodes,
             end,
@@ -247,6 +256,7 @@ impl Observer for Ledger {
             }
             what if CacheCounts::reads(what) => self.caches.fact(fact),
             _ if self.calls.fact(fact) => {}
+            _ if self.queues.as_mut().is_some_and(|it| it.fact(fact, &self.requests)) => {}
             _ => self.effect(fact),
         }
         for checker in &mut self.checkers {

@@ -6,6 +6,7 @@ use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
+use super::queue_counts::QueueCounts;
 use super::outcome::{Axis, ClassFlow, Episode, Finding, Measure, NodeUse};
 use super::requests::Requests;
 use crate::engine::{Counts, Fault, Span, Time};
@@ -90,6 +91,7 @@ pub(crate) struct Material<'a> {
     pub lost: u64,
     pub lost_updates: u64,
     pub calls: CallCounts,
+    pub queues: Option<&'a QueueCounts>,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub end: Time,
@@ -115,10 +117,11 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     let facets = Facets::of(material);
     let mut measures = Vec::new();
     for metric in METRICS {
-        let value = match metric.axis {
+        let of_queues = material.queues.and_then(|queues| queues.value(metric.id));
+        let value = of_queues.or_else(|| match metric.axis {
             Axis::Latency => latency(metric.id, &total),
             _ => facets.value(metric.id, material),
-        };
+        });
         measures.push(measure(metric, metric.id.to_owned(), value));
     }
     for (name, share) in &material.up.1 {
@@ -127,7 +130,7 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
         measures.extend(up.map(|metric| measure(metric, id.clone(), Some(*share))));
     }
     for flow in material.requests.flows().iter().filter(|_| material.requests.flows().len() > 1) {
-        for metric in METRICS.iter().filter(|metric| metric.axis == Axis::Latency) {
+        for metric in METRICS.iter().filter(|metric| is_of_requests(metric)) {
             let id = format!("{}/{}", metric.id, flow.name);
             measures.push(measure(metric, id, latency(metric.id, &flow.latency)));
         }
@@ -135,7 +138,7 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     for class in material.requests.classes() {
         for metric in METRICS {
             let value = match metric.axis {
-                Axis::Latency => latency(metric.id, &class.flow.latency),
+                _ if is_of_requests(metric) => latency(metric.id, &class.flow.latency),
                 _ => match facets.of_class(metric.id, class) {
                     Some(value) => Some(value),
                     None => continue,
@@ -145,6 +148,12 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
         }
     }
     measures
+}
+
+/// Is it a latency of requests, each of which has its own?
+fn is_of_requests(metric: &Metric) -> bool {
+    metric.axis == Axis::Latency
+        && !["latency.processed", "latency.queued"].iter().any(|of| metric.id.starts_with(of))
 }
 
 fn measure(metric: &Metric, id: String, value: Option<f64>) -> Measure {
@@ -159,7 +168,8 @@ fn latency(id: &str, latencies: &Histogram) -> Option<f64> {
         "latency.p99" => latencies.quantile(0.99)? as f64,
         "latency.p999" => latencies.quantile(0.999)? as f64,
         "latency.max" => latencies.max()? as f64,
-        _ => latencies.mean()?,
+        "latency.mean" => latencies.mean()?,
+        _ => return None,
     };
     Some(nanoseconds / 1e9)
 }

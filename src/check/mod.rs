@@ -14,6 +14,8 @@ mod ledger;
 mod measures;
 mod metrics;
 pub mod outcome;
+mod queue_counts;
+mod queues;
 mod requests;
 mod timeline;
 mod uptime;

@@ -219,6 +219,11 @@ impl Trail {
                 };
                 format!("commit {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
             }
+            Ok(Msg::Batch { parcels }) => match parcels.len() {
+                0 => "nothing".to_owned(),
+                1 => "a message".to_owned(),
+                count => format!("{count} messages"),
+            },
             Ok(Msg::Cancel { .. }) => "forget it".to_owned(),
             Err(fault) => fault.label().to_owned(),
         }

@@ -120,6 +120,7 @@ const SOURCES: &[&str] = &[
     include_str!("../parts/client/bursts.rs"),
     include_str!("../parts/client/keys.rs"),
     include_str!("../parts/service/operation.rs"),
+    include_str!("../parts/broker/settings.rs"),
     include_str!("../parts/cache/shelf.rs"),
     include_str!("../parts/policy/backoff.rs"),
     include_str!("../parts/policy/balance/mod.rs"),
@@ -145,6 +146,7 @@ const SOURCES: &[&str] = &[
 /// Where facts are declared besides in these.
 const FACTS: &[&str] = &[
     include_str!("../world/mod.rs"),
+    include_str!("../parts/broker/facts.rs"),
     include_str!("../parts/client/facts.rs"),
     include_str!("../patterns/saga/facts.rs"),
     include_str!("../parts/lease/mod.rs"),

@@ -85,9 +85,11 @@ impl Topology {
         let at = |id: NodeId| of_node.get(id.index()).copied().flatten();
         for (from, spec) in specs {
             let edges = spec.edges().into_iter();
-            let edges: BTreeSet<(NodeIndex, bool)> =
-                edges.filter_map(|edge| Some((at(edge.to)?, edge.is_synchronous))).collect();
-            for (to, is_synchronous) in edges {
+            let edges: BTreeSet<(NodeIndex, bool, bool)> = edges
+                .filter_map(|edge| Some((at(edge.to)?, edge.is_synchronous, edge.is_inward)))
+                .collect();
+            for (to, is_synchronous, is_inward) in edges {
+                let (from, to) = if is_inward { (to, from) } else { (from, to) };
                 graph.add_edge(from, to, is_synchronous);
             }
         }

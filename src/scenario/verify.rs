@@ -153,7 +153,11 @@ fn rest(invariant: &Invariant, draft: &Draft, spans: &Spans, path: &str) -> Opti
         Invariant::Once { .. }
         | Invariant::Conserved { .. }
         | Invariant::Exclusive { .. }
-        | Invariant::Fenced { .. } => false,
+        | Invariant::Fenced { .. }
+        | Invariant::Kept { .. }
+        | Invariant::AtLeastOnce { .. }
+        | Invariant::AtMostOnce { .. }
+        | Invariant::InOrder { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";
     (in_the_end && draft.run.quiet.is_zero()).then(|| {

@@ -52,17 +52,24 @@ pub struct Edge {
     pub to: NodeId,
     /// Does it wait for the answer?
     pub is_synchronous: bool,
+    /// Do messages come the other way: does it fetch from there what others have sent?
+    pub is_inward: bool,
 }
 
 impl Edge {
     /// It calls and waits for the answer.
     pub fn call(to: NodeId) -> Edge {
-        Edge { to, is_synchronous: true }
+        Edge { to, is_synchronous: true, is_inward: false }
     }
 
     /// It sends and goes on.
     pub fn send(to: NodeId) -> Edge {
-        Edge { to, is_synchronous: false }
+        Edge { to, is_synchronous: false, is_inward: false }
+    }
+
+    /// It fetches what others have sent there: messages flow from there to it.
+    pub fn pull(from: NodeId) -> Edge {
+        Edge { to: from, is_synchronous: false, is_inward: true }
     }
 }
 

@@ -86,7 +86,7 @@ fn record(cx: &Cx, verb: Name, key: u64, expect: Expect, state: u64) -> Row {
 }
 
 /// The finaliser of A. Appleby's MurmurHash3, which gives each number another.
-fn mixed(number: u64) -> u64 {
+pub(in crate::parts) fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let number = (number ^ (number >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     number ^ (number >> 33)
@@ -219,7 +219,7 @@ impl Node for Service {
         } else {
             cx.work(cost).await?;
         }
-        if cx.errs(verb) {
+        if cx.errs(verb) || operation.is_poisoned(key) {
             return Err(Fault::Failed);
         }
         if happens(cx, operation.refuses) {
@@ -263,11 +263,11 @@ impl Node for Service {
     }
 
     fn edges(&self) -> Vec<Edge> {
-        let targets = self.operations.values().flat_map(|operation| {
-            let reads = operation.reads.iter().map(|one| (one.from, &one.policy));
-            reads.chain(operation.calls.iter().map(|call| (call.to, &call.policy)))
-        });
+        let reads = self.operations.values().flat_map(|operation| &operation.reads);
+        let calls = self.operations.values().flat_map(|operation| &operation.calls);
+        let read = reads.map(|one| (one.from, &one.policy));
         let stores = self.store.into_iter().map(|to| (to, &self.store_policy));
-        targets.chain(stores).flat_map(|(to, policy)| policy.edges(to)).collect()
+        let edges = read.chain(stores).flat_map(|(to, policy)| policy.edges(to));
+        edges.chain(calls.flat_map(CallSpec::edges)).collect()
     }
 }

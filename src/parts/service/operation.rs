@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::mixed;
 use crate::engine::{Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span};
 use crate::parts::policy::{Policy, happens};
-use crate::world::Cx;
+use crate::world::{Cx, Edge};
 
 /// One operation of a service.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +25,10 @@ pub struct Operation {
     /// How often it refuses for business reasons, before anything is changed. Default: never.
     #[serde(default)]
     pub refuses: Ratio,
+    /// The share of the business objects that it can never process: it fails for them, however often
+    /// they come, before anything is changed. Default: none.
+    #[serde(default)]
+    pub poison: Ratio,
     /// The size of the answer's body, besides the 200 bytes that any message weighs; a failure has
     /// none. At most 4 GiB: what is longer is cut. Default: nothing.
     #[serde(default)]
@@ -68,6 +72,10 @@ pub struct CallSpec {
     /// How many times, as for a fan-out to many leaves. At least 1. Default: 1.
     #[serde(default = "CallSpec::once")]
     pub count: u32,
+    /// Is it sent one way? Then nobody waits for an answer, or learns that there is none. Default:
+    /// false.
+    #[serde(default)]
+    pub one_way: bool,
     /// Can the answer do without it? Then a failure of it makes the answer a partial one and does
     /// not end the operation. Default: false.
     #[serde(default)]
@@ -172,6 +180,9 @@ impl Operation {
             _ if self.reads.iter().any(|one| one.keys == Some(0)) => {
                 "`keys` is how many there are, at least 1"
             }
+            _ if self.calls.iter().any(|call| call.one_way && call.policy != Policy::default()) => {
+                "nobody waits for a call that is sent one way: it has no `policy`"
+            }
             _ if self.calls.iter().any(|call| call.count == 0) => {
                 "a call that is made 0 times is none: leave it out"
             }
@@ -182,6 +193,13 @@ impl Operation {
             }
         };
         Some(text.to_owned())
+    }
+}
+
+impl Operation {
+    /// Is this one of the business objects that it can never process?
+    pub(super) fn is_poisoned(&self, key: u64) -> bool {
+        !self.poison.is_zero() && self.poison.covers(mixed(key))
     }
 }
 
@@ -197,7 +215,16 @@ impl CallSpec {
             return Ok(Msg::Done { value });
         }
         let request = Msg::Do { verb: self.operation, key, value };
+        if self.one_way {
+            cx.send(self.to, request);
+            return Ok(Msg::Done { value });
+        }
         self.policy.call(cx, self.to, request).await
+    }
+
+    /// Whom it speaks to.
+    pub(super) fn edges(&self) -> Vec<Edge> {
+        if self.one_way { vec![Edge::send(self.to)] } else { self.policy.edges(self.to).collect() }
     }
 }
 

@@ -1,0 +1,153 @@
+//! Queues against results that are known: drain times, redelivery while a message is processed, dead
+//! letters, lost acknowledgements, batches.
+
+mod common;
+
+use common::{Record, measured, run, scenario};
+use stormglass::engine::Time;
+use stormglass::explore::simulate;
+
+fn near(found: f64, expected: f64, tolerance: f64) {
+    let off = (found - expected).abs();
+    assert!(off <= tolerance, "{found} instead of {expected} ± {tolerance}");
+}
+
+/// The metrics of one run of the first variant.
+fn metrics(text: &str, names: &[&str]) -> Vec<f64> {
+    let scenario = scenario(text);
+    let outcome = simulate(&scenario, &scenario.variants[0], 1, Time(0));
+    for invariant in ["requests-accounted", "queues-accounted", "queues-kept"] {
+        let found = common::finding(&outcome, invariant);
+        assert_eq!(found.violations, 0, "{invariant}: {:?}", found.first);
+    }
+    names.iter().map(|name| measured(&outcome, name)).collect()
+}
+
+/// Source: fluid balance. 50 messages a second, five consumers of 20 a second, 60 s without them:
+/// a backlog of 3,000, which 100 − 50 a second work off in 60 s.
+#[test]
+fn a_backlog_drains_as_the_fluid_balance_says() {
+    let record: Record = run(
+        r#"Scenario(
+    title: "Backlog after an outage",
+    run: (load: "240s", quiet: "10s"),
+    network: (latency: "0s"),
+    nodes: {
+        "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "50/s")),
+        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
+            "jobs": Queue(consumers: [(to: "worker", operation: "do", prefetch: 1, reconnect: "10ms")]),
+        }),
+        "worker": Instances(of: Service(machine: (workers: 1), operations: {"do": (cost: "50ms")}), count: 5),
+    },
+    faults: {"outage": (what: Crash(node: "worker"), at: "30s", for: "60s")},
+)"#,
+    );
+    let ends = Time(90_000_000_000);
+    let count = |what: &str| record.times(what).iter().filter(|at| **at <= ends).count() as f64;
+    near(count("queue.accepted") - count("queue.processed"), 3_000.0, 2.0);
+    near(measured(&record.outcome, "saturation.drain"), 60.0, 0.3);
+    near(measured(&record.outcome, "saturation.oldest"), 60.0, 0.3);
+}
+
+/// Source: derived. A message is hidden for V = 30 s and takes exponential time with mean s = 20 s;
+/// every consumer deletes it when it is done. The i-th redelivery happens if none of the i before is
+/// done: P = exp(-(V/s) i(i+1)/2), so 0.2231 are delivered again and 1.2344 deliveries a message.
+#[test]
+fn messages_are_redelivered_while_they_are_processed_as_the_exponential_says() {
+    let found = metrics(
+        r#"Scenario(
+    title: "Redelivery while processing",
+    run: (load: "20000s", quiet: "1000s"),
+    network: (latency: "0s"),
+    nodes: {
+        "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "2/s")),
+        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
+            "jobs": Queue(visibility: "30s", late_acks: true),
+        }),
+        "fetcher": Consumer(from: "broker", queue: "jobs", to: "worker", operation: "do", concurrency: 100000),
+        "worker": Service(operations: {"do": (cost: Exponential(mean: "20s"))}),
+    },
+)"#,
+        &["cost.deliveries", "consistency.unprocessed", "consistency.repeated"],
+    );
+    near(found[0], 1.2344, 0.012);
+    assert_eq!(found[1], 0.0);
+    assert!(found[2] > 0.0, "the others are done in vain");
+}
+
+/// Source: truncated geometric. With a chance of p to fail and at most m deliveries p^m become dead
+/// letters, after (1 - p^m)/(1 - p) deliveries a message.
+#[test]
+fn dead_letters_are_as_many_as_the_geometric_distribution_says() {
+    for (fails, most, dead, deliveries) in [("30 %", 5, 0.00243, 1.4251), ("50 %", 3, 0.125, 1.75)] {
+        let text = r#"Scenario(
+    title: "Dead letters",
+    run: (load: "1000s", quiet: "10s"),
+    network: (latency: "0s"),
+    nodes: {
+        "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "100/s")),
+        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
+            "jobs": Queue(
+                consumers: [(to: "worker", operation: "do")],
+                deliveries_max: MOST, dead: (to: "dead"),
+            ),
+            "dead": Queue(),
+        }),
+        "worker": Service(operations: {"do": (cost: "1ms", refuses: "FAILS")}),
+    },
+)"#;
+        let text = text.replace("MOST", &most.to_string()).replace("FAILS", fails);
+        let found = metrics(&text, &["consistency.dead", "cost.deliveries"]);
+        // Three standard deviations of a share of 100,000 messages.
+        let deviation = 3.0 * (dead * (1.0 - dead) / 1e5_f64).sqrt();
+        near(found[0] / 1e5, dead, deviation);
+        near(found[1], deliveries, deliveries * 0.01);
+    }
+}
+
+/// Source: geometric. Acknowledgements that are lost with q = 0.1 make 1/(1 - q) deliveries a
+/// message.
+#[test]
+fn lost_acknowledgements_make_duplicates_as_the_geometric_distribution_says() {
+    let found = metrics(
+        r#"Scenario(
+    title: "Lost acknowledgements",
+    run: (load: "1000s", quiet: "60s"),
+    network: (latency: "1ms", transport: Datagram),
+    nodes: {
+        "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "100/s")),
+        "broker": Broker(cost: "0s", queues: {
+            "jobs": Queue(consumers: [(to: "worker", operation: "do")], visibility: "1s"),
+        }),
+        "worker": Service(operations: {"do": (cost: "1ms")}),
+    },
+    faults: {"lossy": (what: Loss(links: OneWay(["worker"], ["broker"]), rate: "10 %"), at: "0s")},
+)"#,
+        &["cost.deliveries", "consistency.unprocessed"],
+    );
+    near(found[0], 1.1111, 0.0056);
+    assert_eq!(found[1], 0.0, "none is lost");
+}
+
+/// Source: D. Gross and C. M. Harris, "Fundamentals of Queueing Theory": a bulk queue of Poisson
+/// batches of b = 5 has E[N] = ρ(b + 1)/(2(1 - ρ)) = 4.5 at ρ = 0.6, so 7.5 s a message.
+#[test]
+fn batches_that_are_published_together_wait_as_in_a_bulk_queue() {
+    let text = r#"Scenario(
+    title: "Batches",
+    run: (load: "1000000s"),
+    network: (latency: "0s"),
+    events_max: 100000000,
+    nodes: {
+        "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "0.12/s"), batch: 5),
+        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
+            "jobs": Queue(consumers: [(to: "worker", operation: "do", prefetch: 1)], visibility: "1000s"),
+        }),
+        "worker": Service(machine: (workers: 1), operations: {"do": (cost: Exponential(mean: "1s"))}),
+    },
+)"#;
+    let scenario = scenario(text);
+    let outcome = simulate(&scenario, &scenario.variants[0], 1, Time(0));
+    // By Little's law, from the mean number in the queue.
+    near(measured(&outcome, "saturation.depth_mean") / 0.6, 7.5, 0.19);
+}
