@@ -69,13 +69,13 @@ pub const METRICS: &[Metric] = &[
     ),
     metric_of(
         "latency.queued_p50",
-        "accepted to processed p50",
+        "queued p50",
         LATENCY,
         "Half of the messages of queues were processed at most this long after they were accepted.",
     ),
     metric_of(
         "latency.queued_p99",
-        "accepted to processed p99",
+        "queued p99",
         LATENCY,
         "99 % of the messages of queues were processed at most this long after they were accepted.",
     ),
@@ -93,7 +93,7 @@ pub const METRICS: &[Metric] = &[
     ),
     metric_of(
         "throughput.processed",
-        "processed, /s",
+        "processed",
         (Axis::Throughput, Quantity::Rate, Better::Higher),
         "Messages of queues that were processed, a second of the measured load.",
     ),
@@ -295,7 +295,7 @@ pub const METRICS: &[Metric] = &[
         "consistency.repeated",
         "acknowledged twice",
         WRONG,
-        "Acknowledgements of messages that had been settled: work that was done at least twice.",
+        "Acknowledgements of messages that a queue did not have any more: work that was done more than once.",
     ),
     metric_of(
         "consistency.recognised",

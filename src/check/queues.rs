@@ -58,9 +58,10 @@ impl Promise {
                 "a message that {whose} accepted waits, or is processed, dead, expired or dropped"
             ),
             Promise::AtMostOnce => format!("no message is handed out twice by {whose}"),
-            Promise::InOrder => {
-                format!("messages are processed in the order in which {whose} accepted them")
-            }
+            Promise::InOrder => format!(
+                "messages are processed for the first time in the order in which {whose} accepted \
+                 them"
+            ),
             Promise::Accounted => format!(
                 "every message of {whose} is counted once: accepted = processed + dead + expired \
                  + dropped + lost + waiting"
@@ -126,6 +127,10 @@ struct Seen {
     root: Root,
     since: Time,
     group: u64,
+    /// It had left before, and its broker does not know that any more.
+    is_again: bool,
+    /// In which order it was accepted.
+    order: u64,
     /// How often it was handed out and reached somebody, as far as is known.
     deliveries: u32,
     /// In which life of its broker it was there last.
@@ -146,8 +151,10 @@ struct Queue {
     /// The group that was noted for the message that is accepted next.
     group: u64,
     life: u32,
-    /// The last number processed, by group.
-    last: BTreeMap<u64, u64>,
+    /// How many were accepted.
+    accepted: u64,
+    /// Of those that were processed the one accepted last, by group: its order and its number.
+    last: BTreeMap<u64, (u64, u64)>,
     tallies: [Tally; Promise::ALL.len()],
 }
 
@@ -184,6 +191,7 @@ impl Queues {
                     depth: 0,
                     group: 0,
                     life: 0,
+                    accepted: 0,
                     last: BTreeMap::new(),
                     tallies: Default::default(),
                 });
@@ -219,27 +227,32 @@ impl Queues {
     /// What every run checks: each promise, for all queues that give it.
     pub fn findings(&self) -> Vec<Finding> {
         let finding = |promise: Promise| {
-            let (mut tally, mut whose) = (Tally::default(), Vec::new());
-            for queue in self.queues.iter().filter(|queue| promise.is_given(&queue.rules)) {
-                tally.add(&queue.tallies[promise as usize]);
-                whose.push(queue.label.as_str());
-            }
-            let whose = if whose.is_empty() { "a queue".to_owned() } else { whose.join(", ") };
-            Finding {
-                invariant: promise.name().to_owned(),
-                says: promise.says(&whose),
-                checked: tally.checked,
-                violations: tally.violations,
-                first: tally.first,
-            }
+            let is_given = |queue: &Queue| promise.is_given(&queue.rules);
+            self.queues.iter().any(is_given).then(|| self.finding(promise))
         };
-        Promise::ALL.into_iter().map(finding).collect()
+        Promise::ALL.into_iter().filter_map(finding).collect()
+    }
+
+    fn finding(&self, promise: Promise) -> Finding {
+        let (mut tally, mut whose) = (Tally::default(), Vec::new());
+        for queue in self.queues.iter().filter(|queue| promise.is_given(&queue.rules)) {
+            tally.add(&queue.tallies[promise as usize]);
+            whose.push(queue.label.as_str());
+        }
+        Finding {
+            invariant: promise.name().to_owned(),
+            says: promise.says(&whose.join(", ")),
+            checked: tally.checked,
+            violations: tally.violations,
+            first: tally.first,
+        }
     }
 
     /// The run is over: what has not left by now is still there.
     pub fn close(&mut self, end: Time) {
         for queue in &self.queues {
-            let is_there = |seen: &&Seen| matches!(seen.standing, Standing::Waiting | Standing::Out);
+            let is_there =
+                |seen: &&Seen| matches!(seen.standing, Standing::Waiting | Standing::Out);
             for seen in queue.messages.iter().filter(is_there) {
                 self.counts.stays(end - seen.since, queue.is_dead);
             }
@@ -293,13 +306,21 @@ impl Queue {
         let (group, life, is_dead) = (self.group, self.life, self.is_dead);
         let is_back = fact.what == facts::RECOVERED;
         let life = life + u32::from(is_back);
+        self.accepted += u64::from(!is_back);
+        let order = self.accepted;
         let seen = self.seen(number);
         let before = *seen;
         *seen = Seen {
             standing: Standing::Waiting,
             root: fact.root,
-            since: if is_back && before.standing != Standing::None { before.since } else { fact.at },
+            since: if is_back && before.standing != Standing::None {
+                before.since
+            } else {
+                fact.at
+            },
             group,
+            is_again: is_back && (before.is_again || before.standing == Standing::Left),
+            order: if is_back { before.order } else { order },
             deliveries: if is_back { before.deliveries } else { 0 },
             life,
         };
@@ -404,17 +425,23 @@ impl Queue {
         counts: &mut QueueCounts,
         requests: &Requests,
     ) {
-        let Seen { since, group, root, .. } = *self.seen(number);
+        let Seen { since, group, root, order, is_again, .. } = *self.seen(number);
+        if is_again {
+            // At least once: it has been processed, and is so once more.
+            counts.repeated += 1;
+            return;
+        }
         let began = requests.began(root).unwrap_or(since);
         counts.processed(fact.at, since, began);
         let last = self.last.entry(group).or_default();
         let newest = *last;
-        *last = newest.max(number);
+        *last = newest.max((order, number));
         let tally = self.tally(Promise::InOrder);
         tally.checked += 1;
-        if number < newest {
+        if order < newest.0 {
             counts.disordered += 1;
-            tally.violated(fact, root, || format!("message {number} was processed after {newest}"));
+            let later = newest.1;
+            tally.violated(fact, root, || format!("message {number} was processed after {later}"));
         }
     }
 

@@ -9,11 +9,11 @@ mod service;
 mod store;
 mod table;
 
-pub(crate) use broker::{Rules as QueueRules, of_message_id};
 pub use broker::{
     Broker, Consumer, DeadLetters, Guarantee, OPERATIONS as BROKER_OPERATIONS, Order, Overflow,
     Persistence, Preset, Queue, Receiver, Removal, Return, facts as broker_facts,
 };
+pub(crate) use broker::{Rules as QueueRules, of_message_id};
 pub use cache::{Cache, Eviction, Refresh, facts as cache_facts};
 pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,

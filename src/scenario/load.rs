@@ -12,7 +12,8 @@ use super::diagnose::Problem;
 use super::source::Source;
 use super::swarm::{self, Swarm};
 use super::{
-    Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, instances, names, verify,
+    Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, instances, names, queues,
+    verify,
 };
 use crate::engine::Lexicon;
 use crate::patterns::Spec;
@@ -144,6 +145,12 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
             }
         }
         problems.extend(classes::problem(variant, &nodes, &lexicon, &spans));
+        let invariants: Vec<_> = draft.invariants.iter().collect();
+        for problem in queues::problems(&invariants, (variant, place), &nodes, (&lexicon, &spans)) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
     }
     if !problems.is_empty() {
         return Err(problems);

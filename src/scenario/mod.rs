@@ -11,6 +11,7 @@ mod load;
 mod mismatch;
 mod mistakes;
 mod names;
+mod queues;
 pub mod reference;
 mod set;
 pub mod source;
@@ -215,8 +216,8 @@ pub enum Invariant {
         /// The queue.
         queue: Name,
     },
-    /// Messages of this queue are acknowledged in the order in which they were accepted, each group
-    /// for itself. For every queue with order `Fifo` or `Groups` it is checked without being asked
+    /// Messages of this queue are acknowledged for the first time in the order in which they were
+    /// accepted, each group for itself. For every queue with order `Fifo` or `Groups` it is checked without being asked
     /// for, as `queues-in-order`.
     ///
     /// ```ron

@@ -10,7 +10,9 @@ use std::rc::Rc;
 use stormglass::check::outcome::{Finding, Outcome};
 use stormglass::engine::{Fate, Lexicon, Span, Step, Time, Tracer};
 use stormglass::explore::traced;
-use stormglass::parts::{broker_facts, cache_facts, client_facts, lease_facts, policy_facts, store_facts};
+use stormglass::parts::{
+    broker_facts, cache_facts, client_facts, lease_facts, policy_facts, store_facts,
+};
 use stormglass::patterns::saga;
 use stormglass::scenario::{Scenario, Variant, diagnose, load, source::Source};
 use stormglass::world;

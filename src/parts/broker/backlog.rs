@@ -81,6 +81,7 @@ enum Ready {
 pub(super) struct Backlog {
     order: Order,
     ttl: Option<Span>,
+    life: u32,
     slots: Vec<Slot>,
     free: Vec<u32>,
     ready: Ready,
@@ -97,7 +98,9 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub fn new(order: Order, ttl: Option<Span>) -> Backlog {
+    /// Without messages. Tickets of different lives of a broker differ by `life`, so that what a
+    /// consumer says of a message of an earlier one is not taken for another.
+    pub fn new(order: Order, ttl: Option<Span>, life: u32) -> Backlog {
         let ready = match order {
             Order::Fifo | Order::Groups { .. } => Ready::Groups(Groups::default()),
             Order::Arrival | Order::BestEffort { .. } | Order::Priority => {
@@ -107,6 +110,7 @@ impl Backlog {
         Backlog {
             order,
             ttl,
+            life,
             slots: Vec::new(),
             free: Vec::new(),
             ready,
@@ -154,7 +158,7 @@ impl Backlog {
         let slot = Slot {
             message,
             state,
-            generation: 0,
+            generation: self.life,
             deliveries: 0,
             rank,
             group,
@@ -169,7 +173,7 @@ impl Backlog {
             }
             None => {
                 self.slots.push(slot);
-                Ticket { slot: self.slots.len() as u32 - 1, generation: 0 }
+                Ticket { slot: self.slots.len() as u32 - 1, generation: self.life }
             }
         };
         self.waiting += 1;
@@ -269,7 +273,13 @@ impl Backlog {
 
     /// A message that was out waits again, to be handed out from `from` on. If it was never really
     /// handed out, that delivery does not count. Gives it back if it has become too old meanwhile.
-    pub fn put_back(&mut self, ticket: Ticket, from: Time, now: Time, counts: bool) -> Option<Lapse> {
+    pub fn put_back(
+        &mut self,
+        ticket: Ticket,
+        from: Time,
+        now: Time,
+        counts: bool,
+    ) -> Option<Lapse> {
         let slot = &mut self.slots[ticket.slot as usize];
         if self.ttl.is_some_and(|ttl| slot.message.since + ttl <= now) {
             return Some(Lapse::Expired(ticket));
@@ -395,7 +405,8 @@ impl Backlog {
     pub fn next_due(&mut self) -> Time {
         self.tidy();
         let later = self.later.peek().map(|Reverse((at, ..))| *at);
-        let fronts = [later, self.overdue.front().map(|one| one.0), self.ends.front().map(|one| one.0)];
+        let fronts =
+            [later, self.overdue.front().map(|one| one.0), self.ends.front().map(|one| one.0)];
         fronts.into_iter().flatten().min().unwrap_or(Time::MAX)
     }
 }

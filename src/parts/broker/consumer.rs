@@ -22,9 +22,7 @@ use std::task::Poll;
 use serde::Deserialize;
 
 use super::pull::{self, ACKNOWLEDGE, EXTEND, RELEASE};
-use crate::engine::{
-    Baggage, Condition, Fault, Msg, Name, NodeId, Parcel, Reply, Root, Span,
-};
+use crate::engine::{Baggage, Condition, Fault, Msg, Name, NodeId, Parcel, Reply, Root, Span};
 use crate::parts::Policy;
 use crate::world::{Cx, Edge, Node};
 

@@ -11,7 +11,8 @@ pub const GROUPED: Name = Name::of("queue.grouped");
 pub const DELIVERED: Name = Name::of("queue.delivered");
 /// A consumer has acknowledged a message, for the first time.
 pub const PROCESSED: Name = Name::of("queue.processed");
-/// A consumer has acknowledged a message that was settled before.
+/// A consumer has acknowledged a message that the broker does not have any more, or not as that
+/// delivery of it: what was done for it was done in vain, or will be done again.
 pub const REPEATED: Name = Name::of("queue.repeated");
 /// A message came back into its queue; the value says why, as [`Return`](super::Return) counts.
 pub const RETURNED: Name = Name::of("queue.returned");

@@ -167,12 +167,7 @@ impl Broker {
     }
 
     /// A message leaves its queue, durably, before it is on its way to its consumer.
-    pub(super) async fn forget_first(
-        &self,
-        cx: &Cx,
-        place: u16,
-        number: u64,
-    ) -> Result<(), Fault> {
+    pub(super) async fn forget_first(&self, cx: &Cx, place: u16, number: u64) -> Result<(), Fault> {
         if self.persistence(place) == Persistence::Off {
             return Ok(());
         }
@@ -200,7 +195,7 @@ impl Broker {
             }
         }
         let is_mirrored = |lane: &Lane| lane.rules.persistence == Persistence::Mirrored;
-        let lanes = self.open();
+        let lanes = self.open(cx);
         if lanes.iter().any(is_mirrored) {
             self.fetch(cx, &mut found).await;
         }

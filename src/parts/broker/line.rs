@@ -66,10 +66,10 @@ impl Link {
 }
 
 impl Lane {
-    pub fn new(name: Name, queue: &Queue, dead: Option<(u16, bool, bool)>) -> Lane {
+    pub fn new(name: Name, queue: &Queue, dead: Option<(u16, bool, bool)>, life: u32) -> Lane {
         let rules = queue.rules();
         let line = Line {
-            backlog: Backlog::new(rules.order, rules.ttl),
+            backlog: Backlog::new(rules.order, rules.ttl, life),
             recent: Recent::default(),
             coming: 0,
             armed: Time::MAX,
@@ -183,7 +183,9 @@ impl Line {
     fn free(&mut self, cx: &Cx, queue: &Queue) -> Option<usize> {
         self.connect(cx, queue);
         let (now, count) = (cx.now(), self.links.len());
-        (0..count).map(|step| (self.turn + step) % count).find(|link| self.links[*link].is_free(now))
+        (0..count)
+            .map(|step| (self.turn + step) % count)
+            .find(|link| self.links[*link].is_free(now))
     }
 
     /// Sees whom the receivers' addresses stand for.

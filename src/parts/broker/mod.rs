@@ -22,6 +22,7 @@ mod backlog;
 mod consumer;
 pub mod facts;
 mod journal;
+mod leave;
 mod line;
 mod mirror;
 mod pull;
@@ -36,17 +37,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
+use crate::parts::service::mixed;
 use crate::world::{Cx, DiskSpec, Edge, MachineSpec, Node};
 use backlog::{Lapse, Message};
 pub use consumer::Consumer;
 use line::Lane;
 use mirror::Copies;
+pub use pull::OPERATIONS;
 use ready::Ticket;
 pub(crate) use settings::Rules;
-pub use pull::OPERATIONS;
-pub use settings::{
-    DeadLetters, Guarantee, Order, Overflow, Persistence, Preset, Queue, Receiver,
-};
+pub use settings::{DeadLetters, Guarantee, Order, Overflow, Persistence, Preset, Queue, Receiver};
 
 /// A message broker.
 #[derive(Clone, Debug, Deserialize)]
@@ -146,9 +146,7 @@ impl Broker {
     pub(crate) fn queues(&self) -> impl Iterator<Item = (Name, Rules, bool)> {
         let dead = |name| move |other: &Queue| other.dead.as_ref().is_some_and(|it| it.to == name);
         let each = self.queues.iter();
-        each.map(move |(name, queue)| {
-            (*name, queue.rules(), self.queues.values().any(dead(*name)))
-        })
+        each.map(move |(name, queue)| (*name, queue.rules(), self.queues.values().any(dead(*name))))
     }
 
     /// The queues that dead letters are sent to, each with the queue that they come from.
@@ -177,12 +175,14 @@ impl Broker {
     }
 
     /// Every queue, empty.
-    fn open(&self) -> Vec<Lane> {
+    fn open(&self, cx: &Cx) -> Vec<Lane> {
+        let life = mixed(cx.now().0) as u32;
         let lane = |(name, queue): (&Name, &Queue)| {
-            let dead = queue.dead.as_ref().and_then(|dead| {
-                Some((self.place(dead.to)?, dead.expired, dead.overflow))
-            });
-            Lane::new(*name, queue, dead)
+            let dead = queue
+                .dead
+                .as_ref()
+                .and_then(|dead| Some((self.place(dead.to)?, dead.expired, dead.overflow)));
+            Lane::new(*name, queue, dead, life)
         };
         self.queues.iter().map(lane).collect()
     }
@@ -249,15 +249,6 @@ impl Broker {
         Ok(())
     }
 
-    /// Gives up the oldest messages for which there is no room any more.
-    fn trim(&self, cx: &Cx, place: u16, lane: &Lane) {
-        while lane.line.borrow().backlog.waiting() > lane.length_max {
-            let oldest = lane.line.borrow_mut().backlog.oldest();
-            let Some(ticket) = oldest else { return };
-            self.remove(cx, place, ticket, Removal::Overflow);
-        }
-    }
-
     /// Work for a message, unless it is none.
     async fn work(&self, cx: &Cx) -> Result<(), Fault> {
         let cost = cx.draw(&self.cost);
@@ -317,102 +308,6 @@ impl Broker {
             }
         }
         self.look(cx, place);
-    }
-
-    /// A message that was handed out is in its queue again, or has been so too often.
-    fn come_back(&self, cx: &Cx, place: u16, ticket: Ticket, why: Return) {
-        let Some(lane) = self.lane(place) else { return };
-        let Some((message, deliveries)) = lane.line.borrow().backlog.get(ticket) else { return };
-        let counts = why != Return::Undelivered;
-        note(cx, &message, place, facts::RETURNED, why as u64);
-        if counts && lane.rules.guarantee == Guarantee::AtMostOnce {
-            lane.line.borrow_mut().backlog.settle(ticket);
-            note(cx, &message, place, facts::UNCONFIRMED, why as u64);
-            return;
-        }
-        if counts && deliveries >= lane.rules.deliveries_max {
-            return self.remove(cx, place, ticket, Removal::Deliveries);
-        }
-        let now = cx.now();
-        let wait = match (&lane.redelivery, why) {
-            (Some(backoff), Return::Refused) => backoff.wait(cx, deliveries, Span::ZERO),
-            _ => Span::ZERO,
-        };
-        let mut line = lane.line.borrow_mut();
-        let lapse = line.backlog.put_back(ticket, now + wait, now, counts);
-        drop(line);
-        if lapse.is_some() {
-            self.remove(cx, place, ticket, Removal::Expired);
-        }
-    }
-
-    /// A message has to leave its queue: to that of the dead letters, or for good.
-    fn remove(&self, cx: &Cx, place: u16, ticket: Ticket, why: Removal) {
-        let Some(lane) = self.lane(place) else { return };
-        let is_dead = lane.dead.is_some_and(|(_, expired, overflow)| match why {
-            Removal::Deliveries => true,
-            Removal::Expired => expired,
-            Removal::Overflow => overflow,
-            Removal::Redrive => false,
-        });
-        if is_dead {
-            return self.kick_move(cx, place, ticket, why);
-        }
-        let message = lane.line.borrow_mut().backlog.settle(ticket);
-        let Some(message) = message else { return };
-        self.forget(cx, place, message.number);
-        let what = if why == Removal::Expired { facts::EXPIRED } else { facts::DROPPED };
-        note(cx, &message, place, what, why as u64);
-        lane.room.announce_one(cx);
-    }
-
-    /// Begins to move a message to another queue.
-    fn kick_move(&self, cx: &Cx, place: u16, ticket: Ticket, why: Removal) {
-        let Some(lane) = self.lane(place) else { return };
-        let Some((message, _)) = lane.line.borrow().backlog.get(ticket) else { return };
-        let value = u64::from(place) << 8 | why as u64;
-        let begin = Msg::Do { verb: MOVE, key: ticket.pack(), value };
-        kick(cx, (message.root, baggage(&message)), begin);
-    }
-
-    /// Moves a message to another queue: it is there before it leaves its own.
-    async fn transfer(&self, cx: &Cx, ticket: Ticket, place: u16, why: Removal) {
-        let Some(lane) = self.lane(place) else { return };
-        let Some((message, _)) = lane.line.borrow().backlog.get(ticket) else { return };
-        let (to, origin) = match (why, lane.dead) {
-            (Removal::Redrive, _) => (message.origin, None),
-            (_, dead) => (dead.map(|(to, ..)| to), Some(place)),
-        };
-        let Some((to, target)) = to.and_then(|to| Some((to, self.lane(to)?))) else { return };
-        let number = target.line.borrow_mut().backlog.number();
-        let moved = Message { number, since: cx.now(), origin, ..message };
-        while self.keep(cx, to, &moved).await.is_err() {
-            let _ = cx.sleep(Span::SECOND).await;
-        }
-        if lane.line.borrow_mut().backlog.settle(ticket).is_none() {
-            // A late acknowledgement came in between.
-            self.forget(cx, to, number);
-            return;
-        }
-        self.forget(cx, place, message.number);
-        let what = if why == Removal::Redrive { facts::REDRIVEN } else { facts::DEAD };
-        note(cx, &message, place, what, why as u64);
-        self.admit(cx, to, moved);
-        self.look(cx, place);
-    }
-
-    /// Waits for an instant, and moves dead letters back to where they come from.
-    async fn redrive(&self, cx: &Cx, origin: u16, at: Time) {
-        let _ = cx.sleep(at - cx.now()).await;
-        let dead = self.lane(origin).and_then(|lane| lane.dead);
-        let Some((place, lane)) = dead.and_then(|(place, ..)| Some((place, self.lane(place)?)))
-        else {
-            return;
-        };
-        let found = lane.line.borrow_mut().backlog.of_origin(origin);
-        for ticket in found {
-            self.kick_move(cx, place, ticket, Removal::Redrive);
-        }
     }
 
     /// Queues are open: from now on messages are handed out.
@@ -493,8 +388,7 @@ impl Node for Broker {
     fn problem(&self) -> Option<String> {
         let problem = self.queues.values().find_map(Queue::problem);
         let most = self.mirrors.len();
-        let is_mirrored =
-            |queue: &Queue| queue.rules().persistence == Persistence::Mirrored;
+        let is_mirrored = |queue: &Queue| queue.rules().persistence == Persistence::Mirrored;
         let text = match self.copies {
             _ if problem.is_some() => problem?,
             Some(copies) if copies == 0 || copies as usize > most => {

@@ -201,7 +201,9 @@ mod tests {
     #[test]
     fn a_lower_rank_goes_first_and_a_full_queue_loses_the_highest() {
         let mut line = Line::default();
-        [(1, 1), (0, 2), (1, 3), (0, 4)].map(|(rank, number)| line.put(entry(rank, number)));
+        for (rank, number) in [(1, 1), (0, 2), (1, 3), (0, 4)] {
+            line.put(entry(rank, number));
+        }
         assert_eq!(line.oldest().map(|one| one.number), Some(1));
         assert_eq!(numbers(|| line.first()), [2, 4, 3]);
     }
@@ -220,7 +222,9 @@ mod tests {
     fn a_group_has_one_message_out_and_the_others_go_on() {
         let mut groups = Groups::default();
         let ready = |_| true;
-        [(7, 1), (7, 2), (8, 3)].map(|(group, number)| groups.put(group, entry(0, number), ready));
+        for (group, number) in [(7, 1), (7, 2), (8, 3)] {
+            groups.put(group, entry(0, number), ready);
+        }
         assert_eq!(numbers(|| groups.first(ready)), [1, 3], "2 waits for 1");
         groups.put(7, entry(0, 1), ready);
         groups.free(7, ready);

@@ -16,7 +16,8 @@ pub(super) struct Recent {
 impl Recent {
     /// The number of the message that this one is the same as, if it came within `window` before.
     pub fn seen(&mut self, now: Time, window: Span, root: Root, key: u64) -> Option<u64> {
-        while let Some(&(at, root, key)) = self.line.front().filter(|(at, ..)| *at + window <= now) {
+        while let Some(&(at, root, key)) = self.line.front().filter(|(at, ..)| *at + window <= now)
+        {
             self.line.pop_front();
             if self.known.get(&(root, key)).is_some_and(|(_, since)| *since == at) {
                 self.known.remove(&(root, key));

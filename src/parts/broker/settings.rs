@@ -94,14 +94,14 @@ pub struct Receiver {
     #[serde(default)]
     pub prefetch: Option<u32>,
     /// How long after its connection broke it is tried again: the time that a consumer takes to
-    /// connect. Default: `"100ms"`.
+    /// connect. Default: `"1s"`.
     #[serde(default = "Receiver::reconnect")]
     pub reconnect: Span,
 }
 
 impl Receiver {
     fn reconnect() -> Span {
-        Span::from_millis(100)
+        Span::SECOND
     }
 }
 
@@ -154,7 +154,7 @@ pub enum Persistence {
     #[default]
     On,
     /// Every message that was taken in, even if the broker's disk is lost: it is durable there and
-    /// on as many mirrors as the broker's `copies` says.
+    /// on as many mirrors as the broker's `copies` says. Not at most once.
     Mirrored,
 }
 
@@ -323,7 +323,9 @@ impl Queue {
         let rules = self.rules();
         let is_strict = matches!(rules.order, Order::Fifo | Order::Groups { .. });
         let text = match rules.order {
-            _ if rules.visibility.is_zero() => "a `visibility` of zero lets nothing be acknowledged",
+            _ if rules.visibility.is_zero() => {
+                "a `visibility` of zero lets nothing be acknowledged"
+            }
             Order::BestEffort { spread: 0 | 1 } => "a `spread` is among at least 2",
             Order::Groups { count: Some(0) } => "`count` is how many groups there are, at least 1",
             _ if self.ttl.is_some_and(Span::is_zero) => "a `ttl` of zero keeps nothing",
@@ -343,6 +345,12 @@ impl Queue {
                 && (self.deliveries_max.is_some() || self.redelivery.is_some()) =>
             {
                 "what is handed out at most once has no `deliveries_max` and no `redelivery`"
+            }
+            // A mirror that misses that a message has left would bring it back.
+            _ if rules.guarantee == Guarantee::AtMostOnce
+                && rules.persistence == Persistence::Mirrored =>
+            {
+                "what is handed out at most once is not `Mirrored`"
             }
             _ if self.consumers.iter().any(|one| one.prefetch == Some(0)) => {
                 "a `prefetch` of 0 hands out nothing"

@@ -1,3 +1,5 @@
+//! The backlog by hand, and under anything that may be done to it.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -16,7 +18,7 @@ fn message(number: u64, key: u64) -> Message {
 }
 
 fn filled(order: Order, count: u64) -> Backlog {
-    let mut backlog = Backlog::new(order, None);
+    let mut backlog = Backlog::new(order, None, 0);
     for key in 1..=count {
         let number = backlog.number();
         backlog.admit(message(number, key % 3), (key % 2) as u8, Time(0), Time(0));
@@ -63,7 +65,7 @@ fn what_is_out_for_too_long_is_told_unless_it_is_extended() {
 
 #[test]
 fn a_message_for_later_waits_until_then() {
-    let mut backlog = Backlog::new(Order::Arrival, None);
+    let mut backlog = Backlog::new(Order::Arrival, None, 0);
     backlog.admit(message(1, 1), 0, Time(10), Time(0));
     backlog.admit(message(2, 2), 0, Time(5), Time(0));
     assert!(take(&mut backlog).is_none());
@@ -74,7 +76,7 @@ fn a_message_for_later_waits_until_then() {
 
 #[test]
 fn what_waits_for_too_long_expires_and_what_is_out_does_so_when_it_comes_back() {
-    let mut backlog = Backlog::new(Order::Arrival, Some(Span(10)));
+    let mut backlog = Backlog::new(Order::Arrival, Some(Span(10)), 0);
     for number in 1..=3 {
         backlog.admit(message(number, 1), 0, Time(0), Time(0));
     }
@@ -100,10 +102,19 @@ fn a_full_queue_gives_up_what_came_first() {
         let ticket = backlog.oldest().expect("there are four");
         assert_eq!(backlog.settle(ticket).map(|it| it.number), Some(first), "{order:?}");
     }
-    let mut later = Backlog::new(Order::Arrival, None);
+    let mut later = Backlog::new(Order::Arrival, None, 0);
     later.admit(message(1, 1), 0, Time(10), Time(0));
     assert!(later.oldest().is_some(), "also if it may not be handed out yet");
     assert_eq!(later.oldest(), None);
+}
+
+#[test]
+fn a_ticket_of_an_earlier_life_says_nothing_about_a_message_of_this_one() {
+    let mut old = filled(Order::Arrival, 1);
+    let ticket = take(&mut old).expect("there is one").ticket;
+    let mut new = Backlog::new(Order::Arrival, None, 7);
+    new.admit(message(1, 1), 0, Time(0), Time(0));
+    assert_eq!((new.get(ticket), new.settle(ticket)), (None, None));
 }
 
 #[test]
@@ -159,7 +170,7 @@ proptest! {
         ttl in prop_oneof![Just(None), (5_u64..20).prop_map(|ttl| Some(Span(ttl)))],
         acts in prop::collection::vec(act(), 1..80),
     ) {
-        let mut backlog = Backlog::new(order, ttl);
+        let mut backlog = Backlog::new(order, ttl, 0);
         let (mut now, mut out, mut left, mut admitted) = (Time(0), Vec::new(), 0, 0);
         let mut settled: Vec<(u64, u64)> = Vec::new();
         for act in acts {
