@@ -74,7 +74,7 @@ impl Promise {
         let is_kept = matches!(rules.persistence, Persistence::On | Persistence::Mirrored);
         let is_repeated = rules.guarantee == Guarantee::AtLeastOnce;
         match self {
-            Promise::Kept => is_kept,
+            Promise::Kept => is_kept && is_repeated,
             Promise::AtLeastOnce => is_kept && is_repeated,
             Promise::AtMostOnce => !is_repeated,
             Promise::InOrder => matches!(rules.order, Order::Fifo | Order::Groups { .. }),
@@ -306,21 +306,18 @@ impl Queue {
         let (group, life, is_dead) = (self.group, self.life, self.is_dead);
         let is_back = fact.what == facts::RECOVERED;
         let life = life + u32::from(is_back);
-        self.accepted += u64::from(!is_back);
-        let order = self.accepted;
+        let before = *self.seen(number);
+        let is_known = is_back && before.standing != Standing::None;
+        self.accepted += u64::from(!is_known);
+        let order = if is_known { before.order } else { self.accepted };
         let seen = self.seen(number);
-        let before = *seen;
         *seen = Seen {
             standing: Standing::Waiting,
             root: fact.root,
-            since: if is_back && before.standing != Standing::None {
-                before.since
-            } else {
-                fact.at
-            },
+            since: if is_known { before.since } else { fact.at },
             group,
             is_again: is_back && (before.is_again || before.standing == Standing::Left),
-            order: if is_back { before.order } else { order },
+            order,
             deliveries: if is_back { before.deliveries } else { 0 },
             life,
         };

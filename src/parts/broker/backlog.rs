@@ -198,9 +198,8 @@ impl Backlog {
         }
     }
 
-    /// Hands out the next message; with `until` it comes back by itself at that instant. `draw`
-    /// draws a number below its argument.
-    pub fn take(&mut self, until: Option<Time>, mut draw: impl FnMut(u64) -> u64) -> Option<Taken> {
+    /// Hands out the next message. `draw` draws a number below its argument.
+    pub fn take(&mut self, mut draw: impl FnMut(u64) -> u64) -> Option<Taken> {
         let ticket = loop {
             let entry = match (&mut self.ready, self.order) {
                 (Ready::Groups(groups), _) => groups.first(is_ready(&self.slots))?,
@@ -215,12 +214,9 @@ impl Backlog {
         let slot = &mut self.slots[ticket.slot as usize];
         slot.state = State::Out;
         slot.deliveries += 1;
-        slot.until = until.unwrap_or(Time::MAX);
+        slot.until = Time::MAX;
         let taken = Taken { ticket, message: slot.message, delivery: slot.deliveries };
         (self.waiting, self.out) = (self.waiting - 1, self.out + 1);
-        if let Some(until) = until {
-            self.overdue.push_back((until, ticket));
-        }
         Some(taken)
     }
 
@@ -301,8 +297,8 @@ impl Backlog {
         None
     }
 
-    /// It stays out until this instant, if this delivery of it is still out.
-    pub fn extend(&mut self, ticket: Ticket, delivery: u32, until: Time) -> bool {
+    /// It comes back by itself at this instant and not before, if this delivery of it is still out.
+    pub fn hide(&mut self, ticket: Ticket, delivery: u32, until: Time) -> bool {
         if !self.is_out(ticket) || self.slots[ticket.slot as usize].deliveries != delivery {
             return false;
         }

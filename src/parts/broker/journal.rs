@@ -104,16 +104,40 @@ impl Broker {
             Persistence::Mirrored => {
                 self.append(cx, place, message)?;
                 let copies = self.copy_out(cx, place, message);
+                let turn = self.turn(cx, place, message.number);
                 // What a mirror has may come back, so that it failed is not certain.
                 let kept = match self.sync(cx).await {
                     Ok(()) => copies.await,
                     failed => failed,
                 };
+                turn.await;
                 if kept.is_err() {
                     self.forget(cx, place, message.number);
                 }
                 kept.map_err(|_| Fault::Timeout)
             }
+        }
+    }
+
+    /// A message is being stored from now on; whoever awaits this waits until all that came before it
+    /// are stored, or have failed.
+    fn turn<'a>(
+        &'a self,
+        cx: &'a Cx,
+        place: u16,
+        number: u64,
+    ) -> impl Future<Output = ()> + use<'a> {
+        let lane = self.lane(place);
+        if let Some(lane) = lane {
+            lane.line.borrow_mut().storing.insert(number);
+        }
+        async move {
+            let Some(lane) = lane else { return };
+            while lane.line.borrow().storing.first().is_some_and(|first| *first < number) {
+                lane.stored.wait(cx).await;
+            }
+            lane.line.borrow_mut().storing.remove(&number);
+            lane.stored.announce(cx);
         }
     }
 

@@ -84,14 +84,17 @@ impl Broker {
             (_, dead) => (dead.map(|(to, ..)| to), Some(place)),
         };
         let Some((to, target)) = to.and_then(|to| Some((to, self.lane(to)?))) else { return };
-        let number = target.line.borrow_mut().backlog.number();
-        let moved = Message { number, since: cx.now(), origin, ..message };
-        while self.keep(cx, to, &moved).await.is_err() {
+        let moved = loop {
+            let number = target.line.borrow_mut().backlog.number();
+            let moved = Message { number, since: cx.now(), origin, ..message };
+            if self.keep(cx, to, &moved).await.is_ok() {
+                break moved;
+            }
             let _ = cx.sleep(Span::SECOND).await;
-        }
+        };
         if lane.line.borrow_mut().backlog.settle(ticket).is_none() {
             // A late acknowledgement came in between.
-            self.forget(cx, to, number);
+            self.forget(cx, to, moved.number);
             return;
         }
         self.forget(cx, place, message.number);

@@ -1,6 +1,7 @@
 //! A queue while its broker runs: its messages, who consumes them, and who waits for what.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use super::backlog::{Backlog, Message, Taken};
 use super::recent::Recent;
@@ -26,6 +27,8 @@ pub(super) struct Lane {
     pub line: RefCell<Line>,
     /// Room in the queue.
     pub room: Condition,
+    /// Messages that mirrors have.
+    pub stored: Condition,
     /// Messages for whoever asks.
     pub arrived: Condition,
 }
@@ -37,6 +40,9 @@ pub(super) struct Line {
     pub recent: Recent,
     /// Messages that are being stored: they will need room.
     pub coming: usize,
+    /// Which of those mirrors do not have yet: they are taken in in the order of their numbers, as
+    /// after a restart.
+    pub storing: BTreeSet<u64>,
     /// A task wakes at this instant to see what has fallen due; [`Time::MAX`] for none.
     pub armed: Time,
     links: Vec<Link>,
@@ -72,6 +78,7 @@ impl Lane {
             backlog: Backlog::new(rules.order, rules.ttl, life),
             recent: Recent::default(),
             coming: 0,
+            storing: BTreeSet::new(),
             armed: Time::MAX,
             links: Vec::new(),
             seen: vec![Vec::new(); queue.consumers.len()],
@@ -87,6 +94,7 @@ impl Lane {
             dead,
             line: RefCell::new(line),
             room: Condition::default(),
+            stored: Condition::default(),
             arrived: Condition::default(),
         }
     }
@@ -97,14 +105,14 @@ impl Lane {
         line.backlog.waiting() + line.coming < self.length_max
     }
 
-    /// Hands out the next message that may go; with `until` it comes back by itself then.
-    pub fn take(&self, cx: &Cx, until: Option<Time>) -> Option<Taken> {
+    /// Hands out the next message that may go.
+    pub fn take(&self, cx: &Cx) -> Option<Taken> {
         let mut line = self.line.borrow_mut();
         let backlog = &mut line.backlog;
         if backlog.out() >= self.rules.in_flight_max as usize {
             return None;
         }
-        let taken = backlog.take(until, |below| cx.random(|rng| rng.below(below)))?;
+        let taken = backlog.take(|below| cx.random(|rng| rng.below(below)))?;
         drop(line);
         self.room.announce_one(cx);
         Some(taken)
@@ -113,7 +121,7 @@ impl Lane {
     /// Hands out the next message to a consumer that is free: which connection it is to take.
     pub fn push(&self, cx: &Cx, queue: &Queue) -> Option<(usize, Taken)> {
         let link = self.line.borrow_mut().free(cx, queue)?;
-        let taken = self.take(cx, None)?;
+        let taken = self.take(cx)?;
         let mut line = self.line.borrow_mut();
         line.turn = link + 1;
         line.links[link].credit -= 1;
@@ -124,7 +132,7 @@ impl Lane {
     /// Hands the next message to the consumer that has just finished one.
     pub fn push_to(&self, cx: &Cx, link: usize) -> Option<Taken> {
         let is_free = self.line.borrow().links[link].is_free(cx.now());
-        let taken = if is_free { self.take(cx, None)? } else { return None };
+        let taken = if is_free { self.take(cx)? } else { return None };
         self.line.borrow_mut().links[link].credit -= 1;
         Some(taken)
     }

@@ -299,15 +299,20 @@ impl Broker {
             return;
         }
         lane.line.borrow_mut().armed = Time::MAX;
+        self.advance(cx, place, lane);
+        self.look(cx, place);
+    }
+
+    /// Sees to everything that has fallen due.
+    fn advance(&self, cx: &Cx, place: u16, lane: &Lane) {
         loop {
             let lapse = lane.line.borrow_mut().backlog.advance(cx.now());
             match lapse {
-                None => break,
+                None => return,
                 Some(Lapse::Overdue(ticket)) => self.come_back(cx, place, ticket, Return::Overdue),
                 Some(Lapse::Expired(ticket)) => self.remove(cx, place, ticket, Removal::Expired),
             }
         }
-        self.look(cx, place);
     }
 
     /// Queues are open: from now on messages are handed out.
@@ -316,6 +321,10 @@ impl Broker {
             let redrive = queue.dead.iter().flat_map(|dead| &dead.redrive);
             for at in redrive.map(|at| Time(0) + *at).filter(|at| *at > cx.now()) {
                 cx.kick(Msg::Do { verb: REDRIVE, key: u64::from(place), value: at.0 });
+            }
+            // What has become too old while the broker was down is not handed out any more.
+            if let Some(lane) = self.lane(place) {
+                self.advance(cx, place, lane);
             }
             self.look(cx, place);
         }

@@ -55,10 +55,9 @@ impl Broker {
         lane: &Lane,
         most: u64,
     ) -> Result<Vec<Parcel>, Fault> {
-        let until = cx.now() + lane.rules.visibility;
         let (mut parcels, mut cost) = (Vec::new(), Span::ZERO);
         for _ in 0..most {
-            let Some(taken) = lane.take(cx, Some(until)) else { break };
+            let Some(taken) = lane.take(cx) else { break };
             let message = &taken.message;
             cost += cx.draw(&self.cost);
             parcels.push(Parcel {
@@ -87,7 +86,14 @@ impl Broker {
                 ready = self.forget_first(cx, place, message.number).await;
             }
             match ready {
-                Ok(()) => note(cx, &message, place, facts::DELIVERED, u64::from(parcel.count)),
+                Ok(()) => {
+                    // Hidden from now on, and not from when its work began.
+                    let until = cx.now() + lane.rules.visibility;
+                    let mut line = lane.line.borrow_mut();
+                    line.backlog.hide(Ticket::unpack(parcel.id), parcel.count, until);
+                    drop(line);
+                    note(cx, &message, place, facts::DELIVERED, u64::from(parcel.count));
+                }
                 Err(_) => {
                     self.come_back(cx, place, Ticket::unpack(parcel.id), Return::Undelivered);
                 }
@@ -118,7 +124,7 @@ impl Broker {
             RELEASE if !is_late => self.come_back(cx, place, ticket, Return::Refused),
             EXTEND if !is_late => {
                 let until = cx.now() + lane.rules.visibility;
-                lane.line.borrow_mut().backlog.extend(ticket, delivery, until);
+                lane.line.borrow_mut().backlog.hide(ticket, delivery, until);
             }
             _ => return Err(Fault::Conflict),
         }

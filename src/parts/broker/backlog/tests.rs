@@ -27,7 +27,7 @@ fn filled(order: Order, count: u64) -> Backlog {
 }
 
 fn take(backlog: &mut Backlog) -> Option<Taken> {
-    backlog.take(None, |_| 0)
+    backlog.take(|_| 0)
 }
 
 #[test]
@@ -50,11 +50,13 @@ fn a_message_is_out_until_it_is_settled_or_put_back() {
 #[test]
 fn what_is_out_for_too_long_is_told_unless_it_is_extended() {
     let mut backlog = filled(Order::Arrival, 2);
-    let one = backlog.take(Some(Time(30)), |_| 0).expect("there are two");
-    let two = backlog.take(Some(Time(30)), |_| 0).expect("there are two");
+    let one = take(&mut backlog).expect("there are two");
+    let two = take(&mut backlog).expect("there are two");
+    assert_eq!(backlog.next_due(), Time::MAX, "it is not hidden for a while yet");
+    assert!(backlog.hide(one.ticket, 1, Time(30)) && backlog.hide(two.ticket, 1, Time(30)));
     assert_eq!(backlog.next_due(), Time(30));
-    assert!(backlog.extend(one.ticket, 1, Time(50)));
-    assert!(!backlog.extend(one.ticket, 2, Time(90)), "of another delivery");
+    assert!(backlog.hide(one.ticket, 1, Time(50)));
+    assert!(!backlog.hide(one.ticket, 2, Time(90)), "of another delivery");
     assert_eq!(backlog.advance(Time(29)), None);
     assert_eq!(backlog.advance(Time(30)), Some(Lapse::Overdue(two.ticket)));
     assert_eq!(backlog.advance(Time(30)), None);
@@ -182,7 +184,7 @@ proptest! {
                     backlog.admit(fresh, key as u8, from, now);
                     admitted += 1;
                 }
-                Act::Take => out.extend(backlog.take(None, |below| below - 1)),
+                Act::Take => out.extend(backlog.take(|below| below - 1)),
                 Act::Settle(place) if !out.is_empty() => {
                     let taken: Taken = out.remove(place % out.len());
                     let message = backlog.settle(taken.ticket).expect("it is out");
@@ -233,7 +235,7 @@ proptest! {
             let message = backlog.settle(taken.ticket).expect("it is out");
             settled.push((order.group(message.key), message.number));
         }
-        while let Some(taken) = backlog.take(None, |_| 0) {
+        while let Some(taken) = backlog.take(|_| 0) {
             backlog.settle(taken.ticket);
             settled.push((order.group(taken.message.key), taken.message.number));
         }
