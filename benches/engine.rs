@@ -134,7 +134,7 @@ fn queue(criterion: &mut Criterion) {
     nodes: {
         "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "5000/s")),
         "broker": Broker(queues: {
-            "jobs": Queue(consumers: [(to: "worker", operation: "do", prefetch: 20)]),
+            "jobs": (consumers: [(to: "worker", operation: "do", prefetch: 20)]),
         }),
         "worker": Instances(of: Service(operations: {"do": (cost: Exponential(mean: "10ms"))}), count: 10),
     },

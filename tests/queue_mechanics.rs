@@ -22,11 +22,11 @@ const SHOP: &str = r#"Scenario(
             cost: "0s",
             BROKER
             queues: {
-                "mail": Queue(
+                "mail": (
                     consumers: [(to: "mailer", operation: "send"PREFETCH)],
                     QUEUE
                 ),
-                "dead": Queue(),
+                "dead": (),
             },
         ),
         "mailer": CONSUMER,
@@ -183,7 +183,7 @@ fn p2p_m3_what_is_sent_one_way_is_not_even_awaited_by_its_sender() {
     nodes: {
         "shop": Client(target: "orders", operation: "buy", load: At(["0s"])),
         "orders": Service(operations: {"buy": (cost: "2ms", calls: [(to: "broker", operation: "mail", one_way: true)])}),
-        "broker": Broker(cost: "0s", queues: {"mail": Queue(length_max: 1)}),
+        "broker": Broker(cost: "0s", queues: {"mail": (length_max: 1)}),
     },
 )"#);
     assert_eq!(record.latencies(), [Span::from_micros(4000)], "there, 2 ms of work, and back");

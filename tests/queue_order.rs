@@ -17,8 +17,8 @@ const SHOP: &str = r#"Scenario(
     nodes: {
         "shop": Client(target: "broker", operation: "mail", CLIENT),
         "broker": Broker(cost: "0s", queues: {
-            "mail": Queue(consumers: [(to: "mailer", operation: "send"PREFETCH)], QUEUE),
-            "dead": Queue(),
+            "mail": (consumers: [(to: "mailer", operation: "send"PREFETCH)], QUEUE),
+            "dead": (),
         }),
         "mailer": Service(operations: {"send": (SEND)}),
     },

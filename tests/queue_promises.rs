@@ -24,7 +24,7 @@ const TEXT: &str = r#"Scenario(
         "broker": Broker(
             mirrors: ["mirror-1", "mirror-2"],
             disk: (sync: "DISK"),
-            queues: {"jobs": Queue(consumers: [PUSH], QUEUE), "dead": Queue(persistence: Mirrored)},
+            queues: {"jobs": (consumers: [PUSH], QUEUE), "dead": (persistence: Mirrored)},
         ),
         "mirror-1": Broker(),
         "mirror-2": Broker(),

@@ -33,7 +33,7 @@ fn a_backlog_drains_as_the_fluid_balance_says() {
     nodes: {
         "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "50/s")),
         "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": Queue(consumers: [(to: "worker", operation: "do", prefetch: 1, reconnect: "10ms")]),
+            "jobs": (consumers: [(to: "worker", operation: "do", prefetch: 1, reconnect: "10ms")]),
         }),
         "worker": Instances(of: Service(machine: (workers: 1), operations: {"do": (cost: "50ms")}), count: 5),
     },
@@ -59,7 +59,7 @@ fn messages_are_redelivered_while_they_are_processed_as_the_exponential_says() {
     nodes: {
         "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "2/s")),
         "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": Queue(visibility: "30s", late_acks: true),
+            "jobs": (visibility: "30s", late_acks: true),
         }),
         "fetcher": Consumer(from: "broker", queue: "jobs", to: "worker", operation: "do", concurrency: 100000),
         "worker": Service(operations: {"do": (cost: Exponential(mean: "20s"))}),
@@ -85,11 +85,11 @@ fn dead_letters_are_as_many_as_the_geometric_distribution_says() {
     nodes: {
         "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "100/s")),
         "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": Queue(
+            "jobs": (
                 consumers: [(to: "worker", operation: "do")],
                 deliveries_max: MOST, dead: (to: "dead"),
             ),
-            "dead": Queue(),
+            "dead": (),
         }),
         "worker": Service(operations: {"do": (cost: "1ms", refuses: "FAILS")}),
     },
@@ -115,7 +115,7 @@ fn lost_acknowledgements_make_duplicates_as_the_geometric_distribution_says() {
     nodes: {
         "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "100/s")),
         "broker": Broker(cost: "0s", queues: {
-            "jobs": Queue(consumers: [(to: "worker", operation: "do")], visibility: "1s"),
+            "jobs": (consumers: [(to: "worker", operation: "do")], visibility: "1s"),
         }),
         "worker": Service(operations: {"do": (cost: "1ms")}),
     },
@@ -139,7 +139,7 @@ fn batches_that_are_published_together_wait_as_in_a_bulk_queue() {
     nodes: {
         "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "0.12/s"), batch: 5),
         "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": Queue(consumers: [(to: "worker", operation: "do", prefetch: 1)], visibility: "1000s"),
+            "jobs": (consumers: [(to: "worker", operation: "do", prefetch: 1)], visibility: "1000s"),
         }),
         "worker": Service(machine: (workers: 1), operations: {"do": (cost: Exponential(mean: "1s"))}),
     },

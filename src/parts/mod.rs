@@ -10,8 +10,8 @@ mod store;
 mod table;
 
 pub use broker::{
-    Broker, Consumer, DeadLetters, Guarantee, OPERATIONS as BROKER_OPERATIONS, Order, Overflow,
-    Persistence, Preset, Queue, Receiver, Removal, Return, facts as broker_facts,
+    Broker, Consumer, DeadLetters, Guarantee, MessageQueue, OPERATIONS as BROKER_OPERATIONS, Order,
+    Overflow, Persistence, Preset, Receiver, Removal, Return, facts as broker_facts,
 };
 pub(crate) use broker::{Rules as QueueRules, of_message_id};
 pub use cache::{Cache, Eviction, Refresh, facts as cache_facts};

@@ -183,7 +183,7 @@ pub enum Invariant {
     /// persistence `On` or `Mirrored` it is checked without being asked for, as `queues-kept`.
     ///
     /// ```ron
-    /// Kept(broker: "broker", queue: "mail")
+    /// Kept(broker: "post", queue: "mail")
     /// ```
     Kept {
         /// The broker.
@@ -196,7 +196,7 @@ pub enum Invariant {
     /// without being asked for, as `queues-at-least-once`.
     ///
     /// ```ron
-    /// AtLeastOnce(broker: "broker", queue: "mail")
+    /// AtLeastOnce(broker: "post", queue: "mail")
     /// ```
     AtLeastOnce {
         /// The broker.
@@ -208,7 +208,7 @@ pub enum Invariant {
     /// checked without being asked for, as `queues-at-most-once`.
     ///
     /// ```ron
-    /// AtMostOnce(broker: "broker", queue: "mail")
+    /// AtMostOnce(broker: "post", queue: "mail")
     /// ```
     AtMostOnce {
         /// The broker.
@@ -221,7 +221,7 @@ pub enum Invariant {
     /// for, as `queues-in-order`.
     ///
     /// ```ron
-    /// InOrder(broker: "broker", queue: "mail")
+    /// InOrder(broker: "post", queue: "mail")
     /// ```
     InOrder {
         /// The broker.

@@ -70,7 +70,7 @@ mod tests {
     run: (load: "10s"),
     nodes: {
         "a": Client(target: "b", operation: "mail", load: Poisson(rate: "1/s")),
-        "b": Broker(queues: {"mail": Queue(deliveries_max: 2, dead: (to: "dead")), "dead": Queue()}),
+        "b": Broker(queues: {"mail": (deliveries_max: 2, dead: (to: "dead")), "dead": ()}),
         "f": Consumer(from: "b", queue: "mail", to: "w", operation: "do"),
         "w": Service(operations: {"do": ()}),
     },

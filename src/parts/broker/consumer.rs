@@ -8,8 +8,8 @@
 //!
 //! ```ron
 //! Consumer(
-//!     from: "broker", queue: "mail",
-//!     to: "mailer", operation: "send",
+//!     from: "post", queue: "mail",
+//!     to: "shop", operation: "send",
 //!     concurrency: 10, batch: 10, extend_every: "20s",
 //! )
 //! ```

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::backlog::{Backlog, Message, Taken};
 use super::recent::Recent;
-use super::settings::{Order, Overflow, Queue, Rules};
+use super::settings::{MessageQueue, Order, Overflow, Rules};
 use super::{facts, note};
 use crate::engine::{Condition, Dist, Name, NodeId, Time};
 use crate::parts::Backoff;
@@ -72,7 +72,12 @@ impl Link {
 }
 
 impl Lane {
-    pub fn new(name: Name, queue: &Queue, dead: Option<(u16, bool, bool)>, life: u32) -> Lane {
+    pub fn new(
+        name: Name,
+        queue: &MessageQueue,
+        dead: Option<(u16, bool, bool)>,
+        life: u32,
+    ) -> Lane {
         let rules = queue.rules();
         let line = Line {
             backlog: Backlog::new(rules.order, rules.ttl, life),
@@ -119,7 +124,7 @@ impl Lane {
     }
 
     /// Hands out the next message to a consumer that is free: which connection it is to take.
-    pub fn push(&self, cx: &Cx, queue: &Queue) -> Option<(usize, Taken)> {
+    pub fn push(&self, cx: &Cx, queue: &MessageQueue) -> Option<(usize, Taken)> {
         let link = self.line.borrow_mut().free(cx, queue)?;
         let taken = self.take(cx)?;
         let mut line = self.line.borrow_mut();
@@ -143,7 +148,7 @@ impl Lane {
     }
 
     /// The connection to a consumer broke.
-    pub fn broke(&self, cx: &Cx, link: usize, queue: &Queue) {
+    pub fn broke(&self, cx: &Cx, link: usize, queue: &MessageQueue) {
         let mut line = self.line.borrow_mut();
         let link = &mut line.links[link];
         link.broken_until = cx.now() + queue.consumers[link.receiver].reconnect;
@@ -188,7 +193,7 @@ impl Lane {
 
 impl Line {
     /// A consumer that is free, in turn.
-    fn free(&mut self, cx: &Cx, queue: &Queue) -> Option<usize> {
+    fn free(&mut self, cx: &Cx, queue: &MessageQueue) -> Option<usize> {
         self.connect(cx, queue);
         let (now, count) = (cx.now(), self.links.len());
         (0..count)
@@ -197,7 +202,7 @@ impl Line {
     }
 
     /// Sees whom the receivers' addresses stand for.
-    fn connect(&mut self, cx: &Cx, queue: &Queue) {
+    fn connect(&mut self, cx: &Cx, queue: &MessageQueue) {
         for (place, receiver) in queue.consumers.iter().enumerate() {
             let now = cx.instances(receiver.to);
             let now = now.as_deref().unwrap_or(std::slice::from_ref(&receiver.to));

@@ -8,13 +8,13 @@
 //!
 //! ```ron
 //! Broker(queues: {
-//!     "mail": Queue(
+//!     "mail": (
 //!         preset: RabbitMqClassic,
-//!         consumers: [(to: "mailer", operation: "send", prefetch: 10)],
+//!         consumers: [(to: "shop", operation: "send", prefetch: 10)],
 //!         deliveries_max: 5,
 //!         dead: (to: "mail-dead"),
 //!     ),
-//!     "mail-dead": Queue(),
+//!     "mail-dead": (),
 //! })
 //! ```
 
@@ -46,7 +46,9 @@ use mirror::Copies;
 pub use pull::OPERATIONS;
 use ready::Ticket;
 pub(crate) use settings::Rules;
-pub use settings::{DeadLetters, Guarantee, Order, Overflow, Persistence, Preset, Queue, Receiver};
+pub use settings::{
+    DeadLetters, Guarantee, MessageQueue, Order, Overflow, Persistence, Preset, Receiver,
+};
 
 /// A message broker.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,9 +71,9 @@ pub struct Broker {
     /// together with the broker itself.
     #[serde(default)]
     copies: Option<u32>,
-    /// What it has, by name.
+    /// What it has, by name. Default: nothing, as for a mirror.
     #[serde(default)]
-    queues: BTreeMap<Name, Queue>,
+    queues: BTreeMap<Name, MessageQueue>,
     /// Set when it has found what it had before.
     #[serde(skip)]
     lanes: OnceCell<Vec<Lane>>,
@@ -144,7 +146,8 @@ impl Broker {
     /// Its queues by their places: their names, what holds of them, and whether they are for the
     /// dead letters of another.
     pub(crate) fn queues(&self) -> impl Iterator<Item = (Name, Rules, bool)> {
-        let dead = |name| move |other: &Queue| other.dead.as_ref().is_some_and(|it| it.to == name);
+        let dead =
+            |name| move |other: &MessageQueue| other.dead.as_ref().is_some_and(|it| it.to == name);
         let each = self.queues.iter();
         each.map(move |(name, queue)| (*name, queue.rules(), self.queues.values().any(dead(*name))))
     }
@@ -158,7 +161,7 @@ impl Broker {
         Some(self.queues.keys().position(|known| *known == name)? as u16)
     }
 
-    fn queue(&self, place: u16) -> &Queue {
+    fn queue(&self, place: u16) -> &MessageQueue {
         self.queues.values().nth(usize::from(place)).expect("every place is that of a queue")
     }
 
@@ -177,7 +180,7 @@ impl Broker {
     /// Every queue, empty.
     fn open(&self, cx: &Cx) -> Vec<Lane> {
         let life = mixed(cx.now().0) as u32;
-        let lane = |(name, queue): (&Name, &Queue)| {
+        let lane = |(name, queue): (&Name, &MessageQueue)| {
             let dead = queue
                 .dead
                 .as_ref()
@@ -395,9 +398,9 @@ impl Node for Broker {
     }
 
     fn problem(&self) -> Option<String> {
-        let problem = self.queues.values().find_map(Queue::problem);
+        let problem = self.queues.values().find_map(MessageQueue::problem);
         let most = self.mirrors.len();
-        let is_mirrored = |queue: &Queue| queue.rules().persistence == Persistence::Mirrored;
+        let is_mirrored = |queue: &MessageQueue| queue.rules().persistence == Persistence::Mirrored;
         let text = match self.copies {
             _ if problem.is_some() => problem?,
             Some(copies) if copies == 0 || copies as usize > most => {

@@ -10,8 +10,8 @@ use crate::parts::service::mixed;
 /// and each message goes to one consumer. What is not said is as the preset has it.
 ///
 /// ```ron
-/// Queue(
-///     consumers: [(to: "mailer", operation: "send", prefetch: 10)],
+/// (
+///     consumers: [(to: "shop", operation: "send", prefetch: 10)],
 ///     visibility: "30s",
 ///     deliveries_max: 5,
 ///     dead: (to: "mail-dead"),
@@ -19,7 +19,7 @@ use crate::parts::service::mixed;
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Queue {
+pub struct MessageQueue {
     /// What everything is like that is not said here. Default: `Plain`.
     #[serde(default)]
     pub preset: Preset,
@@ -81,7 +81,7 @@ pub struct Queue {
 /// negative one.
 ///
 /// ```ron
-/// (to: "mailer", operation: "send", prefetch: 10)
+/// (to: "shop", operation: "send", prefetch: 10)
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -301,7 +301,7 @@ impl Preset {
     }
 }
 
-impl Queue {
+impl MessageQueue {
     /// Its settings with every default resolved.
     pub(crate) fn rules(&self) -> Rules {
         let preset = self.preset.rules();
@@ -368,7 +368,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn queue(text: &str) -> Queue {
+    fn queue(text: &str) -> MessageQueue {
         ron::from_str(text).expect("it can be read")
     }
 
@@ -393,7 +393,10 @@ mod tests {
             ("(length_max: Some(0))", "length_max"),
             ("(deliveries_max: Some(0))", "deliveries_max"),
             ("(guarantee: Some(AtMostOnce), deliveries_max: Some(3))", "at most once"),
-            ("(order: Some(Fifo), delay: Some(Exponential(mean: \"1s\")))", "always the same"),
+            (
+                "(order: Some(Fifo), delay: Some(Exponential(mean: Some(\"1s\"))))",
+                "always the same",
+            ),
         ] {
             assert!(queue(text).problem().is_some_and(|it| it.contains(says)), "{text}");
         }
