@@ -1,8 +1,9 @@
-//! The mechanics of the queue, one by one, each on a handful of messages that can be checked by hand.
+//! The mechanics of the queue, one by one, each on a handful of messages that can be checked by
+//! hand.
 //!
 //! The names of the tests carry the ids of the mechanics. Every way of a message takes 1 ms, the
-//! broker needs no time and its disk half a millisecond, so a message that is published at 0 is taken
-//! in at 1.5 ms and is with its consumer at 2.5 ms.
+//! broker needs no time and its disk half a millisecond, so a message that is published at 0 is
+//! taken in at 1.5 ms and is with its consumer at 2.5 ms.
 
 mod common;
 
@@ -360,7 +361,8 @@ fn p2p_m5_a_mirrored_queue_survives_the_loss_of_the_brokers_disk() {
     let kept = crashed("persistence: Mirrored", three, mirrors, wiped);
     assert_eq!(kept.of("queue.recovered").len(), 10);
     assert_eq!(kept.of("queue.processed").len(), 10);
-    // It hears from its mirrors after 2 ms; there, half a millisecond for both disks at once, and back.
+    // It hears from its mirrors after 2 ms; there, half a millisecond for both disks at once, and
+    // back.
     assert_eq!(kept.times("queue.accepted")[0], us(4500));
     sound(&kept);
     let lost = crashed("", "", "", wiped);
@@ -378,8 +380,8 @@ fn p2p_m6_messages_accumulate_while_the_consumer_is_down_and_drain_after() {
     assert_eq!(record.of("queue.processed").len(), 500);
     let peak = measured(&record.outcome, "saturation.depth_peak");
     assert!((200.0..=215.0).contains(&peak), "{peak} messages came in 2 s");
-    // 7 ms a message with the ways there and back: 86 of the 200 until the load ends at 5 s, the other
-    // 114 in 0.8 s.
+    // 7 ms a message with the ways there and back: 86 of the 200 until the load ends at 5 s, the
+    // other 114 in 0.8 s.
     let drain = measured(&record.outcome, "saturation.drain");
     assert!((2.7..=2.9).contains(&drain), "{drain}");
     assert!(record.told().is_empty(), "whoever publishes does not notice");

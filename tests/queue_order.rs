@@ -1,5 +1,5 @@
-//! Order, time and identity of the messages of a queue: priority, groups, delay, time to live, and what
-//! is recognised when it comes again.
+//! Order, time and identity of the messages of a queue: priority, groups, delay, time to live, and
+//! what is recognised when it comes again.
 //!
 //! As in the other tests of queues every way takes 1 ms, the broker no time and its disk half a
 //! millisecond.

@@ -1,5 +1,5 @@
-//! Queues against results that are known: drain times, redelivery while a message is processed, dead
-//! letters, lost acknowledgements, batches.
+//! Queues against results that are known: drain times, redelivery while a message is processed,
+//! dead letters, lost acknowledgements, batches.
 
 mod common;
 
@@ -47,8 +47,9 @@ fn a_backlog_drains_as_the_fluid_balance_says() {
 }
 
 /// Source: derived. A message is hidden for V = 30 s and takes exponential time with mean s = 20 s;
-/// every consumer deletes it when it is done. The i-th redelivery happens if none of the i before is
-/// done: P = exp(-(V/s) i(i+1)/2), so 0.2231 are delivered again and 1.2344 deliveries a message.
+/// every consumer deletes it when it is done. The i-th redelivery happens if none of the i before
+/// is done: P = exp(-(V/s) i(i+1)/2), so 0.2231 are delivered again and 1.2344 deliveries a
+/// message.
 #[test]
 fn messages_are_redelivered_while_they_are_processed_as_the_exponential_says() {
     let found = metrics(

@@ -102,8 +102,8 @@ pub enum Msg {
         /// The rows of the transaction.
         rows: Rc<[Row]>,
     },
-    /// Several messages at once, each of an operation of its own: what a broker hands out to whoever
-    /// asks it for messages, and what one broker keeps for another.
+    /// Several messages at once, each of an operation of its own: what a broker hands out to
+    /// whoever asks it for messages, and what one broker keeps for another.
     Batch {
         /// The messages, in order.
         parcels: Rc<[Parcel]>,

@@ -217,8 +217,8 @@ pub enum Invariant {
         queue: Name,
     },
     /// Messages of this queue are acknowledged for the first time in the order in which they were
-    /// accepted, each group for itself. For every queue with order `Fifo` or `Groups` it is checked without being asked
-    /// for, as `queues-in-order`.
+    /// accepted, each group for itself. For every queue with order `Fifo` or `Groups` it is checked
+    /// without being asked for, as `queues-in-order`.
     ///
     /// ```ron
     /// InOrder(broker: "post", queue: "mail")

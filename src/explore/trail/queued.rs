@@ -3,7 +3,8 @@
 use crate::engine::Fact;
 use crate::parts::{Removal, Return, broker_facts as facts, of_message_id};
 
-/// What has happened to a message, and whether that is bad; `None` for what is no step of its story.
+/// What has happened to a message, and whether that is bad; `None` for what is no step of its
+/// story.
 pub(super) fn queued(fact: &Fact) -> Option<(String, bool)> {
     let (_, number) = of_message_id(fact.key);
     let told = |text: &str, is_bad: bool| Some((format!("message {number} {text}"), is_bad));

@@ -1,11 +1,12 @@
-//! Facts that brokers and consumers record; the key is the message, as its queue's place among those
-//! of the broker in the upper 16 bits and its number in the lower 48.
+//! Facts that brokers and consumers record; the key is the message, as its queue's place among
+//! those of the broker in the upper 16 bits and its number in the lower 48.
 
 use crate::engine::Name;
 
 /// A message was taken in; the value is how many the queue then had, those at consumers included.
 pub const ACCEPTED: Name = Name::of("queue.accepted");
-/// The message that is taken in next, or found again, belongs to this group; only where groups count.
+/// The message that is taken in next, or found again, belongs to this group; only where groups
+/// count.
 pub const GROUPED: Name = Name::of("queue.grouped");
 /// A message was handed to a consumer; the value is the how-manieth time.
 pub const DELIVERED: Name = Name::of("queue.delivered");

@@ -119,8 +119,8 @@ impl Broker {
         }
     }
 
-    /// A message is being stored from now on; whoever awaits this waits until all that came before it
-    /// are stored, or have failed.
+    /// A message is being stored from now on; whoever awaits this waits until all that came before
+    /// it are stored, or have failed.
     fn turn<'a>(
         &'a self,
         cx: &'a Cx,

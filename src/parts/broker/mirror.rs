@@ -2,8 +2,8 @@
 //!
 //! A message is taken in when enough mirrors have it, durably. A broker that starts asks so many of
 //! them for what they have that whatever was taken in is known to at least one of those it hears
-//! from. A mirror that misses that a message has left still has it, so a disk that is lost can bring
-//! messages back that were processed: at least once, not exactly once.
+//! from. A mirror that misses that a message has left still has it, so a disk that is lost can
+//! bring messages back that were processed: at least once, not exactly once.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

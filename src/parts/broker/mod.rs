@@ -2,9 +2,10 @@
 //!
 //! A queue is an operation of the broker: whoever asks for it publishes a message, and is answered
 //! as soon as the broker has taken it in. From then on the message is the broker's: it hands it to
-//! one consumer, whose answer is the acknowledgement, and again if none comes in time. A consumer is
-//! any node; one that wants to ask for messages itself has a `Consumer` in front of it. What
-//! survives a crash, how often a message is handed out and in which order is a setting of the queue.
+//! one consumer, whose answer is the acknowledgement, and again if none comes in time. A consumer
+//! is any node; one that wants to ask for messages itself has a `Consumer` in front of it. What
+//! survives a crash, how often a message is handed out and in which order is a setting of the
+//! queue.
 //!
 //! ```ron
 //! Broker(queues: {

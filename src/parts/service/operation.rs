@@ -25,8 +25,8 @@ pub struct Operation {
     /// How often it refuses for business reasons, before anything is changed. Default: never.
     #[serde(default)]
     pub refuses: Ratio,
-    /// The share of the business objects that it can never process: it fails for them, however often
-    /// they come, before anything is changed. Default: none.
+    /// The share of the business objects that it can never process: it fails for them, however
+    /// often they come, before anything is changed. Default: none.
     #[serde(default)]
     pub poison: Ratio,
     /// The size of the answer's body, besides the 200 bytes that any message weighs; a failure has
