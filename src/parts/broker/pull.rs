@@ -16,8 +16,19 @@ pub(super) const ACKNOWLEDGE: Name = Name::of("acknowledge");
 pub(super) const RELEASE: Name = Name::of("release");
 pub(super) const EXTEND: Name = Name::of("extend");
 
-/// How they are spelt.
-pub const OPERATIONS: [&str; 4] = ["receive", "acknowledge", "release", "extend"];
+/// How they are spelt, and what else brokers tell one another and write into their logs.
+pub const OPERATIONS: [&str; 10] = [
+    "receive",
+    "acknowledge",
+    "release",
+    "extend",
+    "queue.came",
+    "queue.settled",
+    "mirror.copies",
+    "mirror.settled",
+    "mirror.copy",
+    "mirror.no-copy",
+];
 
 /// A request for messages.
 pub(super) fn receive(queue: Name, most: u32, wait: Span) -> Msg {
