@@ -111,6 +111,7 @@ fn a_circle_of_calls_and_an_unreachable_node_are_warned_of() {
     );
     let text = changed("\"server\": Service(", &more);
     let text = text.replacen("target: \"server\"", "target: \"a\"", 1);
+    let text = text.replace("\"serve\"", "\"go\"");
     let path = write(&folder, "circle.ron", text);
     let seen = stormglass(&folder, &["check", &path]);
     assert_eq!(seen.code, Some(0), "{}", seen.err);

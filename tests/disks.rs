@@ -32,6 +32,7 @@ impl System<'_> {
             "book": (cost: "0s", transfer: (from: "free", to: "taken")),
         }}),
         "store": Store(cost: "0s", disk: (sync: "20ms", {disk}), {store} accounts: [(name: "free", balance: 1000)]),
+        "copy": Store(),
     }},
     faults: {{"crash": (what: Crash(node: "store"), at: "2010ms", for: "20ms"), {faults}}},
     invariants: {{
@@ -207,8 +208,8 @@ fn a_budget_withholds_damage_and_the_report_counts_it() {
         format!(r#""rot of {node}": (what: BitRot(node: "{node}", entries: 4), at: "1s")"#)
     };
     let text = System { faults: &rot("store"), ..PLAIN }.text();
-    let kept = text
-        .replace("faults:", "budgets: [(nodes: [\"store\", \"server\"], keep: 1)],\n    faults:");
+    let kept =
+        text.replace("faults:", "budgets: [(nodes: [\"store\", \"copy\"], keep: 1)],\n    faults:");
     let record = run(&kept);
     let rot = record.outcome.episodes.iter().find(|one| one.name == "rot of store");
     assert_eq!(rot.map(|episode| episode.withheld), Some(4), "nobody else has a copy");
@@ -231,7 +232,7 @@ fn a_wiped_disk_is_empty_after_the_crash_and_an_invariant_sees_the_loss() {
     assert_eq!(record.finding("conserved").violations, 0, "they are gone whole");
     let kept = wiped
         .text()
-        .replace("faults:", "budgets: [(nodes: [\"store\", \"server\"], keep: 1)],\n    faults:");
+        .replace("faults:", "budgets: [(nodes: [\"store\", \"copy\"], keep: 1)],\n    faults:");
     let record = run(&kept);
     let gone = record.outcome.episodes.iter().find(|one| one.name == "gone");
     assert_eq!(gone.map(|episode| episode.withheld), Some(1), "nobody else has a copy");

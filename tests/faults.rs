@@ -209,7 +209,11 @@ fn the_coordinator_crashes_exactly_when_a_saga_has_done_its_second_step() {
 const SHOP: &str = r#"Scenario(
     title: "A shop and its bank",
     run: (load: "60s", quiet: "20s"),
-    network: (names: (), zones: [(name: "a", nodes: ["bank"], region: "eu-west")]),
+    network: (
+        names: (),
+        zones: [(name: "a", nodes: ["bank"], region: "eu-west")],
+        hosts: [(name: "rack-7", nodes: ["bank"])],
+    ),
     nodes: {
         "buyers": Client(
             target: "shop",
@@ -218,16 +222,16 @@ const SHOP: &str = r#"Scenario(
             policy: (timeout: "1s"),
         ),
         "shop": Instances(
-            of: Service(operations: {
-                "buy": (cost: "1ms", calls: [(to: "bank", operation: "pay")]),
+            of: Service(store: "bank", operations: {
+                "buy": (cost: "1ms", transfer: (from: "purses", to: "till")),
             }),
-            next: Service(operations: {
-                "buy": (cost: "2ms", calls: [(to: "bank", operation: "pay")]),
+            next: Service(store: "bank", operations: {
+                "buy": (cost: "2ms", transfer: (from: "purses", to: "till")),
             }),
             count: 2,
             max: 8,
         ),
-        "bank": Service(operations: {"pay": (cost: "1ms")}),
+        "bank": Store(accounts: [(name: "purses", balance: 1000000)]),
     },
     faults: {"example": EXAMPLE},
 )"#;
@@ -265,7 +269,7 @@ fn timing_that_makes_no_sense_is_refused_where_it_stands() {
         (r#"mttf: "1s", every: "2s""#, "begins in two ways"),
         (r#"at: "1s", mttr: "1s""#, "belongs to a time to failure"),
         (r#"mttf: "1s", for: "1s""#, "say `mttr`"),
-        (r#"mttf: "0s", mttr: "1s""#, "without end at one instant"),
+        (r#"mttf: "0s", mttr: "1s""#, "`mttf` of 0 s in the mean is too often"),
         (r#"at: "11s""#, "would never begin"),
         (r#"between: ("11s", "12s")"#, "would never begin"),
         (r#"between: ("3s", "2s")"#, "no two instants"),

@@ -129,9 +129,9 @@ fn scaling_out_starts_instances_and_scaling_in_stops_them_and_only_those_that_ru
     assert_eq!(whom(&record, "node.stopped"), ["api/4", "api/3"]);
     assert!(record.told().is_empty());
     assert!(came(&record, "api/4") >= 2 && came(&record, "api/5") == 0);
-    // Two nodes for 63 s and two more for 1 s.
+    // Two nodes for the load of 3 s, and two more for 1 s of it.
     let hours = measured(&record.outcome, "cost.node_hours");
-    assert!((hours - (2.0 + 2.0 / 63.0)).abs() < 1e-3, "{hours}");
+    assert!((hours - (2.0 + 2.0 / 3.0)).abs() < 2e-3, "{hours}");
     assert_eq!(
         measured(&run(&system("3s", "count: 2, max: 6,", "")).outcome, "cost.node_hours"),
         2.0
@@ -168,6 +168,104 @@ fn an_upgrade_brings_the_next_version_one_instance_at_a_time() {
     assert!((4..=6).contains(&new(10, 20)), "both are live: {latencies:?}");
     assert_eq!(new(25, 38), 13);
     assert!(record.told().is_empty());
+}
+
+/// Two or more instances of 12 ms whose next version takes 32 ms; a start takes 200 ms.
+fn upgraded(instances: &str, roll: &str, times: &str) -> Record {
+    let next = "start: \"200ms\", next: Service(machine: (workers: 1), \
+                operations: {\"serve\": (cost: \"30ms\")}),";
+    let what = fault(&format!("RollingUpgrade(node: \"api\", {roll})"), times);
+    run(&system("5s", &format!("{instances} {next}"), &what))
+}
+
+/// What happens to rolls, and when, in milliseconds.
+fn rolled(record: &Record) -> Vec<(&str, u64)> {
+    let ours = record.facts.iter().filter(|fact| fact.what.starts_with("roll."));
+    ours.map(|fact| (fact.what.as_str(), fact.at.0 / 1_000_000)).collect()
+}
+
+/// Latencies of those who have heard from then on, without repetitions.
+fn heard(record: &Record, from: u64) -> Vec<stormglass::engine::Span> {
+    let ended = record.of("request.succeeded").into_iter().filter(|fact| fact.at >= at(from));
+    let mut all: Vec<_> = ended.map(|fact| stormglass::engine::Span(fact.value as u64)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn a_surge_starts_the_next_version_before_it_stops_the_old_one() {
+    let surge = "unavailable: 0, surge: 1";
+    let record = upgraded("count: 2, max: 3,", surge, "at: \"1s\"");
+    assert_eq!(whom(&record, "node.restarted"), ["api/3", "api/1", "api/2"]);
+    assert_eq!(record.times("node.restarted"), [at(1200), at(1400), at(1600)]);
+    assert_eq!(whom(&record, "node.stopped"), ["api/1", "api/2", "api/3"]);
+    assert_eq!(record.times("node.stopped")[..2], [at(1200), at(1400)], "never fewer than two");
+    assert_eq!(rolled(&record), [("roll.done", 1600)]);
+    assert_eq!((heard(&record, 1700), record.told()), (vec![ms(32)], vec![]));
+    // The third is there and paid for from its start until it has stopped.
+    let (hours, load) = (measured(&record.outcome, "cost.node_hours"), 5.0);
+    let extra = (hours - 2.0) * load;
+    assert!((extra - 0.6).abs() < 1e-6, "{extra}");
+    // After its pause only, and with room for one more at once.
+    let slow = upgraded("count: 2, max: 3,", "surge: 1, pause: \"100ms\"", "at: \"1s\"");
+    assert_eq!(slow.times("node.stopped")[..2], [at(1000), at(1300)]);
+    assert_eq!(rolled(&slow), [("roll.done", 1600)]);
+}
+
+#[test]
+fn who_is_scaled_out_after_an_upgrade_comes_in_the_next_version() {
+    let scaled = |what: &str| {
+        let next = "count: 2, max: 4, next: Service(machine: (workers: 1), \
+                    operations: {\"serve\": (cost: \"30ms\")}),";
+        let faults = format!(
+            "faults: {{{what} \"more\": (what: Scale(node: \"api\", to: 4), at: \"2s\")}},"
+        );
+        heard(&run(&system("4s", next, &faults)), 2500)
+    };
+    assert_eq!(scaled("\"up\": (what: RollingUpgrade(node: \"api\"), at: \"1s\"),"), [ms(32)]);
+    assert_eq!(scaled(""), [ms(12)]);
+}
+
+#[test]
+fn an_upgrade_whose_instances_do_not_serve_in_time_stops_or_goes_back() {
+    let late = "count: 3, next_start: \"1h\",";
+    let stops = upgraded(late, "ready_within: \"500ms\"", "at: \"1s\"");
+    assert_eq!(rolled(&stops), [("roll.not_ready", 1500)]);
+    assert_eq!((whom(&stops, "node.stopped"), heard(&stops, 0)), (vec!["api/1"], vec![ms(12)]));
+    assert!(stops.of("node.restarted").is_empty(), "it still starts");
+    let back = upgraded(late, "ready_within: \"500ms\", rollback: true", "at: \"1s\"");
+    let story = [("roll.not_ready", 1500), ("roll.back", 1500), ("roll.undone", 1700)];
+    assert_eq!(rolled(&back), story);
+    assert_eq!((whom(&back, "node.restarted"), heard(&back, 0)), (vec!["api/1"], vec![ms(12)]));
+    // Who surges is the first that does not serve; nobody is stopped for it.
+    let surge = "unavailable: 0, surge: 1, ready_within: \"500ms\", rollback: true";
+    let record = upgraded("count: 3, max: 4, next_start: \"1h\",", surge, "at: \"1s\"");
+    assert_eq!(rolled(&record)[..2], story[..2]);
+    assert!(whom(&record, "node.stopped").iter().all(|node| *node == "api/4"));
+    assert_eq!((rolled(&record)[2].0, heard(&record, 0)), ("roll.undone", vec![ms(12)]));
+}
+
+#[test]
+fn an_upgrade_that_ends_on_a_condition_stays_half_done_or_goes_back() {
+    let slow = "at: \"1s\", until: (fact: \"request.succeeded\", nth: 5)";
+    let both = upgraded("count: 3,", "pause: \"1s\"", slow);
+    assert_eq!((heard(&both, 3000), rolled(&both)), (vec![ms(12), ms(32)], vec![]));
+    assert_eq!(whom(&both, "node.stopped"), ["api/1"]);
+    let back = upgraded("count: 3,", "pause: \"1s\", rollback: true", slow);
+    assert_eq!(whom(&back, "node.stopped"), ["api/1", "api/1"]);
+    assert_eq!((heard(&back, 1000), heard(&back, 2000)), (vec![ms(12), ms(32)], vec![ms(12)]));
+    assert_eq!(
+        rolled(&back).iter().map(|one| one.0).collect::<Vec<_>>(),
+        ["roll.back", "roll.undone"]
+    );
+    // When all are upgraded there is nothing to take back.
+    let done = upgraded("count: 2,", "rollback: true", "at: \"1s\", for: \"3s\"");
+    assert_eq!(rolled(&done), [("roll.done", 1400)]);
+    // It goes back as carefully as it came, but who does not serve does so at once.
+    let many = upgraded("count: 4,", "rollback: true", "at: \"1s\", for: \"500ms\"");
+    let stopped = ["api/1", "api/2", "api/3", "api/3", "api/1", "api/2"];
+    assert_eq!(whom(&many, "node.stopped"), stopped, "the third does not serve when it ends");
 }
 
 #[test]
@@ -247,11 +345,138 @@ fn what_cannot_be_had_is_refused() {
     refused("count: 2,", &fault("RollingUpgrade(node: \"api\")"), "nothing to upgrade to");
     refused("count: 2,", &fault("RollingRestart(node: \"api/1\")"), "not about a single node");
     refused("count: 2,", &fault("Stop(node: \"api\", pre_stop: \"40s\")"), "`grace` includes");
-    refused("count: 2, max: 1,", "", "`max` is from `count`");
-    refused("count: 2, needed: 3,", "", "`needed` is from 1");
+    let roll = |what: &str| fault(&format!("RollingRestart(node: \"api\", {what})"));
+    refused("count: 2,", &roll("surge: 1"), "at most 0, what the `max` of the instances leaves");
+    refused("count: 2,", &roll("unavailable: 0"), "nothing rolls while none may be away");
+    refused("count: 2,", &roll("ready_within: \"0s\""), "nothing serves at once");
+    refused("count: 2,", &roll("rollback: true"), "nothing to go back to");
+    refused("count: 2, next_start: \"1s\",", "", "`next_start` is about a `next` version");
+    refused("count: 2, max: 1,", "", "`max` is 1, and there are 2 from the start");
+    refused("count: 2, needed: 3,", "", "of 2 instances 3 cannot be `needed`");
     refused("count: 2, next: Store(),", "", "the next version of a Service is no Store");
     let faster = "count: 2, next: Service(machine: (workers: 2), operations: {\"serve\": ()}),";
     refused(faster, "", "runs on the same `machine`");
-    refused("count: 2, health: (every: \"0s\"),", "", "a health check looks");
+    refused("count: 2, health: (every: \"0s\"),", "", "`every` of 0 s is too often");
     refused("count: 2, autoscaler: (target: \"50 %\", min: 3),", "", "the autoscaler's `min`");
+}
+
+/// The same with hosts and more of the network.
+fn on(hosts: &str, text: &str) -> String {
+    text.replacen("zones: [", &format!("hosts: [{hosts}], zones: ["), 1)
+}
+
+#[test]
+fn a_host_goes_with_all_that_is_on_it_and_there_is_only_silence() {
+    let down = fault("HostDown(host: \"h\")", "at: \"1s\", for: \"1s\"");
+    let hosts = "(name: \"h\", nodes: [\"api/1\", \"api/3\"])";
+    let record = run(&on(hosts, &system("3s", "count: 3,", &down)));
+    assert_eq!(whom(&record, "node.crashed"), ["api/1", "api/3"]);
+    assert_eq!(record.times("node.restarted"), [at(2000), at(2000)]);
+    let told = record.times("request.failed");
+    assert!(!told.is_empty() && told.iter().all(|when| *when >= at(2000)), "{told:?}");
+    assert_eq!(record.outcome.episodes[0].what, "host h down");
+}
+
+#[test]
+fn what_is_on_one_host_speaks_over_its_loopback_whatever_the_network_is_like() {
+    let latencies = |hosts: &str| {
+        let mut latencies = run(&on(hosts, &system("2s", "count: 2,", ""))).latencies();
+        latencies.sort();
+        latencies.dedup();
+        latencies
+    };
+    let (near, far) = (stormglass::engine::Span::from_micros(10_040), ms(12));
+    assert_eq!(latencies(""), [far]);
+    assert_eq!(latencies("(name: \"h\", nodes: [\"user\", \"api/1\"])"), [near, far]);
+    let all = "(name: \"h\", nodes: [\"user\", \"api\"])";
+    assert_eq!(latencies(all), [near], "an address is all of its instances");
+    let poor = "], loss: \"50 %\", bandwidth: \"10kbit/s\", corruption: \"10 %\", \
+                cards: [(nodes: [\"user\", \"api\"], up: \"10kbit/s\", down: \"10kbit/s\")";
+    assert_eq!(latencies(&format!("{all}{poor}")), [near], "none of it is on the way");
+    let slow = "], loopback: \"1ms\", links: [(from: \"user\", to: \"api/2\", latency: \"3ms\")";
+    assert_eq!(latencies(&format!("{all}{slow}")), [ms(12), ms(16)]);
+}
+
+#[test]
+fn hosts_that_cannot_be_are_refused() {
+    let refused = |hosts: &str, rest: &str, says: &str| {
+        let text = on(hosts, &system("3s", "count: 2, zones: [\"a\", \"b\"],", rest));
+        let source = Source::new("test.ron", text);
+        let problems = load(&source).expect_err("it should be refused");
+        let complaint = diagnose::render(&problems, Some(&source), false);
+        assert!(complaint.contains(says), "{hosts} {rest}:\n{complaint}");
+    };
+    let one = "(name: \"rack\", nodes: [\"user\"])";
+    let twice = format!("{one}, (name: \"i\", nodes: [\"user\"])");
+    refused(&twice, "", "`user` is on two hosts, `rack` and `i`");
+    refused(&format!("{one}, (name: \"rack\", nodes: [])"), "", "two hosts are called `rack`");
+    refused("(name: \"h\", nodes: [\"api\"])", "", "cannot be in several zones, `a` and `b`");
+    refused("(name: \"h\", nodes: [\"user\"], cores: 0)", "", "at least 1 of `cores`");
+    let down = fault("HostDown(host: \"rakc\")", "at: \"1s\"");
+    refused(one, &down, "did you mean `rack`?");
+    refused("", &down, "the network names no host");
+    let slow = fault("Slow(node: \"api\", factor: \"2x\", operation: \"serv\")", "at: \"1s\"");
+    refused(one, &slow, "did you mean `serve`?");
+}
+
+/// Latencies of the requests of two users who read and write what an address calls another for.
+fn grey(faults: &[&str]) -> [Vec<u64>; 2] {
+    let faults: Vec<String> = faults
+        .iter()
+        .enumerate()
+        .map(|(place, what)| format!("\"{place}\": (what: Slow({what}), at: \"0s\")"))
+        .collect();
+    let record = run(&format!(
+        r#"Scenario(
+    title: "Grey failures",
+    run: (load: "1s", quiet: "1s"),
+    network: (latency: "1ms"),
+    nodes: {{
+        "reader": Client(target: "db", operation: "read", load: Constant(rate: "10/s")),
+        "writer": Client(target: "api", operation: "serve", load: Constant(rate: "10/s")),
+        "api": Instances(of: Service(operations: {{
+            "serve": (cost: "0s", calls: [(to: "db", operation: "write")]),
+        }}), count: 2),
+        "db": Service(operations: {{"read": (cost: "10ms"), "write": (cost: "4ms", then: "6ms")}}),
+    }},
+    faults: {{{}}},
+)"#,
+        faults.join(", ")
+    ));
+    ["reader", "writer"].map(|node| {
+        let ended = record.of("request.succeeded");
+        let ours = ended.iter().filter(|fact| fact.node == node);
+        let mut latencies: Vec<u64> = ours.map(|fact| fact.value as u64 / 1_000_000).collect();
+        latencies.sort_unstable();
+        latencies.dedup();
+        latencies
+    })
+}
+
+#[test]
+fn a_grey_failure_befalls_one_operation_or_one_caller_and_multiplies_with_others() {
+    assert_eq!(grey(&[]), [vec![12], vec![14]]);
+    let writes = r#"node: "db", factor: "3x", operation: "write""#;
+    assert_eq!(grey(&[writes]), [vec![12], vec![34]]);
+    assert_eq!(grey(&[r#"node: "db", factor: "3x", caller: "reader""#]), [vec![32], vec![14]]);
+    let address = r#"node: "db", factor: "3x", caller: "api""#;
+    assert_eq!(grey(&[address]), [vec![12], vec![34]], "any of its instances");
+    let one = r#"node: "db", factor: "3x", caller: "api/2""#;
+    assert_eq!(grey(&[one]), [vec![12], vec![14, 34]]);
+    let nobody = r#"node: "db", factor: "3x", operation: "write", caller: "reader""#;
+    assert_eq!(grey(&[nobody]), [vec![12], vec![14]], "both must fit");
+    let all = r#"node: "db", factor: "2x""#;
+    assert_eq!(grey(&[writes, all]), [vec![22], vec![64]]);
+    assert_eq!(grey(&[writes, address]), [vec![12], vec![94]]);
+}
+
+#[test]
+fn the_quiet_phase_costs_nothing() {
+    // A node costs 1 a second, and so does a worker at work.
+    let prices = "prices: (node_hour: 3600, cpu_hour: 3600),";
+    let outcome = run(&system("10s", "count: 1,", prices)).outcome;
+    // 99 requests, at work for 10 ms each, and 10 s of one node.
+    let expected = (10.0 + 99.0 * 0.010) / 99.0 * 1e3;
+    let money = measured(&outcome, "cost.money");
+    assert!((money - expected).abs() < 1e-9, "{money} {expected}");
 }

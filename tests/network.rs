@@ -57,7 +57,7 @@ fn added_latency_adds_to_each_way_that_it_is_about() {
         ("Around(\"server\")", 22),
         ("Between([\"user\"], [\"server\"])", 22),
         ("OneWay([\"user\"], [\"server\"])", 17),
-        ("OneWay([\"server\"], [\"server\"])", 12),
+        ("OneWay([\"server\"], [\"user\"])", 17),
     ];
     for (links, expected) in cases {
         let record = system("", "", &fault(links));
@@ -474,10 +474,10 @@ fn complaint(network: &str, faults: &str) -> String {
 fn what_makes_no_sense_is_refused_at_load() {
     let cases = [
         ("bursts: (enter: \"0 %\", leave: \"1 %\")", "", "no burst ever begins"),
-        ("queue: (size: \"0B\")", "", "takes no packet"),
+        ("queue: (size: \"0B\")", "", "takes no message"),
         ("queue: (policy: Red(min: \"2kB\", max: \"1kB\"))", "", "shorter than its `max`"),
         ("give_up: \"1ms\"", "", "gives up before it has tried again"),
-        ("retransmit: \"0s\"", "", "never rests"),
+        ("retransmit: \"0s\"", "", "too often"),
         ("keepalive: \"0s\"", "", "break every connection"),
         ("idle: \"1s\"", "", "makes no difference"),
         ("cards: [(nodes: [\"user\"])]", "", "limits nothing"),

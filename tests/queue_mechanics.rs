@@ -392,6 +392,19 @@ fn p2p_m6_messages_accumulate_while_the_consumer_is_down_and_drain_after() {
 }
 
 #[test]
+fn a_queue_can_be_slow_while_others_of_its_broker_are_not() {
+    for (slow, accepted, delivered) in [("mail", 6_500, 11_500), ("dead", 2_500, 3_500)] {
+        let fault = format!(
+            "faults: {{\"slow\": (what: Slow(node: \"broker\", factor: \"5x\", operation: \"{slow}\"), at: \"0s\")}}"
+        );
+        let record = run(&text(&[("REST", &fault)]).replace("cost: \"0s\"", "cost: \"1ms\""));
+        assert_eq!(record.times("queue.accepted"), [us(accepted)], "{slow}");
+        assert_eq!(record.times("queue.delivered"), [us(delivered)], "{slow}");
+        sound(&record);
+    }
+}
+
+#[test]
 fn p2p_m6_a_message_that_was_being_processed_is_handed_out_again() {
     let down = crash("mailer", "5ms", "1s", "");
     let record = shop(&[("REST", &down)]);

@@ -3,9 +3,12 @@
 
 mod common;
 
-use common::{Record, measured, run, scenario};
+use std::path::Path;
+
+use common::{measured, scenario};
 use stormglass::engine::Time;
-use stormglass::explore::simulate;
+use stormglass::explore::{Effort, Silent, reproduce, simulate};
+use stormglass::scenario::{load, source::Source};
 
 fn near(found: f64, expected: f64, tolerance: f64) {
     let off = (found - expected).abs();
@@ -22,28 +25,23 @@ fn metrics(text: &str, names: &[&str]) -> Vec<f64> {
     names.iter().map(|name| measured(&outcome, name)).collect()
 }
 
-/// Source: fluid balance. 50 messages a second, five consumers of 20 a second, 60 s without them:
-/// a backlog of 3,000, which 100 − 50 a second work off in 60 s.
+/// A case of validation agrees with what was published.
+fn reproduces(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/validation").join(name);
+    let scenario = load(&Source::read(&path).expect("it is there")).expect("it can be read");
+    let case = scenario.validates.clone().expect("it is a case");
+    let found = reproduce(&scenario, &case, Effort { is_quick: true, jobs: 0 }, &Silent);
+    assert!(found.agrees(), "{found:#?}");
+}
+
 #[test]
 fn a_backlog_drains_as_the_fluid_balance_says() {
-    let record: Record = run(r#"Scenario(
-    title: "Backlog after an outage",
-    run: (load: "240s", quiet: "10s"),
-    network: (latency: "0s"),
-    nodes: {
-        "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "50/s")),
-        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": (consumers: [(to: "worker", operation: "do", prefetch: 1, reconnect: "10ms")]),
-        }),
-        "worker": Instances(of: Service(machine: (workers: 1), operations: {"do": (cost: "50ms")}), count: 5),
-    },
-    faults: {"outage": (what: Crash(node: "worker"), at: "30s", for: "60s")},
-)"#);
-    let ends = Time(90_000_000_000);
-    let count = |what: &str| record.times(what).iter().filter(|at| **at < ends).count() as f64;
-    near(count("queue.accepted") - count("queue.processed"), 3_000.0, 2.0);
-    near(measured(&record.outcome, "saturation.drain"), 60.0, 0.3);
-    near(measured(&record.outcome, "saturation.oldest"), 60.0, 0.3);
+    reproduces("b01_drain.ron");
+}
+
+#[test]
+fn dead_letters_are_as_many_as_the_geometric_distribution_says() {
+    reproduces("v11_dead_letters.ron");
 }
 
 /// Source: derived. A message is hidden for V = 30 s and takes exponential time with mean s = 20 s;
@@ -71,37 +69,6 @@ fn messages_are_redelivered_while_they_are_processed_as_the_exponential_says() {
     near(found[0], 1.2344, 0.012);
     assert_eq!(found[1], 0.0);
     assert!(found[2] > 0.0, "the others are done in vain");
-}
-
-/// Source: truncated geometric. With a chance of p to fail and at most m deliveries p^m become dead
-/// letters, after (1 - p^m)/(1 - p) deliveries a message.
-#[test]
-fn dead_letters_are_as_many_as_the_geometric_distribution_says() {
-    for (fails, most, dead, deliveries) in [("30 %", 5, 0.00243, 1.4251), ("50 %", 3, 0.125, 1.75)]
-    {
-        let text = r#"Scenario(
-    title: "Dead letters",
-    run: (load: "1000s", quiet: "10s"),
-    network: (latency: "0s"),
-    nodes: {
-        "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "100/s")),
-        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": (
-                consumers: [(to: "worker", operation: "do")],
-                deliveries_max: MOST, dead: (to: "dead"),
-            ),
-            "dead": (),
-        }),
-        "worker": Service(operations: {"do": (cost: "1ms", refuses: "FAILS")}),
-    },
-)"#;
-        let text = text.replace("MOST", &most.to_string()).replace("FAILS", fails);
-        let found = metrics(&text, &["consistency.dead", "cost.deliveries"]);
-        // Three standard deviations of a share of 100,000 messages.
-        let deviation = 3.0 * (dead * (1.0 - dead) / 1e5_f64).sqrt();
-        near(found[0] / 1e5, dead, deviation);
-        near(found[1], deliveries, deliveries * 0.01);
-    }
 }
 
 /// Source: geometric. Acknowledgements that are lost with q = 0.1 make 1/(1 - q) deliveries a

@@ -15,11 +15,14 @@ use stormglass::stats::Estimate;
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
 
-fn run(name: &str) -> Study {
+/// Some of the variants of a case of validation, for a shorter time than there.
+fn run(name: &str, load_time: &str, variants: &[&str]) -> Study {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/validation").join(name);
     let source = Source::read(&path).expect("the scenario is there");
+    let source = source.set("run.load", load_time).expect("it has a load");
     let scenario = load(&source).expect("the scenario can be read");
-    study(&scenario, &Plan { seeds: SEEDS.collect(), variants: vec![], jobs: 0 }, &Silent)
+    let variants = variants.iter().map(|name| (*name).to_owned()).collect();
+    study(&scenario, &Plan { seeds: SEEDS.collect(), variants, jobs: 0 }, &Silent)
 }
 
 /// A metric's values over the seeds.
@@ -41,7 +44,7 @@ fn agrees(variant: &VariantStudy, id: &str, theory: f64) {
 
 #[test]
 fn one_worker_is_an_m_m_1_queue() {
-    let study = run("mm1.ron");
+    let study = run("q01_mm1.ron", "\"1200s\"", &[]);
     let queue = &study.variants[0];
     let (arrivals, services) = (80.0, 100.0);
     let mean = 1.0 / (services - arrivals);
@@ -65,8 +68,8 @@ fn erlang_c(workers: u32, load: f64) -> f64 {
 
 #[test]
 fn ten_workers_are_an_m_m_c_queue() {
-    let study = run("mmc.ron");
-    let (workers, arrivals, service) = (10, 800.0, 0.010);
+    let study = run("q03_erlang_c.ron", "\"12000s\"", &["10 at 80 %"]);
+    let (workers, arrivals, service) = (10, 8.0, 1.0);
     let load = arrivals * service;
     let wait = erlang_c(workers, load) * service / (f64::from(workers) - load);
     agrees(&study.variants[0], "latency.mean", service + wait);
@@ -75,7 +78,7 @@ fn ten_workers_are_an_m_m_c_queue() {
 
 #[test]
 fn a_worker_whose_times_vary_is_an_m_g_1_queue() {
-    let study = run("mg1.ron");
+    let study = run("q09_mg1.ron", "\"1100s\"", &["constant", "lognormal"]);
     let (arrivals, service) = (70.0, 0.010);
     let utilisation = arrivals * service;
     for (variant, cv) in study.variants.iter().zip([0.0, 2.0]) {
@@ -148,6 +151,44 @@ fn under_processor_sharing_only_the_mean_of_the_work_counts() {
         agrees(&shared, "latency.mean", 1.0 / 0.3);
         agrees(&shared, "saturation.utilisation", 0.7);
     }
+}
+
+/// Two nodes on one host, each under half of the load.
+fn neighbours(rate: &str, cores: u32, machine: &str, cost: &str) -> VariantStudy {
+    of_text(&format!(
+        r#"Scenario(
+            title: "Neighbours",
+            run: (warmup: "1000s", load: "200000s", quiet: "0s"),
+            network: (latency: "0s", hosts: [
+                (name: "host", nodes: ["left", "right"], cores: {cores}),
+            ]),
+            nodes: {{
+                "users": Client(target: "left", operation: "go", load: Poisson(rate: "{rate}")),
+                "others": Client(target: "right", operation: "go", load: Poisson(rate: "{rate}")),
+                "left": Service(machine: ({machine}), operations: {{"go": (cost: {cost})}}),
+                "right": Service(machine: ({machine}), operations: {{"go": (cost: {cost})}}),
+            }},
+        )"#
+    ))
+}
+
+#[test]
+fn neighbours_that_contend_for_cores_are_one_shared_processor() {
+    // Coupled processors, each at half of its speed while both work: together they end at one rate
+    // while there is anything to do, so the number of both is that of an M/M/1 queue.
+    for machine in ["workers: 1", "workers: 1, discipline: ProcessorSharing()", ""] {
+        let coupled = neighbours("0.35/s", 1, machine, EXPONENTIAL);
+        agrees(&coupled, "latency.mean", 1.0 / 0.3);
+    }
+    // With a worker for each request it is processor sharing: only the mean of the work counts.
+    let shared = neighbours("0.35/s", 1, "", r#""1s""#);
+    agrees(&shared, "latency.mean", 1.0 / 0.3);
+    // On four cores the number is that of an M/M/4 queue, whoever is worked on how fast.
+    let four = neighbours("1.6/s", 4, "", EXPONENTIAL);
+    agrees(&four, "latency.mean", 1.0 + erlang_c(4, 3.2) / 0.8);
+    // And where there are enough, each is alone.
+    let enough = neighbours("0.35/s", 2, "workers: 1", EXPONENTIAL);
+    agrees(&enough, "latency.mean", 1.0 / 0.65);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use stormglass::check::outcome::{Chain, Ending, Outcome, Study};
 use stormglass::engine::{Dist, Factor, NodeId, Ratio, Span, Time};
 use stormglass::explore::{Plan, Silent, simulate, study};
 use stormglass::scenario::Scenario;
-use stormglass::world::{FaultSpec, Injection, Targets};
+use stormglass::world::{FaultSpec, Injection, SlowSpec, Targets};
 
 use common::{file, finding, measured, ms, variant};
 
@@ -34,8 +34,10 @@ const INVARIANTS: [&str; 6] = [
 /// Load for 20 s, and time enough to insist on every compensation.
 fn example() -> Scenario {
     let mut scenario = file(EXAMPLE);
-    scenario.phases.load = Span::from_seconds(20);
-    scenario.phases.quiet = Span::from_seconds(120);
+    for variant in &mut scenario.variants {
+        variant.phases.load = Span::from_seconds(20);
+        variant.phases.quiet = Span::from_seconds(120);
+    }
     scenario
 }
 
@@ -134,10 +136,12 @@ fn fault(scenario: &Scenario, hit: &Hit) -> FaultSpec {
             Injection::Crash { node: server(*node), host: *host, some: None, wipe: false }
         }
         Blow::Pause { node } => Injection::Pause { node: server(*node) },
-        Blow::Slow { node, thousandths } => Injection::Slow {
+        Blow::Slow { node, thousandths } => Injection::Slow(SlowSpec {
             node: server(*node),
             factor: Factor::from_thousandths(*thousandths).expect("above none"),
-        },
+            operation: None,
+            caller: None,
+        }),
         Blow::Errors { node, percent: rate } => {
             Injection::Errors { node: server(*node), operation: None, rate: percent(*rate) }
         }

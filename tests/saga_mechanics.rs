@@ -327,6 +327,17 @@ fn sg_m7_without_a_durable_log_a_crash_leaves_a_saga_half_applied() {
 }
 
 #[test]
+fn sg_m7_the_log_is_on_the_disk_that_the_coordinator_has() {
+    let latency = |saga: &str| trip(&[("SAGA", saga)]).latencies()[0];
+    let usual = latency("");
+    assert_eq!(latency("disk: (sync: \"500us\"),"), usual, "the default");
+    // The beginning and each of three steps are written before anything is built on them, and so is
+    // the end before it is told.
+    assert_eq!(latency("disk: (sync: \"10500us\"),"), usual + ms(10) * 5);
+    assert_eq!(latency("durable: false, disk: (sync: \"1s\"),"), latency("durable: false,"));
+}
+
+#[test]
 fn sg_m7_a_crash_while_undoing_goes_on_undoing() {
     for moment in 1028..1055 {
         let rest = crash(moment, false);

@@ -67,7 +67,7 @@ fn cached(cache: &str, table: &str, faults: &str) -> Record {
                     cost: "0s", reads: [(from: "cache", table: "{table}", keys: 1)],
                 )}}),
                 "cache": Cache(store: "db", cost: "0s", {cache}),
-                "db": Store(cost: "150ms", tables: [(name: "articles", rows: 1)]),
+                "db": Store(cost: "150ms", tables: [(name: "articles", rows: 1), (name: "nothing", rows: 0)]),
             }},
             faults: {{{faults}}},
         )"#
@@ -250,4 +250,98 @@ fn a_node_that_a_fault_and_its_memory_crash_starts_when_both_are_over() {
         r#""down": (what: Crash(node: "server"), at: "350ms", for: "1s")"#,
     );
     assert_eq!(record.times(OUT), [at(1700)], "a crash frees all memory");
+}
+
+/// Two clients ask one worker at the same instants; who comes second is turned away and tries again
+/// every 10 ms. Gives the latencies of those that succeed, and how many requests there were.
+fn turned_away(machine: &str, policy: &str) -> (Vec<Span>, usize) {
+    let record = run(&format!(
+        r#"Scenario(
+            title: "No room",
+            run: (warmup: "0s", load: "1500ms", quiet: "1s"),
+            network: (latency: "0s"),
+            nodes: {{
+                "first": Client(target: "api", operation: "go", load: Constant(rate: "1/s")),
+                "second": Client(target: "api", operation: "go", load: Constant(rate: "1/s"), policy: (
+                    retries: 9, backoff: (base: "10ms", growth: Fixed, jitter: None), {policy}
+                )),
+                "api": Instances(count: 1, of: Service(
+                    machine: (workers: 1, queue_max: 0, {machine}),
+                    operations: {{"go": (cost: "95ms")}},
+                )),
+            }},
+        )"#
+    ));
+    let came = record.messages.iter().filter(|one| !one.is_reply && one.fate == "Sent");
+    (record.latencies(), came.filter(|one| one.from == "second").count())
+}
+
+#[test]
+fn who_keeps_the_hint_of_an_overloaded_server_comes_again_when_there_is_room() {
+    let hint = "retry_after: \"100ms\"";
+    assert_eq!(turned_away("", ""), (vec![ms(95)], 10), "nine retries within 90 ms are in vain");
+    assert_eq!(turned_away(hint, ""), (vec![ms(95)], 10), "who does not listen");
+    assert_eq!(turned_away("", "retry_after: true"), (vec![ms(95)], 10), "without a hint");
+    assert_eq!(turned_away(hint, "retry_after: true"), (vec![ms(95), ms(195)], 2));
+    let short = turned_away("retry_after: \"4ms\"", "retry_after: true");
+    assert_eq!(short, (vec![ms(95)], 10), "the backoff is longer");
+    for bound in ["retry_for: \"50ms\"", "deadline: \"50ms\""] {
+        let bounded = turned_away(hint, &format!("retry_after: true, {bound}"));
+        assert_eq!(bounded, (vec![ms(95)], 1), "there is no time for it");
+    }
+    let other = turned_away(hint, "retry_after: true, retry_on: [Overloaded, Failed]");
+    assert_eq!(other.1, 2);
+}
+
+/// How many requests of each of three tenants are done in 100 s by one worker who has no rest, and
+/// whose requests take so many milliseconds.
+fn shared(weights: &str, users: [u32; 3], costs: [u32; 3]) -> [f64; 3] {
+    let names = ["one", "two", "five"];
+    let clients: String = (0..3)
+        .map(|place| {
+            let (name, users) = (names[place], users[place]);
+            let load = match users {
+                0 => "Constant(rate: \"1/h\")".to_owned(),
+                users => format!("Closed(users: {users})"),
+            };
+            format!(
+                r#""{name}": Client(target: "server", operation: "{name}", load: {load},
+                    classes: [(name: "{name}", tenant: "{name}")]),"#
+            )
+        })
+        .collect();
+    let operations: String = (0..3)
+        .map(|place| format!("\"{}\": (cost: \"{}ms\"),", names[place], costs[place]))
+        .collect();
+    let record = run(&format!(
+        r#"Scenario(
+            title: "Three tenants",
+            run: (warmup: "0s", load: "100s", quiet: "0s"),
+            network: (latency: "0s"),
+            nodes: {{
+                {clients}
+                "server": Service(
+                    machine: (workers: 1, discipline: FairQueueing, weights: {{{weights}}}),
+                    operations: {{{operations}}},
+                ),
+            }},
+        )"#
+    ));
+    let ended = record.of("request.succeeded");
+    names.map(|name| ended.iter().filter(|fact| fact.node == name).count() as f64)
+}
+
+#[test]
+fn tenants_have_their_share_of_the_work_by_their_weights() {
+    let near = |found: [f64; 3], expected: [f64; 3]| {
+        let close = found.iter().zip(expected).all(|(one, other)| (one - other).abs() <= 10.0);
+        assert!(close, "{found:?}, not {expected:?}");
+    };
+    let (weights, busy) = (r#""two": 2, "five": 5"#, [8; 3]);
+    near(shared("", busy, [10; 3]), [10_000.0 / 3.0; 3]);
+    near(shared(weights, busy, [10; 3]), [1_250.0, 2_500.0, 6_250.0]);
+    // The share is one of the work, however large the pieces are.
+    near(shared(weights, busy, [10, 40, 20]), [1_250.0, 625.0, 3_125.0]);
+    // What one does not want goes to the others, as their weights are.
+    near(shared(weights, [8, 8, 0], [10; 3]), [10_000.0 / 3.0, 20_000.0 / 3.0, 0.0]);
 }

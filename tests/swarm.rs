@@ -18,7 +18,8 @@ const INVARIANTS: [&str; 5] =
 const NEEDS_MORE: &[(&[&str], &str)] = &[
     (&["HalfOpen", "Hang"], "a call without a timeout then waits for longer than the quiet phase"),
     (&["SlowNames", "NamesDown", "MissingName", "StaleNames"], "they need a name service"),
-    (&["ZoneDown", "RegionDown"], "they need zones"),
+    (&["HostDown", "ZoneDown", "RegionDown"], "they need hosts or zones"),
+    (&["Duplication"], "it needs datagrams: a stream throws copies away"),
     (
         &["Stop", "RollingRestart", "RollingUpgrade", "Scale", "Failures", "Attrition"],
         "they need instances, or schedule themselves",

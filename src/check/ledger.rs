@@ -5,8 +5,9 @@ use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
 use super::invariants::{Checker, Rest};
-use super::measures::{self, Material, NodeSample};
-use super::outcome::{Ending, Finding, Outcome, Stuck};
+use super::measures::{self, LoadEnd, Material, NodeSample};
+use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
+use super::own::AskedFacts;
 use super::queues::Queues;
 use super::requests::Requests;
 use super::timeline::Timeline;
@@ -15,7 +16,7 @@ use crate::engine::{Counts, Digest, Fact, Name, NodeId, Observer, Span, Time};
 use crate::parts::{client_facts, store_facts};
 use crate::patterns::{Spec, saga::facts as saga};
 use crate::scenario::{Scenario, Variant};
-use crate::world::facts;
+use crate::world::{Gauge, facts};
 
 /// What sagas did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,6 +55,7 @@ pub struct Ledger {
     lost_updates: u64,
     calls: CallCounts,
     queues: Option<Queues>,
+    asked: AskedFacts,
 }
 
 impl Ledger {
@@ -73,7 +75,7 @@ impl Ledger {
         };
         let checkers = scenario.invariants.iter().map(checker).collect();
         let parts = measures::parts(&scenario.invariants, &effects);
-        let end = scenario.phases.end();
+        let end = variant.phases.end();
         Ledger {
             requests: Requests::new(&clients, variant.nodes.len(), from, end)
                 .of_classes(classes::flows(scenario, variant)),
@@ -89,6 +91,7 @@ impl Ledger {
             lost_updates: 0,
             calls: CallCounts::default(),
             queues: Queues::new(scenario, variant, from),
+            asked: AskedFacts::new(scenario, from),
         }
     }
 
@@ -121,10 +124,10 @@ impl Ledger {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
         let accounted = self.requests.close();
         let mut stuck = run.rest.clone();
-        if !scenario.phases.quiet.is_zero() {
+        if !variant.phases.quiet.is_zero() {
             stuck.splice(0..0, self.requests.stuck());
         }
-        let rest = Rest { quiet: scenario.phases.quiet_from(), end, stuck: &run.rest };
+        let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
         if let Some(queues) = &mut self.queues {
             queues.close(end);
         }
@@ -151,9 +154,13 @@ impl Ledger {
             lost_updates: self.lost_updates,
             calls: self.calls,
             queues: self.queues.as_ref().map(|queues| &queues.counts),
+            asked: &self.asked,
+            uptime: &self.uptime,
+            gauges: &run.gauges,
             findings: &findings,
             episodes: &episodes,
-            end,
+            load: run.load,
+            links: &run.links,
         };
         let measures = measures::all(&material);
         let timeline = &self.timeline;
@@ -177,6 +184,7 @@ impl Ledger {
             window: self.requests.width(),
             windows: self.requests.windows().to_vec(),
             nodes: uses.collect(),
+            links: run.links.clone(),
         }
     }
 }
@@ -195,8 +203,14 @@ pub struct Closing<'a> {
     pub counts: Counts,
     /// How the nodes were used, by id; `None` for those that this variant does not have.
     pub nodes: &'a [Option<NodeSample>],
+    /// How the bandwidths of the network were used.
+    pub links: Vec<LinkUse>,
+    /// What there was when the load ended.
+    pub load: LoadEnd,
     /// How it ended.
     pub ending: Ending,
+    /// The machines that were watched job by job.
+    pub gauges: Vec<(NodeId, Gauge)>,
     /// When it ended.
     pub end: Time,
     /// What of the world had not come to rest by then.
@@ -259,6 +273,7 @@ impl Observer for Ledger {
             _ if self.queues.as_mut().is_some_and(|it| it.fact(fact, &self.requests)) => {}
             _ => self.effect(fact),
         }
+        self.asked.noted(fact);
         for checker in &mut self.checkers {
             checker.noted(fact);
         }

@@ -6,15 +6,17 @@ use super::classes;
 use super::effects::Effects;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
-use super::outcome::{Axis, ClassFlow, Episode, Finding, Measure, NodeUse};
+use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUse};
+use super::own::{self, AskedFacts};
 use super::queue_counts::QueueCounts;
 use super::requests::Requests;
-use crate::engine::{Counts, Fault, Span, Time};
+use super::uptime::Uptime;
+use crate::engine::{Counts, Fault, NodeId, Span, Time};
 use crate::patterns::Spec;
 use crate::scenario::topology::Topology;
 use crate::scenario::{Invariant, Scenario, Variant};
 use crate::stats::Histogram;
-use crate::world::{DiskUse, MachineSpec, MachineUse};
+use crate::world::{DiskUse, Gauge, MachineSpec, MachineUse};
 
 /// What a node's machine and disk had done by some instants of a run.
 #[derive(Clone, Debug)]
@@ -33,8 +35,19 @@ pub struct NodeSample {
     pub windows: Vec<(Time, MachineUse)>,
     /// At the end.
     pub after: MachineUse,
+    /// Entries that its disk had written at the end of the load.
+    pub writes_by_then: u64,
     /// The disk, at the end.
     pub disk: DiskUse,
+}
+
+/// The end of the load, or of a run that ended sooner.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadEnd {
+    /// When it was.
+    pub until: Time,
+    /// Bytes handed to the network by then.
+    pub bytes: u64,
 }
 
 impl NodeSample {
@@ -94,7 +107,12 @@ pub(crate) struct Material<'a> {
     pub queues: Option<&'a QueueCounts>,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
-    pub end: Time,
+    pub asked: &'a AskedFacts,
+    pub uptime: &'a Uptime,
+    /// The machines that were watched job by job.
+    pub gauges: &'a [(NodeId, Gauge)],
+    pub load: LoadEnd,
+    pub links: &'a [LinkUse],
     /// The shares of the time in which everything was up, and each address.
     pub up: &'a (Option<f64>, Vec<(String, f64)>),
 }
@@ -147,6 +165,7 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
             measures.push(measure(metric, format!("{}/{}", metric.id, class.flow.name), value));
         }
     }
+    measures.extend(own::all(material, &measures));
     measures
 }
 
@@ -195,7 +214,7 @@ impl Facets {
             variant.nodes[place].as_ref().is_some_and(|spec| !matches!(spec, Spec::Client(_)))
         };
         let servers = material.nodes.iter().enumerate().filter(|(place, _)| is_server(*place));
-        let load = scenario.phases.quiet_from() - requests.measured_from();
+        let load = variant.phases.quiet_from() - requests.measured_from();
         Facets {
             measured: requests.measured(),
             seconds: load.as_seconds(),
@@ -234,6 +253,11 @@ impl Facets {
                 any(|spec| spec.delay_control.is_some() || spec.queue_timeout.is_some())
                     .then(|| sum(|node| node.dropped))
             }
+            "saturation.link" => {
+                material.links.iter().map(|link| link.utilisation).reduce(f64::max)
+            }
+            "saturation.link_drops" => (!material.links.is_empty())
+                .then(|| material.links.iter().map(|link| link.dropped).sum::<u64>() as f64),
             "saturation.stampede" => material.caches.stampede(),
             _ => None,
         }
@@ -271,7 +295,7 @@ impl Facets {
             ),
             "availability.windows" => material.requests.good_windows(),
             "availability.longest_outage" => {
-                Some(material.requests.longest_outage(material.scenario.phases.quiet_from()))
+                Some(material.requests.longest_outage(material.variant.phases.quiet_from()))
             }
             "availability.disk_errors" => {
                 let nodes = material.nodes.iter().flatten();
@@ -285,7 +309,9 @@ impl Facets {
                     .then(|| killed.sum::<u64>() as f64)
             }
             "availability.up" => material.up.0,
-            "availability.felt" => mean(|episode| episode.felt_after),
+            "availability.felt" => {
+                mean(|episode| episode.felt_after.filter(|_| episode.felt_beside.is_empty()))
+            }
             "availability.recovered" => mean(|episode| episode.recovered_after),
             _ => None,
         }
@@ -338,16 +364,16 @@ impl Facets {
             "cost.cpu" => self.each(self.busy_seconds(material)),
             "cost.queue" => Some(sum(|node| node.queue_mean)),
             "cost.node_hours" => Some(self.nodes_on(material)),
-            "cost.money" => self.money(material, writes),
+            "cost.money" => self.money(material),
             _ => None,
         }
     }
 
-    /// How many nodes were there to be paid for, on average over the whole run.
+    /// How many nodes were there to be paid for, on average over the load.
     fn nodes_on(&self, material: &Material<'_>) -> f64 {
         let servers = material.nodes.iter().flatten().filter(|sample| sample.kind != "Client");
-        let on = servers.map(|sample| sample.after.on as f64).sum::<f64>();
-        on / (material.end.0.max(1)) as f64
+        let on = servers.map(|sample| sample.until.1.on as f64).sum::<f64>();
+        on / (material.load.until.0.max(1)) as f64
     }
 
     /// Worker seconds of the whole run.
@@ -356,13 +382,19 @@ impl Facets {
         busy.sum::<f64>() / 1e9
     }
 
-    fn money(&self, material: &Material<'_>, writes: f64) -> Option<f64> {
-        let prices = material.scenario.prices.as_ref()?;
-        let good = material.requests.flows().iter().map(|flow| flow.succeeded).sum::<u64>();
-        let hours = material.end.as_seconds() / 3_600.0;
+    /// What the load cost, for each thousand requests that succeeded by its end: the quiet phase is
+    /// there for the checkers, and nobody pays for it.
+    fn money(&self, material: &Material<'_>) -> Option<f64> {
+        let prices = material.variant.prices.as_ref()?;
+        let load = material.load;
+        let good = material.requests.succeeded_by(load.until);
+        let hours = load.until.as_seconds() / 3_600.0;
+        let nodes = material.nodes.iter().flatten();
+        let busy = nodes.clone().map(|node| node.until.1.busy as f64).sum::<f64>() / 1e9;
+        let writes = nodes.map(|node| node.writes_by_then as f64).sum::<f64>();
         let total = prices.node_hour * self.nodes_on(material) * hours
-            + prices.cpu_hour * self.busy_seconds(material) / 3_600.0
-            + prices.gibibyte * material.counts.bytes as f64 / (1_u64 << 30) as f64
+            + prices.cpu_hour * busy / 3_600.0
+            + prices.gibibyte * load.bytes as f64 / (1_u64 << 30) as f64
             + prices.million_writes * writes / 1e6;
         (good > 0).then(|| total / good as f64 * 1e3)
     }

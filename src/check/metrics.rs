@@ -138,13 +138,13 @@ pub const METRICS: &[Metric] = &[
         "availability.felt",
         "fault felt after",
         (Axis::Availability, Quantity::Time, Better::Neither),
-        "Mean time from a fault's beginning to the first request that failed.",
+        "Mean time from a fault's beginning to the first request that failed while no other fault was on.",
     ),
     metric_of(
         "availability.recovered",
         "recovered after",
         OUTAGE,
-        "Mean time from a fault's end until 95 % of the share served before was served again.",
+        "Mean time from a fault's end to the first success of a second in which 95 % of the share served before is served again.",
     ),
     metric_of(
         "availability.up",
@@ -394,13 +394,13 @@ pub const METRICS: &[Metric] = &[
         "cost.node_hours",
         "node hours / hour",
         EACH,
-        "Nodes that are no clients, on average: an instance counts from its start to its stop.",
+        "Nodes that are no clients, on average over the load: an instance counts from its start to its stop.",
     ),
     metric_of(
         "cost.money",
         "money / 1000 good",
         (Axis::Cost, Quantity::Money, Better::Lower),
-        "What a thousand successful requests cost by the scenario's price list.",
+        "What the load cost by the scenario's price list, for each thousand requests that succeeded by its end.",
     ),
     metric_of(
         "complexity.nodes",
@@ -491,6 +491,18 @@ pub const METRICS: &[Metric] = &[
         "dropped from queues",
         (Axis::Saturation, Quantity::Count, Better::Lower),
         "Jobs that left a queue because they had waited too long: delay control and timeouts.",
+    ),
+    metric_of(
+        "saturation.link",
+        "busiest link",
+        (Axis::Saturation, Quantity::Share, Better::Lower),
+        "Share of the measured load in which something passed the busiest bandwidth: a link, a network card or a line between zones.",
+    ),
+    metric_of(
+        "saturation.link_drops",
+        "dropped by links",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Packets that the queues in front of bandwidths dropped.",
     ),
     metric_of(
         "saturation.stampede",

@@ -14,6 +14,8 @@ mod ledger;
 mod measures;
 mod metrics;
 pub mod outcome;
+mod own;
+pub mod published;
 mod queue_counts;
 mod queues;
 mod requests;
@@ -22,6 +24,7 @@ mod uptime;
 mod validate;
 
 pub use ledger::{Closing, Ledger};
-pub use measures::NodeSample;
+pub use measures::{LoadEnd, NodeSample};
 pub use metrics::{METRICS, Metric, metric};
+pub(crate) use validate::quantity;
 pub use validate::validate;

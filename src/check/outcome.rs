@@ -22,6 +22,8 @@ pub enum Axis {
     Complexity,
     /// How close to its limits it runs.
     Saturation,
+    /// What the scenario itself asks for.
+    Own,
 }
 
 /// How a value is to be read.
@@ -141,8 +143,12 @@ pub struct Episode {
     pub ends: Time,
     /// From its beginning to the first request that failed; `None` if none did while it lasted.
     pub felt_after: Option<Span>,
-    /// From its end until the share of requests served was back at 95 % of its level before the
-    /// fault; `None` if it did not come back before the load ended.
+    /// The other faults that were on at some time from its beginning to that failure: if there are
+    /// any, the failure may be theirs.
+    pub felt_beside: Vec<String>,
+    /// From its end to the first success of the first second, none of it before that end, in which
+    /// the share of requests served is back at 95 % of its level before the fault; `None` if it did
+    /// not come back before the load ended.
     pub recovered_after: Option<Span>,
     /// How often it was withheld because too few intact copies would have been left.
     pub withheld: u64,
@@ -202,6 +208,17 @@ pub struct NodeUse {
     pub queue: Vec<u32>,
 }
 
+/// How a bandwidth of the network was used.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkUse {
+    /// What has it: `shop → bank`, `card of bank, in`, `line eu → us`.
+    pub name: String,
+    /// Share of the measured load in which something was passing.
+    pub utilisation: f64,
+    /// Packets that its queue dropped in the whole run.
+    pub dropped: u64,
+}
+
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -257,6 +274,8 @@ pub struct Outcome {
     pub windows: Vec<Window>,
     /// How each node was used.
     pub nodes: Vec<NodeUse>,
+    /// How the bandwidths of the network were used, in a fixed order; none without a bandwidth.
+    pub links: Vec<LinkUse>,
 }
 
 /// One step of a causal chain.
@@ -285,6 +304,17 @@ pub struct Chain {
     pub steps: Vec<ChainStep>,
 }
 
+/// The stages of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stages {
+    /// From here on requests are measured.
+    pub warmup: Span,
+    /// From here on there is no load and no fault: the system must converge.
+    pub quiet: Time,
+    /// The end.
+    pub end: Time,
+}
+
 /// All runs of one variant.
 #[derive(Clone, Debug)]
 pub struct VariantStudy {
@@ -292,6 +322,8 @@ pub struct VariantStudy {
     pub name: String,
     /// What it is, as a sentence.
     pub about: String,
+    /// When its runs are what.
+    pub stages: Stages,
     /// The runs, in the order of the seeds.
     pub runs: Vec<Outcome>,
     /// Why each violated invariant did not hold, for the first seed that shows it.
@@ -330,12 +362,6 @@ pub struct Study {
     pub about: String,
     /// The seeds, in order.
     pub seeds: Vec<u64>,
-    /// From here on requests are measured.
-    pub warmup: Span,
-    /// From here on there is no load and no fault: the system must converge.
-    pub quiet: Time,
-    /// The end.
-    pub end: Time,
     /// The first variant is the one that the others are compared with.
     pub variants: Vec<VariantStudy>,
     /// The currency of the scenario's price list, if it has one.

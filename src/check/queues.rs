@@ -197,7 +197,7 @@ impl Queues {
                 });
             }
         }
-        let end = scenario.phases.quiet_from();
+        let end = variant.phases.quiet_from();
         let counts = QueueCounts::new(!queues.is_empty(), from, end);
         Some(Queues { queues, of_node, counts })
     }

@@ -24,6 +24,18 @@ pub(crate) struct Request {
     pub standing: Standing,
 }
 
+impl Request {
+    /// Is it of the client at this place among the flows?
+    pub fn is_of_flow(&self, place: usize) -> bool {
+        self.flow as usize == place
+    }
+
+    /// Is it of the class at this place among the run's classes?
+    pub fn is_of_class(&self, place: usize) -> bool {
+        usize::from(self.class) == place + 1
+    }
+}
+
 /// The requests of a run, by root: clients begin all operations, so roots number requests.
 pub(crate) struct Requests {
     requests: Vec<Request>,
@@ -212,6 +224,12 @@ impl Requests {
             counts.2 += u64::from(request.standing != Standing::Open);
         }
         counts
+    }
+
+    /// How many requests had succeeded by an instant.
+    pub fn succeeded_by(&self, at: Time) -> u64 {
+        let is_good = |one: &&Request| one.standing == Standing::Succeeded && one.ended <= at;
+        self.requests.iter().filter(is_good).count() as u64
     }
 
     /// Failures of requests that began in the measured phase, in the order of [`Fault::ALL`].

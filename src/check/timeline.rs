@@ -1,10 +1,11 @@
 //! Faults over time: when each was on, when it was felt, and when the system was well again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::outcome::{Episode, Window};
 use super::requests::{Requests, Standing};
-use crate::engine::{Fact, Fault, NodeId, Span, Time};
+use crate::engine::{Dist, Fact, Fault, NodeId, Span, Time};
 use crate::scenario::{Scenario, Variant};
 use crate::world::{AfterFailure, FaultSpec, Injection, Targets};
 
@@ -56,25 +57,38 @@ impl Timeline {
         variant: &Variant,
         requests: &Requests,
     ) -> Vec<Episode> {
-        let health = Health::of(requests, scenario.phases.quiet_from());
+        let health = Health::of(requests, variant.phases.quiet_from());
         let failures = failures(requests);
         let episode = |&(index, begins, end): &(usize, Time, Option<Time>)| {
             let (name, spec) = &variant.faults[index];
-            let ends = end.unwrap_or(scenario.phases.end());
+            let ends = end.unwrap_or(variant.phases.end());
             let next = failures.partition_point(|at| *at < begins);
             let within = |one: &&(usize, Time)| one.0 == index && (begins..=ends).contains(&one.1);
-            let felt = failures.get(next).filter(|at| **at < ends);
+            let felt = failures.get(next).copied().filter(|at| *at < ends);
             Episode {
                 name: name.clone(),
                 what: describe(spec, scenario),
                 begins,
                 ends,
-                felt_after: felt.map(|at| *at - begins),
+                felt_after: felt.map(|at| at - begins),
+                felt_beside: felt.map_or(Vec::new(), |at| self.beside(index, begins, at, variant)),
                 recovered_after: health.recovery(begins, ends),
                 withheld: self.withheld.iter().filter(|one| within(one)).count() as u64,
             }
         };
         self.spells.iter().map(episode).collect()
+    }
+}
+
+impl Timeline {
+    /// The other faults that were on at some time from one instant to another.
+    fn beside(&self, index: usize, from: Time, to: Time, variant: &Variant) -> Vec<String> {
+        let is_on = |spell: &&(usize, Time, Option<Time>)| {
+            spell.0 != index && spell.1 <= to && spell.2.is_none_or(|end| end > from)
+        };
+        let places: BTreeSet<usize> =
+            self.spells.iter().filter(is_on).map(|spell| spell.0).collect();
+        places.into_iter().map(|place| variant.faults[place].0.clone()).collect()
     }
 }
 
@@ -102,6 +116,7 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
                 if *host { format!("host of {whom} down") } else { format!("crash of {whom}") };
             if *wipe { format!("{what}, disk wiped") } else { what }
         }
+        Injection::HostDown { host } => format!("host {host} down"),
         Injection::ZoneDown { zone } => format!("zone {zone} down"),
         Injection::RegionDown { region } => format!("region {region} down"),
         Injection::Stop { node: id, .. } => format!("stop of {}", node(*id)),
@@ -113,13 +128,18 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
             format!("attrition of {}, {keep} kept", node(*id))
         }
         Injection::Pause { node: id } => format!("pause of {}", node(*id)),
-        Injection::Slow { node: id, factor } => format!("{} at {factor} of its time", node(*id)),
+        Injection::Slow(slow) => {
+            let operation = slow.operation.map(|name| scenario.lexicon.spelling(name));
+            let what = operation.map_or(String::new(), |verb| format!(" for {verb}"));
+            let whose = slow.caller.map_or(String::new(), |id| format!(" of {}", node(id)));
+            format!("{} at {} of its time{what}{whose}", node(slow.node), slow.factor)
+        }
         Injection::Errors { node: id, operation, rate } => {
             let what = operation.map_or("all", |name| scenario.lexicon.spelling(name));
             format!("{rate} errors in {} ({what})", node(*id))
         }
         Injection::Latency { links: on, add } => {
-            format!("{} ms more latency {}", add.mean() * 1e3, links(on))
+            format!("{} more latency {}", mean(add), links(on))
         }
         Injection::Loss { links: on, rate } => format!("{rate} loss {}", links(on)),
         Injection::Partition { links: on } => format!("partition {}", links(on)),
@@ -133,12 +153,17 @@ fn describe(spec: &FaultSpec, scenario: &Scenario) -> String {
         Injection::Reset { links: on } => format!("connections reset {}", links(on)),
         Injection::HalfOpen { links: on } => format!("connections half-open {}", links(on)),
         Injection::Hang { links: on } => format!("hang {}", links(on)),
-        Injection::SlowNames { add } => format!("names {} ms slower", add.mean() * 1e3),
+        Injection::SlowNames { add } => format!("names {} slower", mean(add)),
         Injection::NamesDown => "name service down".to_owned(),
         Injection::MissingName { node: id } => format!("name of {} missing", node(*id)),
         Injection::StaleNames => "stale names".to_owned(),
         other => of_disk_or_clock(other, scenario),
     }
+}
+
+/// The mean of what is drawn, as people read times.
+fn mean(dist: &Dist) -> Span {
+    Span::from_seconds_f64(dist.mean())
 }
 
 /// A fault of a disk or of a clock in a few words.
@@ -192,43 +217,65 @@ fn reach(targets: &Targets, scenario: &Scenario) -> String {
 }
 
 /// How much of what was offered was served, over sliding looks at the run.
-struct Health {
+struct Health<'a> {
     width: Span,
-    /// Share served in the look that ends with each window; `None` where nothing was offered.
-    served: Vec<Option<f64>>,
+    /// The windows of the load.
+    windows: &'a [Window],
+    /// How many windows one look takes in.
+    reach: usize,
+    /// When requests succeeded, in order.
+    successes: Vec<Time>,
 }
 
-impl Health {
-    fn of(requests: &Requests, quiet: Time) -> Health {
+impl Health<'_> {
+    fn of(requests: &Requests, quiet: Time) -> Health<'_> {
         let width = requests.width();
         let loaded = (quiet.0 / width.0) as usize;
-        let windows = &requests.windows()[..loaded.min(requests.windows().len())];
-        let reach = (LOOK.0.div_ceil(width.0) as usize).max(2);
-        let share = |end: usize| {
-            let look = &windows[(end + 1).saturating_sub(reach)..=end];
-            let sum = |pick: fn(&Window) -> u64| look.iter().map(pick).sum::<u64>();
-            let (offered, good) = (sum(|window| window.offered), sum(|window| window.good));
-            (offered > 0).then(|| good as f64 / offered as f64)
-        };
-        Health { width, served: (0..windows.len()).map(share).collect() }
+        let windows = requests.windows();
+        let successes =
+            requests.iter().filter(|(_, request)| request.standing == Standing::Succeeded);
+        let mut successes: Vec<Time> = successes.map(|(_, request)| request.ended).collect();
+        successes.sort();
+        Health {
+            width,
+            windows: &windows[..loaded.min(windows.len())],
+            reach: (LOOK.0.div_ceil(width.0) as usize).max(2),
+            successes,
+        }
     }
 
-    /// From the end of a fault until the share served is back at [`WELL`] of its level before.
+    /// The share served in a look; `None` where nothing was offered.
+    fn served(&self, look: Range<usize>) -> Option<f64> {
+        let look = &self.windows[look];
+        let sum = |pick: fn(&Window) -> u64| look.iter().map(pick).sum::<u64>();
+        let (offered, good) = (sum(|window| window.offered), sum(|window| window.good));
+        (offered > 0).then(|| good as f64 / offered as f64)
+    }
+
+    /// The share served in the last looks that were over when a fault began.
+    fn level(&self, begins: Time) -> f64 {
+        let before = ((begins.0 / self.width.0) as usize).min(self.windows.len());
+        let look = |end: usize| self.served(end.saturating_sub(self.reach)..end);
+        let known: Vec<f64> = (1..=before).rev().filter_map(look).take(20).collect();
+        let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        if known.is_empty() { 1.0 } else { mean.min(1.0) }
+    }
+
+    /// From the end of a fault to the first success of the first look, of those that begin no
+    /// earlier than that end, in which the share served is back at [`WELL`] of its level before.
     fn recovery(&self, begins: Time, ends: Time) -> Option<Span> {
-        let place = |at: Time| (at.0 / self.width.0) as usize;
-        let before = self.served.get(..place(begins))?;
-        let known: Vec<f64> = before.iter().rev().flatten().take(20).copied().collect();
-        let level = if known.is_empty() {
-            1.0
-        } else {
-            (known.iter().sum::<f64>() / known.len() as f64).min(1.0)
-        };
-        let after = self.served.iter().enumerate().skip(place(ends));
-        let (well, _) = after
-            .into_iter()
-            .find(|(_, share)| share.is_some_and(|share| share >= WELL * level))?;
-        let at = Time((well as u64 + 1) * self.width.0);
-        Some(at - ends)
+        let well = WELL * self.level(begins);
+        let first = ends.0.div_ceil(self.width.0) as usize;
+        // Where the load ends sooner than a look does, what is left of it is the look.
+        let reach = self.reach.min(self.windows.len().saturating_sub(first));
+        let starts = first..=self.windows.len() - reach;
+        let mut starts = starts.filter(|_| reach > 0);
+        let start = starts.find(|start| {
+            self.served(*start..*start + reach).is_some_and(|served| served >= well)
+        })?;
+        let from = ends.max(Time(start as u64 * self.width.0));
+        let next = self.successes.partition_point(|at| *at < from);
+        self.successes.get(next).map(|at| *at - ends)
     }
 }
 
@@ -266,7 +313,7 @@ mod tests {
     /// A request every 100 ms, answered 50 ms later: well or, from `bad.0` to `bad.1` s, not.
     fn requests(scenario: &Scenario, bad: (u64, u64), why: Fault) -> Requests {
         let user = [(NodeId(1), "user".to_owned())];
-        let mut requests = Requests::new(&user, 2, Time(0), scenario.phases.end());
+        let mut requests = Requests::new(&user, 2, Time(0), scenario.variants[0].phases.end());
         let tenth = Span::SECOND.0 / 10;
         for root in 1..200 {
             let at = Time(root * tenth);
@@ -302,15 +349,48 @@ mod tests {
         };
         assert_eq!((crash.name.as_str(), crash.what.as_str()), ("crash", "crash of server"));
         assert_eq!(crash.felt_after, Some(Span::from_millis(1050)));
-        // The last bad answer comes at 8.95 s, and a look at the system takes in one second.
-        let recovered = crash.recovered_after.expect("it did").as_seconds();
-        assert!((2.0..=3.1).contains(&recovered), "{recovered}");
+        assert_eq!(crash.recovered_after, Some(Span::from_millis(2050)), "the first good answer");
         assert_eq!(
             (cut.what.as_str(), cut.felt_after),
             ("partition between user and server", None)
         );
-        assert_eq!(cut.ends, scenario.phases.end(), "it had no end while facts were noted");
+        assert_eq!(
+            cut.ends,
+            scenario.variants[0].phases.end(),
+            "it had no end while facts were noted"
+        );
         assert_eq!(cut.recovered_after, None, "the load ended first");
+    }
+
+    #[test]
+    fn recovery_is_counted_from_the_end_of_the_fault_and_looks_at_nothing_before_it() {
+        let scenario = scenario();
+        let variant = &scenario.variants[0];
+        let recovered = |bad| {
+            let requests = requests(&scenario, bad, Fault::Timeout);
+            timeline().episodes(&scenario, variant, &requests)[0].recovered_after
+        };
+        // Nothing fails, or only while the fault is on: the next answer is the proof.
+        assert_eq!(recovered((0, 0)), Some(Span::from_millis(50)));
+        assert_eq!(recovered((5, 7)), Some(Span::from_millis(50)));
+        // What fails before the fault does not lower what counts as well for long.
+        assert_eq!(recovered((7, 12)), Some(Span::from_millis(5050)));
+        assert_eq!(recovered((7, 20)), None);
+    }
+
+    #[test]
+    fn a_failure_while_several_faults_are_on_names_the_others() {
+        let scenario = scenario();
+        let variant = &scenario.variants[0];
+        let requests = requests(&scenario, (6, 9), Fault::Timeout);
+        let mut timeline = timeline();
+        turn(&mut timeline, 6, 1, true);
+        timeline.spells[2].2 = Some(Time(8 * Span::SECOND.0));
+        let episodes = timeline.episodes(&scenario, variant, &requests);
+        let beside = |place: usize| episodes[place].felt_beside.join(", ");
+        assert_eq!((beside(0).as_str(), beside(2).as_str()), ("cut", "crash"));
+        assert!(episodes.iter().take(1).all(|one| one.felt_after.is_some()));
+        assert_eq!(beside(1), "", "what is over is to blame for nothing");
     }
 
     #[test]

@@ -13,8 +13,9 @@ struct Unit {
     is_group: bool,
     needed: u32,
     up: u32,
-    /// For how long fewer than are needed were up.
+    /// For how long fewer than are needed were up, and since when for the first time.
     down: Span,
+    first: Option<Time>,
 }
 
 /// What was up, from one instant to another.
@@ -43,6 +44,7 @@ impl Uptime {
                 needed: group.spec.needed,
                 up: count,
                 down: Span::ZERO,
+                first: None,
             });
         }
         for (place, spec) in variant.nodes.iter().enumerate() {
@@ -50,11 +52,18 @@ impl Uptime {
             let is_server = spec.as_ref().is_some_and(|spec| !matches!(spec, Spec::Client(_)));
             if is_server && !nodes.contains_key(&id) {
                 nodes.insert(id, (units.len(), true));
-                let (name, down) = (scenario.node(id).to_owned(), Span::ZERO);
-                units.push(Unit { name, is_group: false, needed: 1, up: 1, down });
+                let name = scenario.node(id).to_owned();
+                units.push(Unit {
+                    name,
+                    is_group: false,
+                    needed: 1,
+                    up: 1,
+                    down: Span::ZERO,
+                    first: None,
+                });
             }
         }
-        let until = scenario.phases.quiet_from();
+        let until = variant.phases.quiet_from();
         Uptime { from, until, seen: from, units, nodes, some_down: Span::ZERO }
     }
 
@@ -81,9 +90,17 @@ impl Uptime {
         let mut some_down = false;
         for unit in self.units.iter_mut().filter(|unit| unit.up < unit.needed) {
             unit.down += passed;
+            if !passed.is_zero() {
+                unit.first.get_or_insert(now - passed);
+            }
             some_down = true;
         }
         self.some_down += if some_down { passed } else { Span::ZERO };
+    }
+
+    /// When for the first time too few of a node or an address were up, as far as is known.
+    pub fn first_outage(&self, name: &str) -> Option<Time> {
+        self.units.iter().find(|unit| unit.name == name)?.first
     }
 
     /// The shares of the time in which all were up, and each of the addresses.

@@ -2,33 +2,123 @@
 
 use super::metrics::{METRICS, metric};
 use super::outcome::Quantity;
+use super::own;
+use crate::patterns::Spec;
 use crate::scenario::diagnose::Problem;
 use crate::scenario::spans::Spans;
-use crate::scenario::{Expectation, Scenario, Value};
+use crate::scenario::{Expectation, MeasureSpec, Scenario, Value};
 
-/// Every expectation whose metric does not exist, or whose bound is not of its kind.
+/// Every expectation whose metric does not exist, or whose bound is not of its kind, and every own
+/// measure that asks for what there is not.
 pub fn validate(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
-    let numbered = scenario.expect.iter().enumerate();
-    numbered.filter_map(|(place, one)| problem(one, spans, &format!("expect.{place}"))).collect()
+    let mut problems = measures(scenario, spans);
+    for (place, one) in scenario.expect.iter().enumerate() {
+        problems.extend(problem(scenario, one, spans, &format!("expect.{place}")));
+    }
+    problems
 }
 
 fn at(spans: &Spans, path: &str) -> Problem {
     spans.get(path).map_or_else(|| Problem::new(""), Problem::at)
 }
 
-fn problem(expected: &Expectation, spans: &Spans, path: &str) -> Option<Problem> {
+/// The ids of the catalogue.
+fn ids() -> Vec<&'static str> {
+    METRICS.iter().map(|metric| metric.id).collect()
+}
+
+/// What is wrong with the scenario's own measures.
+fn measures(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (flows, addresses) = (flows(scenario), addresses(scenario));
+    for (name, spec) in &scenario.measures {
+        let path = format!("measures.{name}");
+        if metric(name).is_some() {
+            let title = format!("`{name}` is a metric of the catalogue");
+            problems.push(at(spans, &path).title(title).label("call this otherwise"));
+        }
+        for part in spec.all() {
+            problems.extend(match part {
+                MeasureSpec::Latency { of: Some(of), .. }
+                | MeasureSpec::Slower { of: Some(of), .. }
+                | MeasureSpec::Requests { of: Some(of), .. }
+                | MeasureSpec::InFlight { of: Some(of), .. } => (!flows.contains(of)).then(|| {
+                    let title = format!("no client and no class is called `{of}`");
+                    let known: Vec<&str> = flows.iter().map(String::as_str).collect();
+                    at(spans, &path).title(title).choose(of, &known, "they are")
+                }),
+                MeasureSpec::Metric(id) if metric(id).is_none() => {
+                    let title = format!("no metric is called `{id}`");
+                    Some(at(spans, &path).title(title).choose(id, &ids(), "the metrics are"))
+                }
+                MeasureSpec::Spread { address, .. } => {
+                    let name = scenario.node(*address);
+                    (!addresses.contains(&name)).then(|| {
+                        let title = format!("`{name}` has no instances");
+                        at(spans, &path).title(title).label("this is about an address of several")
+                    })
+                }
+                _ => None,
+            });
+        }
+    }
+    problems
+}
+
+/// Whose requests can be told apart, in any variant: clients, and classes.
+fn flows(scenario: &Scenario) -> Vec<String> {
+    let mut names = Vec::new();
+    for variant in &scenario.variants {
+        let nodes = variant.nodes.iter().enumerate();
+        let clients = nodes.filter(|(_, spec)| matches!(spec, Some(Spec::Client(_))));
+        names.extend(clients.map(|(place, _)| scenario.names[place].clone()));
+        let classes = variant.classes.iter();
+        names.extend(
+            classes.map(|class| format!("class:{}", scenario.lexicon.spelling(class.name))),
+        );
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The addresses that stand for several nodes, in any variant.
+fn addresses(scenario: &Scenario) -> Vec<&str> {
+    let groups = scenario.variants.iter().flat_map(|variant| &variant.groups);
+    groups.map(|group| scenario.node(group.address)).collect()
+}
+
+/// How values of a metric or of a measure of the scenario are to be read.
+pub(crate) fn quantity(scenario: &Scenario, name: &str) -> Option<Quantity> {
+    let own = scenario.measures.iter().find(|(known, _)| known == name);
+    own.map(|(_, spec)| own::quantity(spec)).or_else(|| metric(name).map(|metric| metric.quantity))
+}
+
+fn problem(
+    scenario: &Scenario,
+    expected: &Expectation,
+    spans: &Spans,
+    path: &str,
+) -> Option<Problem> {
     let name = &expected.metric;
-    let Some(metric) = metric(name) else {
-        let known: Vec<&str> = METRICS.iter().map(|metric| metric.id).collect();
+    let Some(quantity) = quantity(scenario, name) else {
+        let own = scenario.measures.iter().map(|(name, _)| name.as_str());
+        let known: Vec<&str> = own.chain(ids()).collect();
         return Some(
             at(spans, &format!("{path}.metric"))
                 .title(format!("no metric is called `{name}`"))
                 .choose(name, &known, "the metrics are"),
         );
     };
-    for (field, bound) in [("min", expected.min), ("max", expected.max)] {
-        if let Some(value) = bound.filter(|value| !suits(metric.quantity, *value)) {
-            let wanted = match metric.quantity {
+    let bounds = [
+        ("min", expected.min),
+        ("max", expected.max),
+        ("is", expected.is),
+        ("margin", expected.margin),
+    ];
+    for (field, bound) in bounds {
+        if let Some(value) = bound.filter(|value| !suits(quantity, *value)) {
+            let wanted = match quantity {
                 Quantity::Time => "a time span such as \"250ms\"",
                 Quantity::Share => "a share such as \"99 %\"",
                 Quantity::Rate => "a rate such as \"200/s\"",

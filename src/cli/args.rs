@@ -23,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   stormglass run scenarios/saga_failure.ron        simulate, compare, report
   stormglass check scenarios/saga_failure.ron      validate, without simulating
+  stormglass validate                              reproduce published results
   stormglass list patterns                         what a design can be made of
   stormglass explain Saga                          what something is and how it is written";
 
@@ -66,6 +67,17 @@ Examples:
   stormglass graph scenarios/saga_failure.ron --format dot | dot -Tsvg > topology.svg
   stormglass graph scenarios/saga_failure.ron --variant saga --format mermaid")]
     Graph(GraphFlags),
+    /// Reproduce published results, and say how near the simulation comes
+    ///
+    /// Every scenario of the folder that names a published result is run with as many seeds as it
+    /// takes to tell whether its figures agree, within their tolerances.
+    #[command(after_help = "\
+Examples:
+  stormglass validate
+  stormglass validate Q01 Q05
+  stormglass validate --quick
+  stormglass validate --out docs/VALIDATION.md")]
+    Validate(ValidateFlags),
     /// List what scenarios can be made of, and what is measured
     #[command(after_help = "\
 Examples:
@@ -146,6 +158,36 @@ pub struct RunFlags {
 }
 
 #[derive(Clone, Debug, Flags)]
+pub struct ValidateFlags {
+    /// Only these cases, by their ids [default: all]
+    pub ids: Vec<String>,
+    /// Where the scenarios are
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "scenarios/validation",
+        help_heading = "Scenario"
+    )]
+    pub from: PathBuf,
+    /// Few runs: enough to see what is wrong, not to be sure of what is right
+    #[arg(long, help_heading = "Simulation")]
+    pub quick: bool,
+    /// How many threads; the result is the same for any number [default: one for each processor]
+    #[arg(long, value_name = "N", help_heading = "Simulation",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// What to print
+    #[arg(long, value_enum, help_heading = "Output", default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write what was found as a page of documentation as well
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// No progress and no remarks on standard error, only errors
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Debug, Flags)]
 pub struct CheckFlags {
     #[command(flatten)]
     pub input: Input,
@@ -201,6 +243,8 @@ pub enum Listing {
     Units,
     /// What is measured
     Metrics,
+    /// What a scenario can measure besides
+    Measures,
     /// Everything that can be explained
     Topics,
 }

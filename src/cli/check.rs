@@ -12,7 +12,7 @@ fn chosen<'s>(scenario: &'s Scenario, names: &[String]) -> Vec<&'s Variant> {
 
 /// What there is, and what stands out in each chosen variant.
 pub fn check(scenario: &Scenario, names: &[String], width: usize) -> String {
-    let phases = &scenario.phases;
+    let phases = &scenario.variants[0].phases;
     let quiet = match phases.quiet {
         quiet if quiet.is_zero() => String::new(),
         quiet => format!(", then {quiet} of quiet"),

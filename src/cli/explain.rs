@@ -16,13 +16,15 @@ pub fn explain(name: &str, width: usize) -> Result<String, Box<Problem>> {
     let entries = entries();
     let page = Page { entries: &entries, width };
     let is_meant = |known: &str| known.eq_ignore_ascii_case(name.trim());
-    let found: Vec<String> = entries
-        .iter()
-        .filter(|entry| is_meant(&entry.name) || is_meant(&entry.type_name))
-        .map(|entry| page.entry(entry))
-        .collect();
-    if !found.is_empty() {
-        return Ok(found.join("\n"));
+    let meant = |entry: &&Entry| is_meant(&entry.name) || is_meant(&entry.type_name);
+    let found: Vec<&Entry> = entries.iter().filter(meant).collect();
+    if let Some(first) = found.first() {
+        let pages: Vec<String> = found.iter().map(|entry| page.entry(entry)).collect();
+        let several = match found.len() {
+            1 => String::new(),
+            _ => format!("{}\n\n", page.several(&first.name, &found)),
+        };
+        return Ok(several + &pages.join("\n"));
     }
     if let Some(metric) = metric(name) {
         return Ok(page.metric(metric));
@@ -78,6 +80,16 @@ impl<'e> Page<'e> {
         let is_here = |entry: &&Entry| entry.used_in.iter().any(|known| known == place);
         let mut all = self.entries.iter().filter(called);
         all.clone().find(is_here).or_else(|| all.next())
+    }
+
+    /// Which is which of entries that have one name.
+    fn several(&self, name: &str, entries: &[&Entry]) -> String {
+        let which = |entry: &&Entry| match entry.topic {
+            Topic::Part => format!("{}, in {}", kind(entry), few(&entry.used_in)),
+            _ => kind(entry),
+        };
+        let kinds: Vec<String> = entries.iter().map(which).collect();
+        wrapped(&format!("{name} is several things: {}.", kinds.join("; ")), 0, self.width)
     }
 
     fn entry(&self, entry: &Entry) -> String {
@@ -326,6 +338,7 @@ fn kind(entry: &Entry) -> String {
         Topic::Fault => "a fault".to_owned(),
         Topic::Distribution => "a distribution".to_owned(),
         Topic::Invariant => "an invariant".to_owned(),
+        Topic::Measure => "a measure that a scenario defines".to_owned(),
         Topic::Fact => "a fact".to_owned(),
         Topic::Unit => "a unit".to_owned(),
         Topic::Part if entry.name == ROOT => "a whole file".to_owned(),
@@ -343,6 +356,7 @@ fn axis_name(axis: Axis) -> &'static str {
         Axis::Cost => "cost",
         Axis::Complexity => "complexity",
         Axis::Saturation => "saturation",
+        Axis::Own => "own",
     }
 }
 

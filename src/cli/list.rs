@@ -13,6 +13,7 @@ const HEADINGS: &[(Topic, &str)] = &[
     (Topic::Fault, "Faults"),
     (Topic::Distribution, "Distributions"),
     (Topic::Invariant, "Invariants"),
+    (Topic::Measure, "Measures that a scenario defines"),
     (Topic::Fact, "Facts"),
     (Topic::Unit, "Units"),
     (Topic::Part, "Parts of a scenario"),
@@ -36,6 +37,7 @@ pub fn list(what: Listing, width: usize) -> String {
         Listing::Faults => of(&[Topic::Fault]),
         Listing::Distributions => of(&[Topic::Distribution]),
         Listing::Invariants => of(&[Topic::Invariant]),
+        Listing::Measures => of(&[Topic::Measure]),
         Listing::Facts => of(&[Topic::Fact]),
         Listing::Units => of(&[Topic::Unit]),
         Listing::Loads => {

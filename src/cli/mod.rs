@@ -13,6 +13,7 @@ mod list;
 mod progress;
 mod prose;
 mod run;
+mod validate;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use args::{Args, Command, Input};
-use stormglass::check::validate;
+use stormglass::check::validate as problems_of;
 use stormglass::scenario::diagnose::{self, Problem};
 use stormglass::scenario::source::Source;
 use stormglass::scenario::{Scenario, load};
@@ -75,6 +76,7 @@ pub fn perform(args: &Args) -> Exit {
             Ok(input) => print(&check::graph(&input.scenario, &input.variants, flags.format)),
             Err(exit) => exit,
         },
+        Command::Validate(flags) => validate::validate(flags, no_color),
         Command::List { what } => {
             // A line for each name, where it goes to other programs.
             let is_read = std::io::stdout().is_terminal();
@@ -115,7 +117,7 @@ fn read(input: &Input, no_color: bool) -> Result<Ready, Exit> {
     }
     let scenario =
         load(&changed).map_err(|problems| refuse(&problems, Some(&changed), no_color))?;
-    let problems = validate(&scenario, &changed.spans());
+    let problems = problems_of(&scenario, &changed.spans());
     if !problems.is_empty() {
         return Err(refuse(&problems, Some(&changed), no_color));
     }

@@ -68,7 +68,7 @@ fn line(state: &ProgressState, out: &mut dyn Write) {
 
 impl Progress for Bar {
     fn begins(&self, runs: u64) {
-        self.bar.set_length(runs);
+        self.bar.set_length(self.bar.position() + runs);
         self.bar.reset_elapsed();
         if !self.bar.is_hidden() {
             self.bar.enable_steady_tick(TICK);

@@ -7,8 +7,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use super::cx::Call;
-use super::environment::Environment;
 use super::message::Fault;
 
 /// Runs futures together and collects their outputs in order.
@@ -35,10 +33,10 @@ pub async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Outp
 ///
 /// # Errors
 /// The fault of the last call that failed, once success is out of reach.
-pub async fn quorum<E: Environment>(
-    needed: usize,
-    calls: impl IntoIterator<Item = Call<'_, E>>,
-) -> Result<(), Fault> {
+pub async fn quorum<T, F>(needed: usize, calls: impl IntoIterator<Item = F>) -> Result<(), Fault>
+where
+    F: Future<Output = Result<T, Fault>> + Unpin,
+{
     let mut calls: Vec<_> = calls.into_iter().collect();
     let (mut succeeded, mut fault) = (0, Fault::Refused);
     poll_fn(|cx| {

@@ -1,7 +1,7 @@
 //! What was expected, held against what was found.
 
-use crate::check::metric;
-use crate::check::outcome::{Ending, Judgement, Quantity, VariantStudy};
+use crate::check::outcome::{Ending, Judgement, Outcome, Quantity, VariantStudy};
+use crate::check::quantity;
 use crate::scenario::{Expectation, Scenario};
 use crate::stats::Summary;
 
@@ -14,7 +14,8 @@ pub fn all(scenario: &Scenario, variants: &[VariantStudy]) -> Vec<Judgement> {
             expectation.variant.as_ref().is_none_or(|name| *name == variant.name)
         };
         let expected = scenario.expect.iter().filter(about);
-        judgements.extend(expected.map(|expectation| bound(scenario, variant, expectation)));
+        let expected = expected.filter(|one| one.versus.as_ref() != Some(&variant.name));
+        judgements.extend(expected.map(|one| bound(scenario, variants, variant, one)));
         judgements.extend(endings(scenario, variant));
     }
     judgements
@@ -63,34 +64,85 @@ fn invariants(scenario: &Scenario, variant: &VariantStudy) -> Vec<Judgement> {
     (0..first.findings.len()).map(judge).collect()
 }
 
-/// A metric's mean over all runs lies within its bounds.
-fn bound(scenario: &Scenario, variant: &VariantStudy, expected: &Expectation) -> Judgement {
-    let value = |run: &crate::check::outcome::Outcome| {
-        run.measures.iter().find(|measure| measure.id == expected.metric)?.value
-    };
-    let values: Vec<f64> = variant.runs.iter().filter_map(value).collect();
-    let mean = Summary::of(&values).mean();
-    let quantity = metric(&expected.metric).map_or(Quantity::Count, |metric| metric.quantity);
+/// A metric's mean over all runs lies within its bounds, or is what it should be.
+fn bound(
+    scenario: &Scenario,
+    variants: &[VariantStudy],
+    variant: &VariantStudy,
+    expected: &Expectation,
+) -> Judgement {
+    let summary = Summary::of(&values(variants, variant, expected));
+    let mean = summary.mean();
+    let quantity = quantity(scenario, &expected.metric).unwrap_or(Quantity::Count);
     let (min, max) =
         (expected.min.map(|value| value.base()), expected.max.map(|value| value.base()));
-    let held = mean
-        .is_some_and(|mean| min.is_none_or(|min| mean >= min) && max.is_none_or(|max| mean <= max));
+    let held = match (mean, expected.is) {
+        (None, _) => false,
+        (Some(_), Some(_)) => agrees(expected, &summary),
+        (Some(mean), None) => {
+            min.is_none_or(|min| mean >= min) && max.is_none_or(|max| mean <= max)
+        }
+    };
     let bounds = [("at least", min), ("at most", max)];
-    let says: Vec<String> = bounds
+    let mut says: Vec<String> = bounds
         .iter()
         .filter_map(|(word, bound)| Some(format!("{word} {}", spell(quantity, (*bound)?))))
         .collect();
+    if let (Some(is), Some(allowance)) = (expected.is, expected.allowance()) {
+        says.push(format!("is {} ±{}", spell(quantity, is.base()), spell(quantity, allowance)));
+    }
     let seed = variant.runs.first().map_or(scenario.seed, |run| run.seed);
+    let mut metric = expected.metric.clone();
+    if let Some(other) = &expected.versus {
+        metric.push_str(&format!(" less that of {other}"));
+    }
     Judgement {
         variant: variant.name.clone(),
-        says: format!("{} {}", expected.metric, says.join(" and ")),
+        says: format!("{metric} {}", says.join(" and ")),
         held,
         found: mean.map_or("not measured".to_owned(), |mean| spell(quantity, mean)),
         reproduce: (!held).then(|| again(scenario, variant, seed)),
     }
 }
 
-fn spell(quantity: Quantity, value: f64) -> String {
+/// What the runs of a variant have measured that an expectation is about, or how they differ from
+/// those of another variant under the same seeds.
+pub(super) fn values(
+    variants: &[VariantStudy],
+    variant: &VariantStudy,
+    expected: &Expectation,
+) -> Vec<f64> {
+    let value =
+        |run: &Outcome| run.measures.iter().find(|measure| measure.id == expected.metric)?.value;
+    let Some(name) = &expected.versus else {
+        return variant.runs.iter().filter_map(value).collect();
+    };
+    let other = variants.iter().find(|other| other.name == *name);
+    let pair = |run: &Outcome| {
+        let its = other?.runs.iter().find(|its| its.seed == run.seed)?;
+        Some(value(run)? - value(its)?)
+    };
+    variant.runs.iter().filter_map(pair).collect()
+}
+
+/// How many standard errors chance may explain, where each is less than what is allowed.
+const ERRORS: f64 = 4.0;
+
+/// Is the mean of these runs what is expected? It is if it lies within the tolerance, and if it
+/// differs by no more than chance explains, where chance is less than the tolerance.
+pub(super) fn agrees(expected: &Expectation, runs: &Summary) -> bool {
+    let (Some(is), Some(allowance), Some(mean)) = (expected.is, expected.allowance(), runs.mean())
+    else {
+        return false;
+    };
+    let off = (mean - is.base()).abs();
+    // What cannot be told from the expected value in binary is no difference.
+    let dust = is.base().abs() * 1e-12;
+    let chance = runs.standard_error().filter(|error| *error < allowance).unwrap_or(0.0);
+    off <= allowance + dust || off <= ERRORS * chance
+}
+
+pub(crate) fn spell(quantity: Quantity, value: f64) -> String {
     use crate::report::number;
     match quantity {
         Quantity::Time => number::duration((value * 1e9) as u64),

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::check::outcome::{Ending, Outcome, Stuck};
-use crate::check::{Closing, Ledger, NodeSample};
+use super::links::Links;
+use crate::check::outcome::{Ending, LinkUse, Outcome, Stuck};
+use crate::check::{Closing, Ledger, LoadEnd, NodeSample};
 use crate::engine::{Fault, Halt, Msg, NodeId, Reply, Status, Time, Tracer};
 use crate::scenario::swarm::Drawn;
-use crate::scenario::{Group, Scenario, Variant};
-use crate::world::{Cx, Node, Sim, World, add, schedule, watch};
+use crate::scenario::{Group, MeasureSpec, Scenario, Variant};
+use crate::world::{Cx, Gauge, Node, Sim, Version, World, add, schedule, watch};
 
 /// Holds the place of a node that only other variants have; it is never started.
 #[derive(Clone)]
@@ -29,11 +30,11 @@ pub fn simulate(scenario: &Scenario, variant: &Variant, seed: u64, from: Time) -
 /// The end and the latency in nanoseconds of every success of a run.
 pub(crate) fn pilot(scenario: &Scenario, variant: &Variant, seed: u64) -> Vec<(Time, f64)> {
     let (variant, _) = &drawn(scenario, variant, seed);
-    let mut sim = build(scenario, variant, seed);
+    let mut sim = build(scenario, variant, seed, Time(0));
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, Time(0))));
     sim.observe(ledger.clone());
     boot(&mut sim, variant);
-    sim.run(scenario.phases.quiet_from(), scenario.events_max);
+    sim.run(variant.phases.quiet_from(), scenario.events_max);
     let ledger = ledger.borrow();
     ledger.latencies().to_vec()
 }
@@ -45,7 +46,7 @@ pub fn traced(
     seed: u64,
     tracer: Rc<RefCell<dyn Tracer>>,
 ) -> Outcome {
-    let from = Time(0) + scenario.phases.warmup.unwrap_or_default();
+    let from = Time(0) + variant.phases.warmup.unwrap_or_default();
     run(scenario, variant, seed, from, Some(tracer))
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn run(
     tracer: Option<Rc<RefCell<dyn Tracer>>>,
 ) -> Outcome {
     let (variant, swarm) = &drawn(scenario, variant, seed);
-    let mut sim = build(scenario, variant, seed);
+    let mut sim = build(scenario, variant, seed, from);
     let ledger = Rc::new(RefCell::new(Ledger::new(scenario, variant, from)));
     sim.observe(ledger.clone());
     if let Some(tracer) = tracer {
@@ -66,13 +67,14 @@ pub(crate) fn run(
     }
     boot(&mut sim, variant);
     let width = ledger.borrow().window();
-    let (samples, halt) = advance(&mut sim, scenario, variant, from, width);
+    let Advanced { samples, load, links, halt } = advance(&mut sim, scenario, variant, from, width);
     let (counts, end, digest) =
         (sim.with(|state| state.counts), sim.with(|state| state.now()), sim.digest());
     let rest = match halt {
-        Halt::Done if !scenario.phases.quiet.is_zero() => rest(&sim, scenario, variant),
+        Halt::Done if !variant.phases.quiet.is_zero() => rest(&sim, scenario, variant),
         _ => Vec::new(),
     };
+    let gauges = gauges(&sim, scenario, end);
     // The tasks hold the ledger's reader; they are done with.
     drop(sim);
     let closing = Closing {
@@ -82,9 +84,12 @@ pub(crate) fn run(
         digest,
         counts,
         nodes: &samples,
+        load,
+        links,
         ending: ending(halt, scenario),
         end,
         rest,
+        gauges,
         swarm: swarm.clone(),
     };
     Rc::into_inner(ledger).expect("nobody else reads the facts").into_inner().close(&closing)
@@ -144,17 +149,24 @@ fn rest(sim: &Sim, scenario: &Scenario, variant: &Variant) -> Vec<Stuck> {
 }
 
 /// The world of a variant, every node in its place and none started.
-fn build(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
-    let mut sim = place(scenario, variant, seed);
-    let quiet = scenario.phases.quiet_from();
+fn build(scenario: &Scenario, variant: &Variant, seed: u64, from: Time) -> Sim {
+    let quiet = variant.phases.quiet_from();
+    let mut sim = place(scenario, variant, seed, (from, quiet));
     sim.with(|state| state.env.end_load(quiet));
-    schedule(&mut sim, &variant.faults, scenario.phases.windows());
+    schedule(&mut sim, &variant.faults, variant.phases.windows());
     sim
 }
 
-/// Every node of a variant in its place, without load and faults.
-pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
+/// Every node of a variant in its place, without load and faults; what is measured job by job is
+/// measured within `watch`.
+pub(super) fn place(
+    scenario: &Scenario,
+    variant: &Variant,
+    seed: u64,
+    (from, until): (Time, Time),
+) -> Sim {
     let mut sim = Sim::new(seed, World::new(seed, variant.network.clone()));
+    sim.with(|state| state.env.watch_machines(watched(scenario), from, until));
     for (name, spec) in scenario.names.iter().zip(&variant.nodes) {
         match spec {
             Some(spec) => spec.add(&mut sim, name),
@@ -166,8 +178,12 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
         let life = spec.life();
         let group = sim.with(|state| state.env.add_group(*address, members, life));
         if let Some(next) = spec.next.clone() {
-            let upgrade = Rc::new(move |sim: &mut Sim, node| next.upgrade(sim, node));
-            sim.with(|state| state.env.set_upgrade(group, upgrade));
+            let first = spec.of.clone();
+            let change = Rc::new(move |sim: &mut Sim, node, version| match version {
+                Version::First => first.upgrade(sim, node),
+                Version::Next => next.upgrade(sim, node),
+            });
+            sim.with(|state| state.env.set_change(group, change));
         }
         sim.with(|state| watch(state, group));
     }
@@ -178,6 +194,26 @@ pub(super) fn place(scenario: &Scenario, variant: &Variant, seed: u64) -> Sim {
     sim
 }
 
+/// The nodes whose machines the scenario's measures watch job by job.
+fn watched(scenario: &Scenario) -> Vec<NodeId> {
+    let all = scenario.measures.iter().flat_map(|(_, spec)| spec.all());
+    all.filter_map(MeasureSpec::watched).collect()
+}
+
+/// What the machines met that were watched.
+fn gauges(sim: &Sim, scenario: &Scenario, now: Time) -> Vec<(NodeId, Gauge)> {
+    let gauge = |node: NodeId| sim.with(|state| Some((node, state.env.gauge(node, now)?)));
+    watched(scenario).into_iter().filter_map(gauge).collect()
+}
+
+/// What was seen of a run on the way.
+struct Advanced {
+    samples: Vec<Option<NodeSample>>,
+    load: LoadEnd,
+    links: Vec<LinkUse>,
+    halt: Halt,
+}
+
 /// Runs to the end, looking at every machine at the end of each window of the time line.
 fn advance(
     sim: &mut Sim,
@@ -185,7 +221,8 @@ fn advance(
     variant: &Variant,
     from: Time,
     width: crate::engine::Span,
-) -> (Vec<Option<NodeSample>>, Halt) {
+) -> Advanced {
+    let (mut load, mut links) = (LoadEnd::default(), Links::default());
     let mut samples: Vec<Option<NodeSample>> = vec![None; variant.nodes.len()];
     for (node, spec) in present(variant) {
         samples[node.index()] = Some(NodeSample {
@@ -196,10 +233,11 @@ fn advance(
             until: Default::default(),
             windows: Vec::new(),
             after: Default::default(),
+            writes_by_then: 0,
             disk: Default::default(),
         });
     }
-    let (quiet, end) = (scenario.phases.quiet_from(), scenario.phases.end());
+    let (quiet, end) = (variant.phases.quiet_from(), variant.phases.end());
     let (mut next, mut halt) = (Time(0) + width, Halt::Done);
     while halt == Halt::Done {
         let now = sim.with(|state| state.now());
@@ -207,6 +245,10 @@ fn advance(
         let stop = looks.min().unwrap_or(end);
         halt = sim.run(stop, scenario.events_max);
         let now = sim.with(|state| state.now());
+        if now <= quiet {
+            load = LoadEnd { until: now, bytes: sim.with(|state| state.counts.bytes) };
+        }
+        links.look(sim.with(|state| state.env.bandwidth_use(now)), now, (from, quiet));
         for (place, sample) in samples.iter_mut().enumerate() {
             let Some(sample) = sample else { continue };
             let node = NodeId(place as u32);
@@ -214,14 +256,15 @@ fn advance(
             if now <= from {
                 sample.before = (now, usage);
             }
-            if now <= quiet {
-                sample.until = (now, usage);
-            }
             if stop == next || now == end {
                 sample.windows.push((now, usage));
             }
             sample.after = usage;
             sample.disk = sim.with(|state| state.env.disk_use(node));
+            if now <= quiet {
+                sample.until = (now, usage);
+                sample.writes_by_then = sample.disk.writes;
+            }
         }
         if now >= end {
             break;
@@ -230,7 +273,7 @@ fn advance(
             next += width;
         }
     }
-    (samples, halt)
+    Advanced { samples, load, links: links.finish(scenario), halt }
 }
 
 fn ending(halt: Halt, scenario: &Scenario) -> Ending {

@@ -75,7 +75,7 @@ impl Session {
 
     /// Every node of a variant started at time 0, without load and faults.
     pub fn new(scenario: &Scenario, variant: &Variant, seed: u64) -> Session {
-        let mut sim = run::place(scenario, variant, seed);
+        let mut sim = run::place(scenario, variant, seed, (Time(0), Time::MAX));
         let errands = Rc::new(RefCell::new(VecDeque::new()));
         let hand = add(&mut sim, "hand", Hand { errands: errands.clone() });
         sim.with(|state| state.env.end_load(Time(0)));

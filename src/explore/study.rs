@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::run::simulate;
 use super::{judge, pending, trail, warmup};
-use crate::check::outcome::{Chain, Outcome, Study, VariantStudy, Violation};
+use crate::check::outcome::{Chain, Outcome, Stages, Study, VariantStudy, Violation};
 use crate::engine::Time;
 use crate::scenario::{Scenario, Variant};
 
@@ -76,7 +76,8 @@ fn runs(scenario: Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
             if progress.is_cancelled() {
                 return None;
             }
-            let outcome = simulate(scenario, &scenario.variants[variant], seed, from);
+            let variant = &scenario.variants[variant];
+            let outcome = simulate(scenario, variant, seed, warmup::of(variant, from));
             progress.advances();
             Some(outcome)
         })
@@ -88,6 +89,11 @@ fn runs(scenario: Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
         variants.push(VariantStudy {
             name: variant.name.clone(),
             about: variant.about.clone(),
+            stages: Stages {
+                warmup: warmup::of(variant, from) - Time(0),
+                quiet: variant.phases.quiet_from(),
+                end: variant.phases.end(),
+            },
             runs: outcomes.by_ref().take(plan.seeds.len()).flatten().collect(),
             chains: Vec::new(),
             waits: Vec::new(),
@@ -108,10 +114,10 @@ fn runs(scenario: Scenario, plan: &Plan, progress: &dyn Progress) -> Study {
         title: scenario.title.clone(),
         about: scenario.about.clone(),
         seeds: plan.seeds.clone(),
-        warmup: from - Time(0),
-        quiet: scenario.phases.quiet_from(),
-        end: scenario.phases.end(),
-        currency: scenario.prices.as_ref().map(|prices| prices.currency.clone()),
+        currency: scenario
+            .variants
+            .iter()
+            .find_map(|variant| Some(variant.prices.as_ref()?.currency.clone())),
         variants,
         judgements,
         wall: 0.0,

@@ -2,25 +2,31 @@
 
 use super::run::pilot;
 use crate::engine::Time;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Variant};
 use crate::stats::mser5;
 
-/// From when on requests are measured: the same for every variant and seed, so that they stay
-/// comparable. Where the scenario does not say, MSER-5 is applied to the latencies of each
-/// variant's first run, and the latest suggestion counts, up to half of the load.
+/// From when on requests are measured in runs of a variant: as it says, or from an instant that was
+/// found.
+pub fn of(variant: &Variant, found: Time) -> Time {
+    variant.phases.warmup.map_or(found, |warmup| Time(0) + warmup)
+}
+
+/// From when on requests are measured where variants do not say: the same for every variant and
+/// seed, so that they stay comparable. MSER-5 is applied to the latencies of each variant's first
+/// run, and the latest suggestion counts, up to half of the load.
 pub fn measured_from(scenario: &Scenario, chosen: &[usize], seeds: &[u64]) -> Time {
-    if let Some(warmup) = scenario.phases.warmup {
-        return Time(0) + warmup;
-    }
+    let is_open = |place: &&usize| scenario.variants[**place].phases.warmup.is_none();
+    let chosen: Vec<&usize> = chosen.iter().filter(is_open).collect();
     let Some(&seed) = seeds.first() else { return Time(0) };
-    let half = Time(0) + scenario.phases.load / 2;
+    let load = |place: &&usize| scenario.variants[**place].phases.load;
+    let half = Time(0) + chosen.iter().map(load).min().unwrap_or_default() / 2;
     let suggestion = |variant: &usize| {
         let latencies = pilot(scenario, &scenario.variants[*variant], seed);
         let series: Vec<f64> = latencies.iter().map(|(_, latency)| *latency).collect();
         let cut = mser5(&series).observations;
         latencies.get(cut).map_or(Time(0), |(ended, _)| *ended)
     };
-    chosen.iter().map(suggestion).max().unwrap_or(Time(0)).min(half)
+    chosen.into_iter().map(suggestion).max().unwrap_or(Time(0)).min(half)
 }
 
 #[cfg(test)]
@@ -42,7 +48,7 @@ mod tests {
 )"#;
         let text = text.replace("WARMUP", warmup);
         let scenario = load(&Source::new("queue.ron", text)).expect("it can be read");
-        measured_from(&scenario, &[0, 1], seeds)
+        of(&scenario.variants[0], measured_from(&scenario, &[0, 1], seeds))
     }
 
     #[test]

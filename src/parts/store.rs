@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::table::{Resolve, Table};
 use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, Reply, Row, Span};
-use crate::world::{Cx, DiskSpec, MachineSpec, Node};
+use crate::world::{Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers, RowsOf};
 
 const COMMIT: Name = Name::of("store.commit");
 
@@ -26,7 +26,7 @@ pub mod facts {
     pub const NAMES: [&str; 1] = ["store.dropped"];
 }
 
-/// The operations of a store, as faults of kind `Errors` name them.
+/// The operations of a store, as faults name them.
 const COMMITS: Name = Name::of("commit");
 const READS: Name = Name::of("read");
 
@@ -40,7 +40,7 @@ pub struct Store {
     /// Work for each request. Default: `"200us"`.
     #[serde(default = "Store::cost")]
     cost: Dist,
-    /// The disk that its log is on. Default: as [`DiskSpec`] has it.
+    /// The disk that its log is on. Default: as `Disk` has it.
     #[serde(default)]
     disk: DiskSpec,
     /// Does a commit wait for the disk before it is answered? Without, a crash loses acknowledged
@@ -196,9 +196,9 @@ impl Node for Store {
     }
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
-        let cost = cx.draw(&self.cost);
-        cx.work(cost).await?;
         let operation = if matches!(request, Msg::Get { .. }) { READS } else { COMMITS };
+        let cost = cx.cost(operation, &self.cost);
+        cx.work(cost).await?;
         if cx.errs(operation) {
             return Err(Fault::Failed);
         }
@@ -222,7 +222,20 @@ impl Node for Store {
         self.disk.clone()
     }
 
-    fn problem(&self) -> Option<String> {
-        self.machine.problem()
+    fn problem(&self) -> Option<Flaw> {
+        self.machine.problem().map(|flaw| flaw.within("machine"))
+    }
+
+    fn offers(&self) -> Offers {
+        let accounts = self.accounts.iter().map(|account| account.name);
+        Offers {
+            errs: Known::Always(&["commit", "read"]),
+            rows: RowsOf::Itself(
+                accounts.chain(self.tables.iter().map(|table| table.name)).collect(),
+            ),
+            commits: true,
+            logs: true,
+            ..Offers::default()
+        }
     }
 }

@@ -17,7 +17,8 @@ use serde::Deserialize;
 use super::Spec;
 use crate::engine::{Dist, Fault, Msg, Reply, Span};
 use crate::world::{
-    Autoscaler, Cx, DiskSpec, Edge, Farewell, HealthCheck, LifeSpec, MachineSpec, Node, WarmUp,
+    Ask, Autoscaler, Cx, DiskSpec, Farewell, Flaw, HealthCheck, LifeSpec, MachineSpec, Node,
+    Offers, WarmUp,
 };
 
 /// Several nodes of one description behind one address.
@@ -63,6 +64,10 @@ pub struct Instances {
     /// The next version, which a `RollingUpgrade` brings: a node of the same kind. Default: none.
     #[serde(default)]
     pub next: Option<Box<Spec>>,
+    /// How long an instance of the next version takes from its start until it serves. Default: as
+    /// `start`.
+    #[serde(default)]
+    pub next_start: Option<Dist>,
 }
 
 fn one() -> u32 {
@@ -91,6 +96,7 @@ impl Instances {
         LifeSpec {
             count: self.count,
             start: self.start.clone(),
+            next_start: self.next_start.as_ref().unwrap_or(&self.start).clone(),
             warm_up: self.warm_up,
             health: self.health,
             autoscaler: self.autoscaler,
@@ -98,45 +104,66 @@ impl Instances {
         }
     }
 
-    /// What is wrong with how they live.
-    fn ill(&self) -> Option<String> {
-        let max = self.max.unwrap_or(self.count);
-        let is_checked = |health: HealthCheck| {
-            !health.every.is_zero() && health.unhealthy_after > 0 && health.healthy_after > 0
-        };
-        if !(self.count..=Self::COUNT_MAX).contains(&max) {
-            return Some(format!("`max` is from `count` to {}", Self::COUNT_MAX));
+    /// What is wrong with how many they are and how they live.
+    fn ill(&self) -> Option<Flaw> {
+        if let Some(max) = self.max {
+            if max < self.count {
+                let title = format!("`max` is {max}, and there are {} from the start", self.count);
+                return Some(Flaw::at("max", title).label(format!("at least {}", self.count)));
+            }
+            if max > Self::COUNT_MAX {
+                return Some(Flaw::at("max", format!("`max` is at most {}", Self::COUNT_MAX)));
+            }
         }
         if !(1..=self.count).contains(&self.needed) {
-            return Some("`needed` is from 1 to `count`".to_owned());
+            let title = format!("of {} instances {} cannot be `needed`", self.count, self.needed);
+            return Some(Flaw::at("needed", title).label(format!("from 1 to {}", self.count)));
         }
         if self.pre_stop > self.grace {
-            return Some("`grace` includes `pre_stop` and is not shorter".to_owned());
+            let title = format!("a `pre_stop` of {} does not fit into `grace`", self.pre_stop);
+            return Some(Flaw::at("pre_stop", title).label(format!("at most {}", self.grace)));
         }
-        if !self.health.is_none_or(is_checked) {
-            return Some("a health check looks `every` so often, and counts from 1".to_owned());
+        if self.next.is_none() && self.next_start.is_some() {
+            let title = "`next_start` is about a `next` version: say which";
+            return Some(Flaw::at("next_start", title));
         }
-        let other = self.next.as_ref().filter(|next| next.kind() != self.of.kind());
-        if let Some(other) = other {
-            return Some(format!(
-                "the next version of a {} is no {}",
-                self.of.kind(),
-                other.kind()
-            ));
-        }
-        let machine = self.of.machine();
-        if self.next.as_ref().is_some_and(|next| next.machine() != machine) {
-            return Some("the next version runs on the same `machine`".to_owned());
-        }
+        let health = self.health.and_then(|health| health.problem());
+        health
+            .map(|flaw| flaw.within("health"))
+            .or_else(|| self.ill_scaled().map(|flaw| flaw.within("autoscaler")))
+            .or_else(|| self.ill_followed().map(|flaw| flaw.within("next")))
+    }
+
+    /// What is wrong with the autoscaler.
+    fn ill_scaled(&self) -> Option<Flaw> {
         let auto = self.autoscaler.as_ref()?;
-        if auto.every.is_zero() || auto.target.is_zero() {
-            return Some("an autoscaler needs a `target` and looks `every` so often".to_owned());
-        }
         if !(1..=self.count).contains(&auto.min) {
-            return Some("the autoscaler's `min` is from 1 to `count`".to_owned());
+            let title = format!("the autoscaler's `min` is {}", auto.min);
+            return Some(
+                Flaw::at("min", title).label(format!("from 1 to `count`, {}", self.count)),
+            );
         }
-        let text = "an autoscaler needs instances with a limited number of `workers`";
-        machine.workers.is_none().then(|| text.to_owned())
+        if self.of.machine().workers.is_none() {
+            let title = "an autoscaler needs instances with a limited number of `workers`";
+            return Some(Flaw::new(title));
+        }
+        auto.problem()
+    }
+
+    /// What is wrong with the next version.
+    fn ill_followed(&self) -> Option<Flaw> {
+        let next = self.next.as_ref()?;
+        if next.kind() != self.of.kind() {
+            let (kind, other) = (self.of.kind(), next.kind());
+            return Some(Flaw::new(format!("the next version of a {kind} is no {other}")));
+        }
+        let (machine, other) = (self.of.machine(), next.machine());
+        if machine.holds_workers != other.holds_workers {
+            let title = "the next version has the same `holds_worker`: it runs on the same machine";
+            return Some(Flaw::new(title));
+        }
+        let title = "the next version runs on the same `machine`";
+        (machine != other).then(|| Flaw::at("machine", title))
     }
 
     /// The name of an instance, counted from 1.
@@ -164,20 +191,26 @@ impl Node for Instances {
         self.of.disk()
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        self.of.edges()
+    fn asks(&self) -> Vec<Ask> {
+        self.of.asks().into_iter().map(|ask| ask.within("of")).collect()
     }
 
-    fn problem(&self) -> Option<String> {
+    fn offers(&self) -> Offers {
+        self.of.offers()
+    }
+
+    fn problem(&self) -> Option<Flaw> {
         if !(1..=Self::COUNT_MAX).contains(&self.count) {
-            return Some(format!("`count` is from 1 to {}", Self::COUNT_MAX));
+            return Some(Flaw::at("count", format!("`count` is from 1 to {}", Self::COUNT_MAX)));
         }
         match &*self.of {
-            Spec::Client(_) => Some("a client has no instances: give it more load".to_owned()),
-            Spec::Instances(_) => Some("instances of instances are not possible".to_owned()),
+            Spec::Client(_) => Some(Flaw::at("of", "a client has no instances: give it more load")),
+            Spec::Instances(_) => Some(Flaw::at("of", "instances of instances are not possible")),
             other => {
-                let next = self.next.as_ref().and_then(|next| next.problem());
-                self.ill().or_else(|| other.problem()).or(next)
+                let next = || self.next.as_ref().and_then(|next| next.problem());
+                (self.ill())
+                    .or_else(|| other.problem().map(|flaw| flaw.within("of")))
+                    .or_else(|| next().map(|flaw| flaw.within("next")))
             }
         }
     }

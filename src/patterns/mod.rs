@@ -11,7 +11,9 @@ use crate::parts::{
     Broker, Cache, Client, Consumer, LeaseHolder, LockService, Service, Store, broker_facts,
     cache_facts, client_facts, lease_facts, service_facts, store_facts,
 };
-use crate::world::{ClassInfo, DiskSpec, Edge, MachineSpec, Node, Sim, add, upgrade};
+use crate::world::{
+    Ask, ClassInfo, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
+};
 pub use instances::Instances;
 use saga::Saga;
 
@@ -69,8 +71,18 @@ macro_rules! nodes {
                 match self { $(Spec::$Node(node) => node.disk(),)* }
             }
 
+            /// What it asks of others.
+            pub fn asks(&self) -> Vec<Ask> {
+                match self { $(Spec::$Node(node) => node.asks(),)* }
+            }
+
+            /// What it answers.
+            pub fn offers(&self) -> Offers {
+                match self { $(Spec::$Node(node) => node.offers(),)* }
+            }
+
             /// What is wrong with its configuration.
-            pub fn problem(&self) -> Option<String> {
+            pub fn problem(&self) -> Option<Flaw> {
                 match self { $(Spec::$Node(node) => node.problem(),)* }
             }
 

@@ -36,7 +36,7 @@ pub(super) fn section(study: &Study) -> Vec<Block> {
         let fairness =
             fairness(variant).map(|index| format!(", fairness {}", number::fixed(index, 3)));
         table.group(format!("{}{}", variant.name, fairness.unwrap_or_default()));
-        for served in served(study, variant) {
+        for served in served(variant) {
             table.row(cells(&served, has_tenants));
         }
     }
@@ -51,11 +51,12 @@ fn fairness(variant: &VariantStudy) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-fn served<'a>(study: &Study, variant: &'a VariantStudy) -> Vec<Served<'a>> {
-    let seconds = (study.quiet - crate::engine::Time(study.warmup.0)).as_seconds();
+fn served<'v>(variant: &'v VariantStudy) -> Vec<Served<'v>> {
+    let stages = &variant.stages;
+    let seconds = (stages.quiet - crate::engine::Time(stages.warmup.0)).as_seconds();
     let seconds = seconds * variant.runs.len() as f64;
     let first = variant.runs.first().map_or(&[][..], |run| &run.classes);
-    let of = |class: &'a ClassFlow| {
+    let of = |class: &'v ClassFlow| {
         let runs = variant.runs.iter().flat_map(|run| &run.classes);
         let same: Vec<&ClassFlow> = runs.filter(|one| one.flow.name == class.flow.name).collect();
         let sum =

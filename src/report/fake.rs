@@ -2,7 +2,7 @@
 
 use crate::check::outcome::{
     Axis, Better, Chain, ChainStep, Ending, Episode, Finding, Flow, Judgement, Measure, NodeUse,
-    Outcome, Quantity, Study, VariantStudy, Violation, Window,
+    Outcome, Quantity, Stages, Study, VariantStudy, Violation, Window,
 };
 use crate::engine::{Fault, Span, Time};
 use crate::stats::Histogram;
@@ -99,9 +99,6 @@ pub fn study(variants: usize, seeds: u64) -> Study {
         judgements: judgements(&variants),
         currency: Some("EUR".into()),
         seeds,
-        warmup: Span::from_seconds(5),
-        quiet: Time(Span::from_seconds(QUIET).0),
-        end: Time(Span::from_seconds(END).0),
         variants,
         wall: 1.84,
         interrupted: false,
@@ -115,6 +112,11 @@ fn variant(design: &Design, seeds: &[u64]) -> VariantStudy {
     VariantStudy {
         name: design.name.into(),
         about: design.about.into(),
+        stages: Stages {
+            warmup: Span::from_seconds(5),
+            quiet: Time(Span::from_seconds(QUIET).0),
+            end: Time(Span::from_seconds(END).0),
+        },
         runs,
         chains,
         waits: Vec::new(),
@@ -223,6 +225,7 @@ fn run(design: &Design, seed: u64) -> Outcome {
         episodes: vec![episode(design, &mut noise)],
         window: Span::SECOND,
         nodes: nodes(design, &windows),
+        links: Vec::new(),
         flows: vec![flow],
         windows,
     }
@@ -338,6 +341,7 @@ fn episode(design: &Design, noise: &mut Noise) -> Episode {
         begins: Time(Span::from_seconds(OUTAGE.0).0),
         ends: Time(Span::from_seconds(OUTAGE.1).0),
         felt_after: Some(Span::from_millis(500 + noise.below(40))),
+        felt_beside: Vec::new(),
         recovered_after: (!is_never).then(|| Span::from_millis(design.lost * 2 + recovers)),
         withheld: 0,
     }

@@ -12,6 +12,9 @@ const FILE_WIDTH: usize = 92;
 /// The most lanes of faults in a figure; the table has them all.
 const LANES_MAX: usize = 8;
 
+/// The most faults that are named beside one that may have been felt.
+const BESIDE_MAX: usize = 2;
+
 /// The section.
 pub(super) fn section(study: &Study, medium: Medium) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -79,13 +82,18 @@ fn chart(study: &Study, first: &Outcome) -> Timeline {
     Timeline { from: 0, to: active_until(study, first), lanes, curves: curves.collect() }
 }
 
+/// The end of the longest runs.
+fn latest(study: &Study) -> Time {
+    study.variants.iter().map(|variant| variant.stages.end).max().unwrap_or_default()
+}
+
 /// When the first run has come to rest: what follows would only take room from what happened.
 fn active_until(study: &Study, first: &Outcome) -> u64 {
     let is_active = |window: &Window| window.offered + window.good + window.failed > 0;
     let windows = first.windows.iter().rposition(is_active).map_or(0, |last| last as u64 + 2);
     let of_load = windows.saturating_mul(first.window.0);
     let ends = first.episodes.iter().filter(|episode| episode.ends <= first.end);
-    ends.map(|episode| episode.ends.0).fold(of_load, u64::max).min(study.end.0)
+    ends.map(|episode| episode.ends.0).fold(of_load, u64::max).min(latest(study).0)
 }
 
 fn table(study: &Study, names: &[&str]) -> Table {
@@ -104,12 +112,11 @@ fn table(study: &Study, names: &[&str]) -> Table {
         }
         for variant in &study.variants {
             let episodes = episodes(variant, name);
-            let felt: Vec<Option<Span>> = episodes.iter().map(|e| e.felt_after).collect();
             let recovered: Vec<Option<Span>> = episodes.iter().map(|e| e.recovered_after).collect();
             let mut row = vec![
                 Cell::new(&variant.name),
-                mean(&felt, "not felt", "not felt").tone(Tone::Plain),
-                mean(&recovered, "never within the run", "never"),
+                felt(&episodes),
+                mean(&recovered, "never within the run", "never", None),
             ];
             if is_withheld {
                 let times: u64 = episodes.iter().map(|episode| episode.withheld).sum();
@@ -151,20 +158,45 @@ fn when(episodes: &[&Episode]) -> String {
     format!("{}, {} times, {mean} on average", first.what, episodes.len())
 }
 
-/// The mean of those that are known, and how many are not.
-fn mean(spans: &[Option<Span>], none: &str, some: &str) -> Cell {
+/// When a fault was felt, and which others may have been felt instead.
+fn felt(episodes: &[&Episode]) -> Cell {
+    let alone = episodes.iter().filter(|episode| episode.felt_beside.is_empty());
+    let spans: Vec<Option<Span>> = alone.map(|episode| episode.felt_after).collect();
+    let mut beside: Vec<&str> = Vec::new();
+    for name in episodes.iter().flat_map(|episode| &episode.felt_beside) {
+        if !beside.contains(&name.as_str()) {
+            beside.push(name);
+        }
+    }
+    let others = match beside.len() {
+        ..=BESIDE_MAX => beside.join(", "),
+        count => format!("{count} others"),
+    };
+    if spans.is_empty() && !beside.is_empty() {
+        return Cell::new(format!("not to be told from {others}"));
+    }
+    let shared = episodes.len() - spans.len();
+    let note = format!("{shared} of {} not to be told from {others}", episodes.len());
+    let note = (shared > 0).then_some(note);
+    mean(&spans, "not felt", "not felt", note).tone(Tone::Plain)
+}
+
+/// The mean of those that are known, how many are not, and what else there is to say.
+fn mean(spans: &[Option<Span>], none: &str, some: &str, note: Option<String>) -> Cell {
     let known: Vec<f64> = spans.iter().flatten().map(|span| span.as_seconds()).collect();
     if spans.is_empty() {
         return Cell::none();
     }
-    if known.is_empty() {
-        return Cell::new(none).tone(Tone::Bad);
-    }
-    let mean = Span::from_seconds_f64(known.iter().sum::<f64>() / known.len() as f64);
-    let cell = Cell::new(mean.to_string());
     let missing = spans.len() - known.len();
-    if missing == 0 {
-        return cell;
-    }
-    cell.note(format!("({some} in {missing} of {} runs)", spans.len()))
+    let unknown = format!("{some} in {missing} of {} runs", spans.len());
+    let unknown = (missing > 0 && !known.is_empty()).then_some(unknown);
+    let notes: Vec<String> = unknown.into_iter().chain(note).collect();
+    let cell = match known.is_empty() {
+        true => Cell::new(none).tone(Tone::Bad),
+        false => {
+            let mean = Span::from_seconds_f64(known.iter().sum::<f64>() / known.len() as f64);
+            Cell::new(mean.to_string())
+        }
+    };
+    if notes.is_empty() { cell } else { cell.note(format!("({})", notes.join("; "))) }
 }

@@ -1,6 +1,7 @@
 //! The head of a report: the verdict before anything else, then what was run.
 
-use crate::check::outcome::{Ending, Judgement, Study, VariantStudy};
+use crate::check::outcome::{Ending, Judgement, Stages, Study, VariantStudy};
+use crate::engine::Time;
 use crate::report::document::{Block, Line, Tone};
 use crate::report::number;
 
@@ -259,17 +260,29 @@ fn endings(study: &Study) -> Vec<Line> {
 fn setting(study: &Study) -> String {
     let variants = study.variants.len();
     let mut parts = vec![format!("{variants} variant{}", plural(variants)), seeds(&study.seeds)];
-    if !study.warmup.is_zero() {
-        parts.push(format!("warm-up {}", number::plain_duration(study.warmup.0)));
+    let mut stages: Vec<Stages> = Vec::new();
+    for variant in &study.variants {
+        if !stages.contains(&variant.stages) {
+            stages.push(variant.stages);
+        }
     }
-    if study.quiet < study.end {
-        parts.push(format!("load until {}", number::plain_duration(study.quiet.0)));
-        parts.push(format!("quiet until {}", number::plain_duration(study.end.0)));
-    } else {
-        parts.push(format!("load until {}", number::plain_duration(study.end.0)));
+    parts.extend(stages.first().iter().flat_map(|stages| phases(stages)));
+    if stages.len() > 1 {
+        parts.push("some variants differ in that".to_owned());
     }
     parts.push(study.path.clone());
     parts.join(" · ")
+}
+
+/// When what is, in a run.
+fn phases(stages: &Stages) -> Vec<String> {
+    let Stages { warmup, quiet, end } = *stages;
+    let until = |what, at: Time| format!("{what} until {}", number::plain_duration(at.0));
+    let warmup = format!("warm-up {}", number::plain_duration(warmup.0));
+    let mut parts: Vec<String> = (!stages.warmup.is_zero()).then_some(warmup).into_iter().collect();
+    parts.push(until("load", quiet));
+    parts.extend((quiet < end).then(|| until("quiet", end)));
+    parts
 }
 
 fn seeds(seeds: &[u64]) -> String {

@@ -11,7 +11,7 @@
 //! | `deterministic` | everything that is a function of the build, the scenario and the seeds |
 //! | `wall_clock` | `seconds` and `events_per_second`: what differs between machines |
 //!
-//! `deterministic` holds `seeds`, `warmup_ns`, `quiet_ns`, `end_ns`,
+//! `deterministic` holds `seeds`, `warmup_ns`, `quiet_ns`, `end_ns` (of the first variant),
 //! `currency` (of the scenario's price list, or null), `interrupted`, `held`, and
 //!
 //! - `judgements`: `variant`, `says`, `held`, `found`, `reproduce`;
@@ -21,9 +21,9 @@
 //!   `versus` the first variant: `difference`, `low`, `high`, `ratio`, `pairs`, `p_value` (Holm),
 //!   `significant` and `verdict` (`"better"`, `"worse"` or null). A variant without any value is
 //!   null;
-//! - `variants`: `name`, `about`, `breaks`, `digest`, `events`, `requests`, `latency` (all runs of
-//!   each flow and each class together), `invariants` (all runs together), `chains`, and `runs` one
-//!   by one.
+//! - `variants`: `name`, `about`, `breaks`, `warmup_ns`, `quiet_ns`, `end_ns`, `digest`, `events`,
+//!   `requests`, `latency` (all runs of each flow and each class together), `invariants` (all runs
+//!   together), `chains`, and `runs` one by one.
 //!
 //! Values of measures are in base units (seconds, shares of one, bytes); whatever ends in `_ns` is
 //! whole nanoseconds. Digests are strings of 16 hexadecimal digits, since 64 bits do not fit the
@@ -138,6 +138,7 @@ impl Report<'_> {
             reproduce: judgement.reproduce.as_deref(),
         });
         let runs = study.variants.iter().flat_map(|variant| &variant.runs);
+        let baseline = study.variants.first().map(|variant| variant.stages).unwrap_or_default();
         let events: u64 = runs.map(|run| run.events).sum();
         Report {
             schema: "stormglass.report/1",
@@ -149,9 +150,9 @@ impl Report<'_> {
             },
             deterministic: Deterministic {
                 seeds: &study.seeds,
-                warmup_ns: study.warmup.0,
-                quiet_ns: study.quiet.0,
-                end_ns: study.end.0,
+                warmup_ns: baseline.warmup.0,
+                quiet_ns: baseline.quiet.0,
+                end_ns: baseline.end.0,
                 currency: study.currency.as_deref(),
                 interrupted: study.interrupted,
                 held: study.held(),
@@ -218,6 +219,7 @@ fn axis(axis: Axis) -> &'static str {
         Axis::Cost => "cost",
         Axis::Complexity => "complexity",
         Axis::Saturation => "saturation",
+        Axis::Own => "own",
     }
 }
 

@@ -10,7 +10,12 @@ use crate::report::{Medium, document};
 
 /// The report in Markdown as GitHub reads it.
 pub fn markdown(study: &Study) -> String {
-    let blocks: Vec<String> = document(study, Medium::File).iter().map(block).collect();
+    set(&document(study, Medium::File))
+}
+
+/// Blocks as Markdown, one after the other.
+pub(super) fn set(blocks: &[Block]) -> String {
+    let blocks: Vec<String> = blocks.iter().map(block).collect();
     let mut out = blocks.join("\n");
     out.truncate(out.trim_end().len());
     out.push('\n');

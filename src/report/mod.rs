@@ -17,8 +17,10 @@ mod foot;
 mod head;
 mod invariants;
 pub mod json;
+mod links;
 pub mod markdown;
 pub mod number;
+pub mod published;
 mod requests;
 mod saturation;
 mod stuck;
@@ -60,6 +62,7 @@ fn document(study: &Study, medium: Medium) -> Vec<Block> {
     blocks.extend(requests::section(study, medium));
     blocks.extend(classes::section(study));
     blocks.extend(saturation::section(study, medium));
+    blocks.extend(links::section(study, medium));
     blocks.extend(foot::section(study, medium));
     blocks
 }

@@ -49,6 +49,9 @@ pub fn percent(fraction: f64) -> String {
     if !fraction.is_finite() {
         return NONE.to_string();
     }
+    if fraction.abs() >= 1e13 {
+        return format!("{:.1e}%", fraction * 100.0);
+    }
     if fraction == 0.0 || fraction == 1.0 {
         return if fraction == 0.0 { "0%" } else { "100%" }.to_string();
     }

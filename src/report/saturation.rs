@@ -134,18 +134,17 @@ fn load(variant: &VariantStudy, name: &str) -> Load {
     }
 }
 
+/// How much of its time something was at work; without a limit nothing is ever all busy.
+pub(super) fn busy(share: Option<f64>) -> Cell {
+    let Some(share) = share else { return Cell::none() };
+    let cell = Cell::new(format!("{}%", number::fixed(share * 100.0, 1)));
+    if share > BUSY { cell.tone(Tone::Bad) } else { cell }
+}
+
 fn cells(load: &Load) -> Vec<Cell> {
-    let busy = match load.utilisation {
-        Some(share) => {
-            let cell = Cell::new(format!("{}%", number::fixed(share * 100.0, 1)));
-            if share > BUSY { cell.tone(Tone::Bad) } else { cell }
-        }
-        // Workers without limit are never all busy.
-        None => Cell::none(),
-    };
     vec![
         Cell::new(&load.name),
-        busy,
+        busy(load.utilisation),
         Cell::new(number::fixed(load.working, 2)),
         Cell::new(number::fixed(load.queue_mean, 2)),
         Cell::new(number::integer(u64::from(load.queue_peak))),
@@ -160,8 +159,8 @@ type Pick = fn(&Load) -> u64;
 const RARE: [(&str, Pick); 2] =
     [("turned away", |load| load.turned_away), ("dropped", |load| load.dropped)];
 
-/// A number of jobs that were not done.
-fn lost(count: u64) -> Cell {
+/// A number of jobs, or of packets, that were not done.
+pub(super) fn lost(count: u64) -> Cell {
     match count {
         0 => Cell::new("0").tone(Tone::Dim),
         count => Cell::new(number::integer(count)).tone(Tone::Bad),

@@ -29,10 +29,14 @@ pub struct Style {
 /// The report for a terminal. No line has spaces at its end; the last one ends with a line break.
 pub fn text(study: &Study, style: Style) -> String {
     let width = style.width.max(WIDTH_MIN);
+    set(&document(study, Medium::Terminal(width)), style)
+}
+
+/// Blocks for a terminal, one after the other.
+pub(super) fn set(blocks: &[Block], style: Style) -> String {
+    let width = style.width.max(WIDTH_MIN);
     let mut setter = Setter { out: String::new(), width, color: style.color };
-    for block in document(study, Medium::Terminal(width)) {
-        setter.block(&block);
-    }
+    blocks.iter().for_each(|block| setter.block(block));
     setter.out
 }
 

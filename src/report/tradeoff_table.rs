@@ -156,5 +156,6 @@ pub(super) fn axis_name(axis: Axis) -> &'static str {
         Axis::Cost => "Cost",
         Axis::Complexity => "Complexity",
         Axis::Saturation => "Saturation",
+        Axis::Own => "Own measures",
     }
 }

@@ -19,22 +19,28 @@ impl Scale<'_> {
     /// The scale that suits all figures of a row.
     pub fn of(row: &Row) -> Scale<'_> {
         let figures = row.figures.iter().flatten();
-        Scale::from(row, figures.map(|figure| (figure.value, figure.half_width())))
+        let figures = figures.map(|figure| (figure.value, figure.half_width()));
+        Scale::from(row.quantity, &row.currency, figures)
     }
 
     /// The scale for one value of a row, or a difference, on its own.
     pub fn of_one(row: &Row, value: f64, half_width: Option<f64>) -> Scale<'_> {
-        Scale::from(row, std::iter::once((value, half_width)))
+        Scale::from(row.quantity, &row.currency, std::iter::once((value, half_width)))
     }
 
-    fn from(row: &Row, figures: impl Iterator<Item = (f64, Option<f64>)> + Clone) -> Scale<'_> {
+    /// The scale for values of a quantity, each with its half width, that stand beside each other.
+    pub fn from(
+        quantity: Quantity,
+        currency: &str,
+        figures: impl Iterator<Item = (f64, Option<f64>)> + Clone,
+    ) -> Scale<'_> {
         let largest = figures.clone().map(|(value, _)| value.abs()).fold(0.0, f64::max);
-        let (factor, unit) = unit(row, largest);
+        let (factor, unit) = unit(quantity, currency, largest);
         let scaled = figures.map(|(value, half)| (value * factor, half.map(|half| half * factor)));
-        let wanted = scaled.map(|(value, half)| decimals(row.quantity, value, half)).max();
+        let wanted = scaled.map(|(value, half)| decimals(quantity, value, half)).max();
         // More than five digits are not read; a large figure beside a small one sets the limit.
         let digits = number::decimals_for(largest * factor, 5);
-        let is_money = row.quantity == Quantity::Money && largest >= 1.0;
+        let is_money = quantity == Quantity::Money && largest >= 1.0;
         let cap = if is_money { digits.min(2) } else { digits };
         let decimals = if largest == 0.0 { 0 } else { wanted.unwrap_or(0).min(cap) };
         Scale { factor, unit, decimals }
@@ -75,8 +81,8 @@ impl Scale<'_> {
     }
 }
 
-fn unit(row: &Row, largest: f64) -> (f64, &str) {
-    match row.quantity {
+fn unit(quantity: Quantity, currency: &str, largest: f64) -> (f64, &str) {
+    match quantity {
         Quantity::Time => {
             // The cast saturates, and what is longer than 584 years is written in hours as well.
             let unit = number::unit_for((largest * 1e9) as u64);
@@ -91,7 +97,7 @@ fn unit(row: &Row, largest: f64) -> (f64, &str) {
             _ => (1.0, "B"),
         },
         Quantity::Count => (1.0, ""),
-        Quantity::Money => (1.0, &row.currency),
+        Quantity::Money => (1.0, currency),
     }
 }
 

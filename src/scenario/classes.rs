@@ -1,8 +1,8 @@
 //! The request classes of a variant: gathered from its nodes, and the same wherever they are named.
 
+use super::Variant;
 use super::diagnose::Problem;
-use super::spans::Spans;
-use super::{Lexicon, Variant};
+use super::verify::Places;
 use crate::patterns::Spec;
 use crate::world::ClassInfo;
 
@@ -21,12 +21,8 @@ pub(super) fn table(nodes: &[Option<Spec>]) -> Vec<ClassInfo> {
 }
 
 /// Too many classes, or one that is two things.
-pub(super) fn problem(
-    variant: &Variant,
-    nodes: &[String],
-    lexicon: &Lexicon,
-    spans: &Spans,
-) -> Option<Problem> {
+pub(super) fn problem(variant: &Variant, places: Places<'_>) -> Option<Problem> {
+    let Places { spans, lexicon, nodes, .. } = places;
     for (node, spec) in nodes.iter().zip(&variant.nodes) {
         let place = spans.get(&format!("nodes.{node}.classes"));
         let place =
@@ -88,6 +84,35 @@ mod tests {
         assert!(complaint.contains("classes.ron:6:"), "{complaint}");
         let tenants = read("(name: \"x\", tenant: \"t\")", "(name: \"x\", tenant: \"u\")");
         assert!(tenants.unwrap_err().contains("tenants"));
+    }
+
+    #[test]
+    fn a_weight_is_that_of_a_tenant_that_there_is() {
+        let read = |weights: &str| {
+            let text = format!(
+                "Scenario(
+    title: \"Tenants\",
+    run: (load: \"10s\"),
+    nodes: {{
+        \"a\": Client(target: \"s\", operation: \"go\", load: Poisson(rate: \"1/s\"),
+            classes: [(name: \"x\", tenant: \"acme\")]),
+        \"s\": Service(
+            machine: (workers: 1, discipline: FairQueueing, weights: {weights}),
+            operations: {{\"go\": ()}},
+        ),
+    }},
+)"
+            );
+            let source = Source::new("tenants.ron", text);
+            load(&source).err().map(|problems| render(&problems, Some(&source), false))
+        };
+        assert_eq!(read("{\"acme\": 3}"), None);
+        let complaint = read("{\"acne\": 3}").expect("nobody is called that");
+        assert!(complaint.contains("no class of requests has a tenant `acne`"), "{complaint}");
+        assert!(complaint.contains("did you mean `acme`?"), "{complaint}");
+        assert!(complaint.contains("tenants.ron:8:"), "{complaint}");
+        assert!(read("{\"acme\": 0}").is_some_and(|text| text.contains("from 1 to 1,000")));
+        assert!(read("{\"acme\": 1001}").is_some());
     }
 
     #[test]

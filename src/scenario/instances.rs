@@ -119,6 +119,9 @@ pub(super) fn connected(mut network: NetworkSpec, groups: &[Group]) -> NetworkSp
             zone.nodes.extend(spread.filter(|(_, name)| **name == zone.name).map(|(id, _)| *id));
         }
     }
+    for host in &mut network.hosts {
+        host.nodes = host.nodes.iter().flat_map(|id| members(*id)).collect();
+    }
     for card in &mut network.cards {
         card.nodes = card.nodes.iter().flat_map(|id| members(*id)).collect();
     }

@@ -10,10 +10,12 @@ use serde::Deserialize;
 
 use super::diagnose::Problem;
 use super::source::Source;
+use super::spans::Spans;
 use super::swarm::{self, Swarm};
+use super::verify::Places;
 use super::{
-    Expectation, Invariant, Phases, Prices, Scenario, Variant, classes, instances, names, queues,
-    verify,
+    Case, Expectation, Invariant, MeasureSpec, Phases, Prices, Scenario, Variant, classes,
+    instances, names, verify,
 };
 use crate::engine::Lexicon;
 use crate::patterns::Spec;
@@ -57,9 +59,15 @@ pub(super) struct Draft {
     /// What must hold, by name. Default: only that every request is accounted for.
     #[serde(default)]
     pub(super) invariants: BTreeMap<String, Invariant>,
+    /// What is measured besides the catalogue of metrics, by name. Default: nothing.
+    #[serde(default)]
+    pub(super) measures: BTreeMap<String, MeasureSpec>,
     /// What is expected. Default: nothing.
     #[serde(default)]
     pub(super) expect: Vec<Expectation>,
+    /// The published result that it reproduces, for the command `validate`. Default: none.
+    #[serde(default)]
+    pub(super) validates: Option<Case>,
     /// What things cost. Default: not counted in money.
     #[serde(default)]
     pub(super) prices: Option<Prices>,
@@ -114,44 +122,45 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     let nodes = instances::roster(source);
     let (draft, mut lexicon) = read(source, &nodes)?;
     let spans = source.spans();
-    let mut problems = verify::base(&draft, &nodes, &spans);
+    let base = Text { source, spans: &spans, nodes: &nodes };
+    let mut problems = verify::base(&draft, base.places(&lexicon));
     if !problems.is_empty() {
         // Every variant that sets a value would say the same again.
         return Err(problems);
     }
-    let mut variants = Vec::new();
+    let (mut variants, mut texts) = (Vec::new(), Vec::new());
     for (place, variation) in draft.variants.iter().enumerate() {
-        let (base, known) = match spliced(source, variation, place, &nodes) {
-            Ok(None) => (draft.clone(), Lexicon::default()),
-            Ok(Some(other)) => other,
-            Err(more) => {
-                problems.extend(more);
-                continue;
+        if variation.set.is_empty() {
+            variants.push(vary(draft.clone(), variation, &nodes));
+            texts.push(None);
+            continue;
+        }
+        match Spliced::of(source, variation, place, &nodes) {
+            Ok(text) => {
+                variants.push(vary(text.draft.clone(), variation, &nodes));
+                texts.push(Some(text));
             }
-        };
-        lexicon.extend(known);
-        variants.push(vary(base, variation, &nodes));
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
     if draft.variants.is_empty() {
         variants.push(plain(&draft, &nodes));
+        texts.push(None);
     }
-    let known = verify::Known { lexicon: &lexicon, spans: &spans };
-    for (place, variant) in variants.iter().enumerate() {
-        let whole = verify::whole(&draft, variant, &nodes, place).placed(&spans);
-        for problem in whole.chain(known.facts(variant, place)) {
-            // What is wrong in the base is wrong in each of its variants.
-            if !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
-        problems.extend(classes::problem(variant, &nodes, &lexicon, &spans));
-        let invariants: Vec<_> = draft.invariants.iter().collect();
-        for problem in queues::problems(&invariants, (variant, place), &nodes, (&lexicon, &spans)) {
-            if !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
+    for (place, text) in texts.iter().enumerate() {
+        let found = match text {
+            None => verify::variant(&draft, &variants, base.places(&lexicon), place),
+            Some(text) => text.problems(&variants, &nodes, place),
+        };
+        // What is wrong in the base is wrong in each of its variants.
+        let new = found.into_iter().filter(|problem| !problems.contains(problem));
+        problems.extend(new.collect::<Vec<_>>());
     }
+    problems.extend(verify::counted(&draft, &variants, base.places(&lexicon)));
+    texts.into_iter().flatten().for_each(|text| lexicon.extend(text.lexicon));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -162,14 +171,28 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
         about: draft.about,
         seed: draft.seed,
         events_max: draft.events_max,
-        phases: draft.run,
-        prices: draft.prices,
         names: nodes,
         lexicon,
         invariants: draft.invariants.into_iter().collect(),
+        measures: draft.measures.into_iter().collect(),
         expect: draft.expect,
+        validates: draft.validates,
         variants,
     })
+}
+
+/// A text, where its values stand, and the names of its nodes.
+struct Text<'a> {
+    source: &'a Source,
+    spans: &'a Spans,
+    nodes: &'a [String],
+}
+
+impl<'a> Text<'a> {
+    fn places(&self, lexicon: &'a Lexicon) -> Places<'a> {
+        let Text { source, spans, nodes } = *self;
+        Places { text: source.text(), spans, lexicon, nodes }
+    }
 }
 
 /// Reads a single fault, as it stands in a scenario's `faults`, about the nodes of `scenario`.
@@ -186,32 +209,74 @@ fn read(source: &Source, nodes: &[String]) -> Result<(Draft, Lexicon), Vec<Probl
     Ok((draft?, lexicon))
 }
 
+/// What a scenario says of all of its variants.
+const COMMON: [&str; 9] = [
+    "title",
+    "about",
+    "seed",
+    "events_max",
+    "invariants",
+    "measures",
+    "expect",
+    "validates",
+    "variants",
+];
+
 /// The base of a variant that sets single values: the same text with the values in it.
-fn spliced(
-    source: &Source,
-    variation: &Variation,
-    place: usize,
-    nodes: &[String],
-) -> Result<Option<(Draft, Lexicon)>, Vec<Problem>> {
-    if variation.set.is_empty() {
-        return Ok(None);
+struct Spliced {
+    source: Source,
+    draft: Draft,
+    lexicon: Lexicon,
+    /// What is said of problems with it.
+    note: String,
+}
+
+impl Spliced {
+    fn of(
+        source: &Source,
+        variation: &Variation,
+        place: usize,
+        nodes: &[String],
+    ) -> Result<Spliced, Vec<Problem>> {
+        let mut source = source.clone();
+        for (path, value) in &variation.set {
+            let origin = format!("variants.{place}.set");
+            let field = path.split(['.', '[']).next().unwrap_or(path);
+            if COMMON.contains(&field) {
+                let key = Problem::at(0..field.len()).on(origin, path.clone());
+                let title = format!("`{field}` is the same for all variants");
+                return Err(vec![key.title(title).label("no variant can set it")]);
+            }
+            let next = source.set_as(&origin, path, value);
+            source = next.map_err(|problem| vec![source.settled(problem)])?;
+        }
+        let settled = |problems: Vec<Problem>| -> Vec<Problem> {
+            problems.into_iter().map(|problem| source.settled(problem)).collect()
+        };
+        let (draft, lexicon) = read(&source, nodes).map_err(settled)?;
+        let spans = source.spans();
+        let places = Text { source: &source, spans: &spans, nodes }.places(&lexicon);
+        let problems = verify::base(&draft, places);
+        let note = format!("this is so with what the variant `{}` sets", variation.name);
+        if !problems.is_empty() {
+            return Err(settled(problems.into_iter().map(|one| one.note(note.clone())).collect()));
+        }
+        Ok(Spliced { source, draft, lexicon, note })
     }
-    let mut text = source.clone();
-    for (path, value) in &variation.set {
-        let origin = format!("variants.{place}.set");
-        let next = text.set_as(&origin, path, value);
-        text = next.map_err(|problem| vec![text.settled(problem)])?;
+
+    /// What is wrong with the variant as a whole.
+    fn problems(&self, variants: &[Variant], nodes: &[String], place: usize) -> Vec<Problem> {
+        let spans = self.source.spans();
+        let places = Text { source: &self.source, spans: &spans, nodes }.places(&self.lexicon);
+        let found = verify::variant(&self.draft, variants, places, place).into_iter();
+        let settled = found.map(|problem| self.source.settled(problem));
+        // What stands in the file itself may be wrong without it, too.
+        let noted = settled.map(|problem| match problem.page {
+            Some(_) => problem.note(self.note.clone()),
+            None => problem,
+        });
+        noted.collect()
     }
-    let settled = |problems: Vec<Problem>| -> Vec<Problem> {
-        problems.into_iter().map(|problem| text.settled(problem)).collect()
-    };
-    let (draft, lexicon) = read(&text, nodes).map_err(settled)?;
-    let problems = verify::base(&draft, nodes, &text.spans());
-    if problems.is_empty() {
-        return Ok(Some((draft, lexicon)));
-    }
-    let note = format!("this is so with what the variant `{}` sets", variation.name);
-    Err(settled(problems.into_iter().map(|problem| problem.note(note.clone())).collect()))
 }
 
 fn plain(draft: &Draft, nodes: &[String]) -> Variant {
@@ -240,6 +305,8 @@ fn vary(mut base: Draft, variation: &Variation, nodes: &[String]) -> Variant {
     Variant {
         name: variation.name.clone(),
         about: variation.about.clone(),
+        phases: base.run,
+        prices: base.prices,
         classes: classes::table(&places),
         nodes: places,
         network: instances::connected(network, &groups),

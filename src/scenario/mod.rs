@@ -8,10 +8,10 @@ mod classes;
 pub mod diagnose;
 mod instances;
 mod load;
+mod measure;
 mod mismatch;
 mod mistakes;
 mod names;
-mod queues;
 pub mod reference;
 mod set;
 pub mod source;
@@ -27,8 +27,9 @@ use serde::Deserialize;
 
 use crate::engine::{Lexicon, Name, NodeId, Rate, Ratio, Span, Time};
 use crate::patterns::{Instances, Spec};
-use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, NetworkSpec, Windows};
+use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, Flaw, NetworkSpec, Windows};
 pub use load::{Variation, load, read_fault};
+pub use measure::{Case, Doing, MeasureSpec, Stat, Usage};
 pub use swarm::Swarm;
 
 /// The phases of a run.
@@ -263,11 +264,12 @@ impl Invariant {
     }
 }
 
-/// A bound on a metric, which the mean over all runs must keep.
+/// What is expected of a metric: bounds that the mean over all runs must keep, or the value that it
+/// has, within a tolerance.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// Which metric, by its id; `list metrics` names them.
+    /// Which metric, by its id, or which measure of the scenario; `list metrics` names the former.
     pub metric: String,
     /// At least this. Default: no lower bound.
     #[serde(default)]
@@ -275,9 +277,62 @@ pub struct Expectation {
     /// At most this. Default: no upper bound.
     #[serde(default)]
     pub max: Option<Value>,
+    /// The value that it has, such as theory or a paper gives it. It agrees if the mean lies within
+    /// the tolerance; or if chance explains the difference: at most four standard errors, of which
+    /// each is less than the tolerance. Default: only the bounds count.
+    #[serde(default)]
+    pub is: Option<Value>,
+    /// How far from `is` the mean may be, as a share of it. Default: by `margin`.
+    #[serde(default)]
+    pub tolerance: Option<Ratio>,
+    /// How far from `is` the mean may be, in the metric's unit; 0 is not at all. Default: by
+    /// `tolerance`.
+    #[serde(default)]
+    pub margin: Option<Value>,
+    /// What was published, where that is rounded or differs. Default: what it `is`.
+    #[serde(default)]
+    pub published: Option<String>,
     /// For which variant. Default: for every one.
     #[serde(default)]
     pub variant: Option<String>,
+    /// It is about the difference to this variant, seed by seed: this minus that. Default: about
+    /// the metric itself.
+    #[serde(default)]
+    pub versus: Option<String>,
+}
+
+impl Expectation {
+    /// What is wrong with it by itself.
+    fn problem(&self) -> Option<Flaw> {
+        let bounds = self.min.is_some() || self.max.is_some();
+        let (field, title, label) = match (self.is, self.tolerance, self.margin) {
+            (None, None, None) if !bounds => {
+                let label = "give it a `min`, a `max`, both, or what it `is`";
+                return Some(Flaw::new("this expects nothing").label(label));
+            }
+            (None, Some(_), _) => {
+                ("tolerance", "a tolerance around nothing", "say what the value `is`")
+            }
+            (None, _, Some(_)) => ("margin", "a margin around nothing", "say what the value `is`"),
+            (Some(_), ..) if bounds => {
+                ("is", "either bounds or a value", "leave out this, or `min` and `max`")
+            }
+            (Some(_), None, None) => {
+                ("is", "how near must it be?", "give it a `tolerance` or a `margin`")
+            }
+            (Some(_), Some(_), Some(_)) => {
+                ("margin", "two tolerances for one value", "leave out this or `tolerance`")
+            }
+            _ => return None,
+        };
+        Some(Flaw::at(field, title).label(label))
+    }
+
+    /// How far from what it is the mean may be, in base units.
+    pub fn allowance(&self) -> Option<f64> {
+        let margin = self.margin.map(Value::base);
+        margin.or_else(|| Some(self.is?.base().abs() * self.tolerance?.as_f64()))
+    }
 }
 
 /// A value with or without a unit: `"250ms"`, `"99.9 %"`, `"200/s"`, `12`.
@@ -352,18 +407,18 @@ pub struct Scenario {
     pub seed: u64,
     /// How many events a run may take.
     pub events_max: u64,
-    /// The phases of a run.
-    pub phases: Phases,
-    /// What things cost; `None` if the scenario does not say.
-    pub prices: Option<Prices>,
     /// Every node that any variant has, by id.
     pub names: Vec<String>,
     /// How every other name is spelt.
     pub lexicon: Lexicon,
     /// What must hold.
     pub invariants: Vec<(String, Invariant)>,
+    /// What it measures besides the catalogue, by name.
+    pub measures: Vec<(String, MeasureSpec)>,
     /// What is expected.
     pub expect: Vec<Expectation>,
+    /// The published result that it reproduces, if it is there for one.
+    pub validates: Option<Case>,
     /// The variants, the baseline first.
     pub variants: Vec<Variant>,
 }
@@ -393,6 +448,10 @@ pub struct Variant {
     pub name: String,
     /// What it is, as a sentence.
     pub about: String,
+    /// The phases of its runs.
+    pub phases: Phases,
+    /// What things cost; `None` if the scenario does not say.
+    pub prices: Option<Prices>,
     /// Its nodes, by id; `None` for those that only other variants have.
     pub nodes: Vec<Option<Spec>>,
     /// The classes of its requests: the first has place 1 in [`Class`](crate::engine::Class).

@@ -7,11 +7,13 @@
 
 mod declared;
 mod examples;
+mod sources;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::patterns::CATALOGUE;
 use declared::{Body, Declaration, Docs, Member, declarations, listed};
+use sources::{FACTS, SOURCES};
 
 /// What an entry is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -26,6 +28,8 @@ pub enum Topic {
     Distribution,
     /// An invariant.
     Invariant,
+    /// A measure that a scenario defines.
+    Measure,
     /// A fact that nodes note.
     Fact,
     /// A quantity that is written with a unit.
@@ -90,69 +94,6 @@ impl Entry {
     }
 }
 
-/// Where the types are declared that no node of the catalogue declares. A file may be here although
-/// nothing in it is used.
-const SOURCES: &[&str] = &[
-    include_str!("load.rs"),
-    include_str!("mod.rs"),
-    include_str!("swarm.rs"),
-    include_str!("../world/network/spec.rs"),
-    include_str!("../world/network/bursts.rs"),
-    include_str!("../world/network/queue.rs"),
-    include_str!("../world/network/names.rs"),
-    include_str!("../world/fault/injection.rs"),
-    include_str!("../world/fault/inner.rs"),
-    include_str!("../world/fault/schedule.rs"),
-    include_str!("../world/fault/trigger.rs"),
-    include_str!("../world/fault/targets.rs"),
-    include_str!("../world/life/spec.rs"),
-    include_str!("../world/machine/spec.rs"),
-    include_str!("../world/machine/delay.rs"),
-    include_str!("../world/machine/limit.rs"),
-    include_str!("../world/machine/shedding.rs"),
-    include_str!("../world/disk/spec.rs"),
-    include_str!("../world/budget.rs"),
-    include_str!("../world/clock.rs"),
-    include_str!("../parts/table.rs"),
-    include_str!("../parts/client/class.rs"),
-    include_str!("../parts/client/load.rs"),
-    include_str!("../parts/client/profile.rs"),
-    include_str!("../parts/client/bursts.rs"),
-    include_str!("../parts/client/keys.rs"),
-    include_str!("../parts/service/operation.rs"),
-    include_str!("../parts/broker/settings.rs"),
-    include_str!("../parts/cache/shelf.rs"),
-    include_str!("../parts/policy/backoff.rs"),
-    include_str!("../parts/policy/balance/mod.rs"),
-    include_str!("../parts/policy/balance/outliers.rs"),
-    include_str!("../parts/policy/balance/pick.rs"),
-    include_str!("../parts/policy/balance/subset.rs"),
-    include_str!("../parts/policy/breaker.rs"),
-    include_str!("../parts/policy/budget.rs"),
-    include_str!("../parts/policy/bulkhead.rs"),
-    include_str!("../parts/policy/fallback.rs"),
-    include_str!("../parts/policy/hedge.rs"),
-    include_str!("../parts/policy/limit/mod.rs"),
-    include_str!("../parts/policy/mod.rs"),
-    include_str!("../parts/policy/window.rs"),
-    include_str!("../engine/dist/shape.rs"),
-    include_str!("../engine/time.rs"),
-    include_str!("../engine/units/rate.rs"),
-    include_str!("../engine/units/ratio.rs"),
-    include_str!("../engine/units/bytes.rs"),
-    include_str!("../engine/units/shift.rs"),
-];
-
-/// Where facts are declared besides in these.
-const FACTS: &[&str] = &[
-    include_str!("../world/mod.rs"),
-    include_str!("../parts/broker/facts.rs"),
-    include_str!("../parts/client/facts.rs"),
-    include_str!("../patterns/saga/facts.rs"),
-    include_str!("../parts/lease/mod.rs"),
-    include_str!("../parts/policy/facts.rs"),
-];
-
 /// The type of a whole scenario file.
 const ROOT: &str = "Draft";
 
@@ -200,8 +141,12 @@ const SPELT: &[(&str, &str, &str)] = &[
 const AROUND: &[&str] = &["Option", "Vec", "BTreeMap", "Box", "Rc"];
 
 /// Enums whose choices are a topic of their own.
-const FAMILIES: &[(&str, Topic)] =
-    &[("Injection", Topic::Fault), ("Invariant", Topic::Invariant), ("Shape", Topic::Distribution)];
+const FAMILIES: &[(&str, Topic)] = &[
+    ("Injection", Topic::Fault),
+    ("Invariant", Topic::Invariant),
+    ("MeasureSpec", Topic::Measure),
+    ("Shape", Topic::Distribution),
+];
 
 /// Everything that a scenario can say, by topic and then in the order in which it is come upon.
 pub fn entries() -> Vec<Entry> {
@@ -492,8 +437,7 @@ impl Entry {
 
 /// The documentation of a source file as a whole.
 fn module(source: &str) -> Docs {
-    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
-    Docs::of(lines)
+    Docs::of(source.lines().map_while(|line| line.strip_prefix("//!")))
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::diagnose::nearest;
 use super::source::Source;
-use super::{Scenario, Variant, read_fault, reference};
+use super::{Phases, Scenario, Variant, read_fault, reference};
 use crate::engine::{NodeId, Ratio, Rng, Span};
 use crate::patterns::Spec;
-use crate::world::FaultSpec;
+use crate::world::{FaultSpec, Flaw, Transport};
 
 /// What swarm mode may draw; `true` for the defaults.
 ///
@@ -29,7 +30,7 @@ use crate::world::FaultSpec;
 #[serde(deny_unknown_fields, default)]
 pub struct Swarm {
     /// Only these kinds of fault, as `list faults` names them. Default: all.
-    pub only: Vec<String>,
+    pub only: Option<Vec<String>>,
     /// Not these kinds of fault. Default: none is left out.
     pub without: Vec<String>,
     /// How likely each kind is to be on in a run. Default: `"50 %"`.
@@ -39,18 +40,18 @@ pub struct Swarm {
     /// For how long each, at least and at most; uniform between them. Default: `("100ms", "5s")`.
     pub lasts: (Span, Span),
     /// Whom they may befall. Default: every node but clients.
-    pub nodes: Vec<NodeId>,
+    pub nodes: Option<Vec<NodeId>>,
 }
 
 impl Default for Swarm {
     fn default() -> Swarm {
         Swarm {
-            only: Vec::new(),
+            only: None,
             without: Vec::new(),
             share: Ratio::new(1, 2).unwrap_or(Ratio::ONE),
             count: (1, 3),
             lasts: (Span::from_millis(100), Span::from_seconds(5)),
-            nodes: Vec::new(),
+            nodes: None,
         }
     }
 }
@@ -77,6 +78,9 @@ pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Swarm>
     from.deserialize_any(Reader)
 }
 
+/// More faults of one kind than this are not read as a wish.
+const COUNT_MAX: u32 = 100;
+
 /// What a seed has drawn: its faults, and their text as `faults` would have it.
 #[derive(Clone, Debug)]
 pub struct Drawn {
@@ -87,25 +91,43 @@ pub struct Drawn {
 }
 
 impl Swarm {
-    /// What is wrong with it: at which field, what, and what is said beside it.
-    pub(super) fn problem(&self) -> Option<(&'static str, String, String)> {
+    /// Is a kind of fault one that may be drawn?
+    fn takes(&self, kind: &str) -> bool {
+        let is_in = |names: &[String]| names.iter().any(|name| name == kind);
+        self.only.as_deref().is_none_or(is_in) && !is_in(&self.without)
+    }
+
+    /// What is wrong with it.
+    pub(super) fn problem(&self) -> Option<Flaw> {
         let kinds = reference::swarm();
         let known: Vec<&str> = kinds.iter().map(|(name, _)| name.as_str()).collect();
-        for (field, names) in [("only", &self.only), ("without", &self.without)] {
-            let is_unknown = |name: &&String| !known.contains(&name.as_str());
-            if let Some(name) = names.iter().find(is_unknown) {
+        let only = self.only.as_deref().unwrap_or_default();
+        for (field, names) in [("only", only), ("without", &self.without)] {
+            let is_unknown = |name: &String| !known.contains(&name.as_str());
+            if let Some(place) = names.iter().position(is_unknown) {
+                let name = &names[place];
                 let title = format!("swarm mode draws no fault called `{name}`");
-                return Some((field, title, format!("the faults are {}", known.join(", "))));
+                let label = match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the faults are {}", known.join(", ")),
+                };
+                return Some(Flaw::at(place, title).within(field).label(label));
             }
         }
-        let wrong = |field, title: &str| Some((field, title.to_owned(), String::new()));
-        if self.count.0 > self.count.1 || self.count.1 > 100 {
-            return wrong("count", "this is given as (least, most), and most is 100 or less");
+        if !known.iter().any(|kind| self.takes(kind)) {
+            let field = if self.only.is_some() { "only" } else { "without" };
+            return Some(Flaw::at(field, "this leaves no fault that could be drawn"));
+        }
+        let (least, most) = self.count;
+        if least > most || !(1..=COUNT_MAX).contains(&most) {
+            let title = "this is given as (least, most), and most is from 1 to 100";
+            return Some(Flaw::at("count", title));
         }
         if self.lasts.0 > self.lasts.1 || self.lasts.1.is_zero() {
-            return wrong("lasts", "this is given as (shortest, longest)");
+            return Some(Flaw::at("lasts", "this is given as (shortest, longest)"));
         }
-        None
+        let nobody = self.nodes.as_ref().is_some_and(Vec::is_empty);
+        nobody.then(|| Flaw::at("nodes", "there is nobody whom a fault could befall"))
     }
 
     /// The faults of one seed. Each kind draws from a stream of its own, so that a new kind moves
@@ -114,14 +136,13 @@ impl Swarm {
         let place = Place::of(self, scenario, variant);
         let mut drawn = Drawn { faults: Vec::new(), text: String::new() };
         for (kind, template) in reference::swarm() {
-            let is_meant = self.only.is_empty() || self.only.contains(&kind);
             let mut rng = Rng::new(seed, &format!("swarm/{kind}"));
-            if !rng.chance(self.share) || !is_meant || self.without.contains(&kind) {
+            if !rng.chance(self.share) || !self.takes(&kind) {
                 continue;
             }
             for number in 1..=between(&mut rng, self.count.0.into(), self.count.1.into()) {
                 let Some(what) = place.fill(&template, &mut rng) else { break };
-                let text = self.timed(&what, scenario, &mut rng);
+                let text = self.timed(&what, &variant.phases, &mut rng);
                 let fault = read_fault(scenario, &Source::new("swarm", text.as_str()));
                 // A template that cannot be read is a mistake of ours, and a test looks for it.
                 let Ok(fault) = fault else { break };
@@ -134,9 +155,9 @@ impl Swarm {
     }
 
     /// The fault, some time in the window of faults.
-    fn timed(&self, what: &str, scenario: &Scenario, rng: &mut Rng) -> String {
+    fn timed(&self, what: &str, phases: &Phases, rng: &mut Rng) -> String {
         let millis = |span: Span| span.0 / Span::MILLISECOND.0;
-        let (opens, closes) = scenario.phases.windows().faults;
+        let (opens, closes) = phases.windows().faults;
         let last = closes.0.saturating_sub(self.lasts.0.0).max(opens.0 + 1) - 1;
         let at = between(rng, millis(Span(opens.0)), millis(Span(last)));
         let lasts = between(rng, millis(self.lasts.0).max(1), millis(self.lasts.1).max(1));
@@ -152,21 +173,36 @@ fn between(rng: &mut Rng, least: u64, most: u64) -> u64 {
 /// Whom faults may befall.
 struct Place<'a> {
     nodes: Vec<&'a str>,
+    /// Those of them that write to their disks.
+    logs: Vec<&'a str>,
+    /// Is there a link that may bring a message twice?
+    has_datagrams: bool,
     zones: Vec<&'a str>,
+    hosts: Vec<&'a str>,
 }
 
 impl<'a> Place<'a> {
     fn of(swarm: &Swarm, scenario: &'a Scenario, variant: &'a Variant) -> Place<'a> {
-        let is_meant = |place: usize, spec: &Spec| match swarm.nodes.is_empty() {
-            true => !matches!(spec, Spec::Client(_)),
-            false => swarm.nodes.contains(&NodeId(place as u32)),
+        let is_meant = |place: usize, spec: &Spec| match &swarm.nodes {
+            None => !matches!(spec, Spec::Client(_)),
+            Some(nodes) => nodes.contains(&NodeId(place as u32)),
         };
         let numbered = variant.nodes.iter().enumerate();
-        let chosen = numbered
-            .filter(|(place, spec)| spec.as_ref().is_some_and(|spec| is_meant(*place, spec)));
+        let chosen: Vec<(&str, &Spec)> = numbered
+            .filter_map(|(place, spec)| Some((place, spec.as_ref()?)))
+            .filter(|(place, spec)| is_meant(*place, spec))
+            .map(|(place, spec)| (scenario.names[place].as_str(), spec))
+            .collect();
+        let writers = chosen.iter().filter(|(_, spec)| spec.offers().logs);
+        let network = &variant.network;
+        let transports = network.links.iter().filter_map(|link| link.transport);
+        let mut transports = transports.chain([network.transport]);
         Place {
-            nodes: chosen.map(|(place, _)| scenario.names[place].as_str()).collect(),
-            zones: variant.network.zones.iter().map(|zone| zone.name.as_str()).collect(),
+            nodes: chosen.iter().map(|(name, _)| *name).collect(),
+            logs: writers.map(|(name, _)| *name).collect(),
+            has_datagrams: transports.any(|one| one == Transport::Datagram),
+            zones: network.zones.iter().map(|zone| zone.name.as_str()).collect(),
+            hosts: network.hosts.iter().map(|host| host.name.as_str()).collect(),
         }
     }
 
@@ -191,9 +227,14 @@ impl<'a> Place<'a> {
         };
         match hole {
             "node" => one(&self.nodes, rng),
+            "log" => one(&self.logs, rng),
             "zone" => one(&self.zones, rng),
+            "host" => one(&self.hosts, rng),
             "bool" => Some((rng.below(2) == 1).to_string()),
             "links" => self.links(rng),
+            // A stream throws copies away.
+            "datagrams" if !self.has_datagrams => None,
+            "datagrams" => self.links(rng),
             range => {
                 let (least, most) = range.split_once("..")?;
                 Some(between(rng, least.parse().ok()?, most.parse().ok()?).to_string())

@@ -14,6 +14,7 @@ use petgraph::visit::{Dfs, EdgeRef};
 use super::{Scenario, Variant};
 use crate::engine::NodeId;
 use crate::patterns::{CATALOGUE, Spec};
+use crate::world::Way;
 
 /// A node in the topology.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,12 +86,11 @@ impl Topology {
         let at = |id: NodeId| of_node.get(id.index()).copied().flatten();
         for (from, spec) in specs {
             let edges = spec.edges().into_iter();
-            let edges: BTreeSet<(NodeIndex, bool, bool)> = edges
-                .filter_map(|edge| Some((at(edge.to)?, edge.is_synchronous, edge.is_inward)))
-                .collect();
-            for (to, is_synchronous, is_inward) in edges {
-                let (from, to) = if is_inward { (to, from) } else { (from, to) };
-                graph.add_edge(from, to, is_synchronous);
+            let edges: BTreeSet<(NodeIndex, Way)> =
+                edges.filter_map(|edge| Some((at(edge.to)?, edge.way))).collect();
+            for (to, way) in edges {
+                let (from, to) = if way == Way::Fetch { (to, from) } else { (from, to) };
+                graph.add_edge(from, to, way == Way::Call);
             }
         }
         Topology { name: variant.name.clone(), graph, clients }
@@ -439,8 +439,8 @@ mod tests {
     #[test]
     fn it_draws_itself() {
         let saga = "\"a\": Saga(steps: [(service: \"b-c\", action: \"go\")]),";
-        let topology =
-            topology(&(saga.to_owned() + &service("b-c", &["b_c"]) + "\"b_c\": Store(),"));
+        let keeps = "\"b-c\": Service(store: \"b_c\", operations: {\"go\": ()}),";
+        let topology = topology(&(saga.to_owned() + keeps + "\"b_c\": Store(),"));
         assert_eq!(topology.dot(), DOT);
         assert_eq!(topology.mermaid(), MERMAID);
     }

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use super::World;
+use super::flaw::Flaw;
 use crate::engine::{NodeId, State};
 
 /// A group of nodes that hold copies of the same data, and how many of these faults must leave
@@ -27,17 +28,18 @@ pub struct Budget {
 
 impl Budget {
     /// What is wrong with it.
-    pub(crate) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<Flaw> {
         let twice = (1..self.nodes.len()).any(|at| self.nodes[..at].contains(&self.nodes[at]));
         if twice {
-            return Some("a node holds one copy: name each once".to_owned());
+            return Some(Flaw::at("nodes", "a node holds one copy: name each once"));
         }
         if self.nodes.len() < 2 {
-            return Some("a budget is about at least two nodes that hold copies".to_owned());
+            let title = "a budget is about at least two nodes that hold copies";
+            return Some(Flaw::at("nodes", title));
         }
         let most = self.nodes.len() - 1;
-        (self.keep == 0 || self.keep > most)
-            .then(|| format!("`keep` is from 1 to {most}, so that at least one may be damaged"))
+        let title = format!("`keep` is from 1 to {most}, so that at least one may be damaged");
+        (self.keep == 0 || self.keep > most).then(|| Flaw::at("keep", title))
     }
 }
 

@@ -49,12 +49,18 @@ impl World {
         let traits = classes.iter().map(traits);
         self.classes = std::iter::once(ClassTraits::default()).chain(traits).collect();
         self.class_names = classes.iter().map(|class| class.name).collect();
+        self.tenants = tenants;
     }
 
     /// What is known of a class; of one that is not in the table, that it is an ordinary one.
     #[inline]
     pub fn class(&self, class: Class) -> ClassTraits {
         self.classes.get(usize::from(class.0)).copied().unwrap_or_default()
+    }
+
+    /// The tenant at this place; `None` for nobody in particular.
+    pub fn tenant(&self, place: u16) -> Option<Name> {
+        self.tenants.get(usize::from(place.checked_sub(1)?)).copied()
     }
 
     /// The class of this name.
@@ -97,6 +103,10 @@ mod tests {
         let all = ["browse", "buy", "sell", "return"].map(of);
         assert_eq!(all, [(3, 0), (1, 1), (0, 2), (2, 1)]);
         assert_eq!(world.class_named(Name::of("other")), None);
+        assert_eq!(
+            [0, 1, 2, 3].map(|place| world.tenant(place)),
+            [None, Some(Name::of("acme")), Some(Name::of("bolt")), None]
+        );
         assert_eq!(world.class(Class(0)), ClassTraits::default());
     }
 }

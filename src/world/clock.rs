@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::World;
+use super::flaw::Flaw;
 use crate::engine::{self, NodeId, Rng, Shift, Span, Time};
 
 /// The nodes' clocks.
@@ -59,20 +60,26 @@ const MILLION: i128 = 1_000_000;
 
 impl ClocksSpec {
     /// What is wrong with it.
-    pub(crate) fn problem(&self) -> Option<String> {
-        let own = |clock: &ClockSpec| problem(clock.offset.length(), clock.drift_ppm);
-        problem(self.offset_max, i64::from(self.drift_ppm_max))
-            .or_else(|| self.nodes.values().find_map(own))
+    pub(crate) fn problem(&self) -> Option<Flaw> {
+        let own = |clock: &ClockSpec| {
+            problem(("offset", clock.offset.length()), ("drift_ppm", clock.drift_ppm))
+        };
+        let drift = ("drift_ppm_max", i64::from(self.drift_ppm_max));
+        problem(("offset_max", self.offset_max), drift)
+            .or_else(|| self.nodes.values().find_map(own).map(|flaw| flaw.within("nodes")))
     }
 }
 
 /// What is wrong with a clock that is off by so much and drifts by so much.
-pub(crate) fn problem(shift: Span, ppm: i64) -> Option<String> {
+pub(crate) fn problem(
+    (offset, shift): (&'static str, Span),
+    (drift, ppm): (&'static str, i64),
+) -> Option<Flaw> {
     if shift > SHIFT_MAX {
-        return Some("a clock is off by at most 365 days".to_owned());
+        return Some(Flaw::at(offset, "a clock is off by at most 365 days"));
     }
     (ppm.unsigned_abs() > PPM_MAX.unsigned_abs())
-        .then(|| format!("a clock drifts by at most {PPM_MAX} millionths"))
+        .then(|| Flaw::at(drift, format!("a clock drifts by at most {PPM_MAX} millionths")))
 }
 
 /// No value makes a clock do what none does, also where the loader has not seen it.

@@ -5,15 +5,24 @@ use std::rc::Rc;
 use super::Sim;
 use crate::engine::NodeId;
 
-/// Gives a node the description of its next version.
-pub(crate) type Upgrade = Rc<dyn Fn(&mut Sim, NodeId)>;
+/// In which version an instance runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Version {
+    First,
+    Next,
+}
+
+/// Gives a node that is down the description of a version of it.
+pub(crate) type Change = Rc<dyn Fn(&mut Sim, NodeId, Version)>;
 
 /// An address and the nodes that it stands for.
 pub(super) struct Group {
     pub address: NodeId,
     pub members: Vec<NodeId>,
-    /// How a member comes to its next version, if there is one.
-    upgrade: Option<Upgrade>,
+    /// In which version a member is that starts anew.
+    pub version: Version,
+    /// How a member comes to another version, if there is one.
+    change: Option<Change>,
     /// How many messages were sent on so far.
     sent: usize,
 }
@@ -36,18 +45,18 @@ impl Groups {
     }
 
     pub fn add(&mut self, address: NodeId, members: Vec<NodeId>) -> u32 {
-        self.all.push(Group { address, members, upgrade: None, sent: 0 });
+        self.all.push(Group { address, members, version: Version::First, change: None, sent: 0 });
         self.all.len() as u32 - 1
     }
 
     /// The members of this group have a next version.
-    pub fn set_upgrade(&mut self, group: u32, upgrade: Upgrade) {
-        self.all[group as usize].upgrade = Some(upgrade);
+    pub fn set_change(&mut self, group: u32, change: Change) {
+        self.all[group as usize].change = Some(change);
     }
 
-    /// How this node comes to its next version, if it has one.
-    pub fn upgrade_of(&self, node: NodeId) -> Option<Upgrade> {
-        self.all.iter().find(|group| group.members.contains(&node))?.upgrade.clone()
+    /// How this node comes to another version, if it has one.
+    pub fn change_of(&self, node: NodeId) -> Option<Change> {
+        self.all.iter().find(|group| group.members.contains(&node))?.change.clone()
     }
 
     /// The nodes that an address stands for; a node stands for itself.

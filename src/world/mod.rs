@@ -5,45 +5,50 @@
 //! the world, never a node's memory: a crash takes a node's volatile state because the node is made
 //! afresh, not because somebody clears it.
 
+mod ask;
 mod budget;
 mod class;
 mod clock;
 mod disk;
 mod fault;
+mod flaw;
 mod group;
 mod life;
 mod machine;
 mod network;
 mod node;
 
+pub use ask::{Ask, Known, Offers, RowsOf, Want, Way};
 pub use budget::Budget;
 pub use class::{ClassInfo, ClassTraits};
 pub use clock::{ClockSpec, ClocksSpec};
 pub use disk::{Disk, DiskSpec, DiskUse, Entry, wipe as wipe_disk};
-pub use fault::{AfterFailure, FaultSpec, Injection, Phase, Targets, Trigger, Windows};
+pub use fault::{AfterFailure, FaultSpec, Injection, Phase, SlowSpec, Targets, Trigger, Windows};
 pub(crate) use fault::{join, schedule};
+pub use flaw::{EVERY_MIN, Flaw, Step, too_often, too_often_drawn};
 pub use life::spec::{Autoscaler, Farewell, HealthCheck, LifeSpec, RollSpec, WarmUp};
 pub(crate) use life::watch;
 pub use machine::{
-    DelayControl, Discipline, Held, Limit, MachineSpec, MachineUse, Memory, Shedding, Signal,
-    Threshold, Work,
+    DelayControl, Discipline, Gauge, Held, Limit, MachineSpec, MachineUse, Memory, Shedding,
+    Signal, Threshold, Work,
 };
 pub use network::{
-    Bursts, CardSpec, Connect, DropPolicy, LinkSpec, NamesSpec, NetworkSpec, QueueSpec, Reordering,
-    Transport, ZoneLinkSpec, ZoneSpec,
+    Bottleneck, Bursts, CardSpec, Connect, DropPolicy, HostSpec, LinkSpec, NamesSpec, NetworkSpec,
+    PipeUse, QueueSpec, Reordering, Transport, ZoneLinkSpec, ZoneSpec,
 };
 pub use node::{Edge, Node, add, upgrade};
 
 use std::rc::Rc;
 
 use crate::engine::{
-    self, Class, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State, Time,
-    Verdict, name_hash,
+    self, Class, Dist, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State,
+    Time, Verdict, name_hash,
 };
 use clock::Clocks;
 use disk::Drive;
 use fault::Injections;
-use group::{Groups, Upgrade};
+pub(crate) use group::Version;
+use group::{Change, Groups};
 use life::Lives;
 use machine::Machines;
 use network::Network;
@@ -75,6 +80,15 @@ pub mod facts {
     pub const OUT_OF_MEMORY: Name = Name::of("node.out_of_memory");
     /// A node started again.
     pub const RESTARTED: Name = Name::of("node.restarted");
+    /// All instances that an address wants have come back from a roll, in its version; the key is
+    /// the fault's place in the scenario.
+    pub const ROLLED: Name = Name::of("roll.done");
+    /// An instance that a roll has started does not serve in time.
+    pub const NOT_READY: Name = Name::of("roll.not_ready");
+    /// An upgrade begins to take itself back.
+    pub const ROLLING_BACK: Name = Name::of("roll.back");
+    /// It has taken itself back.
+    pub const ROLLED_BACK: Name = Name::of("roll.undone");
     /// What was durable is so no more: the key is the row's table, the value what is thereby taken
     /// back, which is the row's own value negated.
     pub const LOST: Name = Name::of("disk.lost");
@@ -83,7 +97,7 @@ pub mod facts {
     pub const WITHHELD: Name = Name::of("fault.withheld");
     /// How they are spelt. Besides these, a row of a transaction that becomes durable is a fact:
     /// its kind is the row's table, its value what was added (two's complement) or the value set.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 14] = [
         "fault.begins",
         "fault.ends",
         "node.crashed",
@@ -94,6 +108,10 @@ pub mod facts {
         "node.paused",
         "node.resumed",
         "node.out_of_memory",
+        "roll.done",
+        "roll.not_ready",
+        "roll.back",
+        "roll.undone",
     ];
 }
 
@@ -117,6 +135,11 @@ pub struct World {
     classes: Vec<ClassTraits>,
     /// Their names, from place 1 on.
     class_names: Vec<Name>,
+    /// Nodes whose machines are watched job by job, and from when until when.
+    watched: Vec<NodeId>,
+    watch: (Time, Time),
+    /// The tenants' names, from place 1 on.
+    tenants: Vec<Name>,
 }
 
 /// Alarms carry what they are about in the lowest bit.
@@ -127,8 +150,8 @@ impl World {
     /// A world without nodes.
     pub fn new(seed: u64, network: NetworkSpec) -> World {
         World {
+            machines: Machines::new(network.hosts.iter().map(|host| host.cores)),
             network: Network::new(seed, network),
-            machines: Machines::default(),
             drives: Vec::new(),
             injections: Injections::default(),
             budgets: Vec::new(),
@@ -141,6 +164,9 @@ impl World {
             lives: Lives::default(),
             classes: Vec::new(),
             class_names: Vec::new(),
+            watched: Vec::new(),
+            watch: (Time(0), Time::MAX),
+            tenants: Vec::new(),
         }
     }
 
@@ -160,9 +186,9 @@ impl World {
         group
     }
 
-    /// The nodes of a group have a next version, which this gives them.
-    pub(crate) fn set_upgrade(&mut self, group: u32, upgrade: Upgrade) {
-        self.groups.set_upgrade(group, upgrade);
+    /// The nodes of a group have two versions, of which this gives them one.
+    pub(crate) fn set_change(&mut self, group: u32, change: Change) {
+        self.groups.set_change(group, change);
     }
 
     /// Does a node run from the beginning?
@@ -181,7 +207,10 @@ impl World {
         self.hashes.push(hash);
         self.network.admit(hash);
         let seed = self.seed;
-        self.machines.admit(machine, || Rng::new(seed, &format!("{name}/machine")));
+        let node = NodeId(self.hashes.len() as u32 - 1);
+        let host = self.network.host(node);
+        let gauge = self.watched.contains(&node).then(|| Gauge::new(self.watch.0, self.watch.1));
+        self.machines.admit(machine, host, gauge, || Rng::new(seed, &format!("{name}/machine")));
         self.lives.admit(Rng::new(self.seed, &format!("{name}/start")));
         self.drives.push(Drive::new(disk, Rng::new(self.seed, &format!("{name}/disk"))));
     }
@@ -189,6 +218,22 @@ impl World {
     /// How a node's machine was used so far.
     pub fn machine_use(&self, node: NodeId, now: Time) -> MachineUse {
         MachineUse { on: self.lives.on(node, now).0, ..self.machines.usage(node, now) }
+    }
+
+    /// Watches the machines of these nodes job by job, from `from` to before `until`. To be said
+    /// before the nodes are added.
+    pub fn watch_machines(&mut self, nodes: Vec<NodeId>, from: Time, until: Time) {
+        (self.watched, self.watch) = (nodes, (from, until));
+    }
+
+    /// What the jobs of a node's machine met up to now, if it is watched.
+    pub fn gauge(&self, node: NodeId, now: Time) -> Option<Gauge> {
+        self.machines.gauge(node, now)
+    }
+
+    /// How the bandwidths of the network were used so far.
+    pub fn bandwidth_use(&self, now: Time) -> Vec<(Bottleneck, PipeUse)> {
+        self.network.usage(now)
     }
 
     /// How a node's disk was used so far.
@@ -200,6 +245,11 @@ impl World {
     /// was written.
     pub fn log(&self, node: NodeId) -> impl Iterator<Item = (&Entry, bool)> {
         self.drives[node.index()].log()
+    }
+
+    /// The host that a node shares with others, by its place in the scenario's list.
+    pub fn host(&self, node: NodeId) -> Option<u32> {
+        self.network.host(node)
     }
 
     /// Should this operation of this node fail, as a fault has it?
@@ -264,6 +314,18 @@ impl engine::Cx<World> {
         self.with(|state| state.env.errs(me, verb))
     }
 
+    /// Draws what an operation costs here and now: more, while a fault slows it down or slows down
+    /// the requests of whoever asked.
+    #[inline]
+    pub fn cost(&self, verb: Name, cost: &Dist) -> Span {
+        let span = self.draw(cost);
+        if !self.with(|state| state.env.injections.is_grey()) {
+            return span;
+        }
+        let (me, caller) = (self.me(), self.caller());
+        self.with(|state| state.env.injections.slowed(me, (verb, caller), span))
+    }
+
     /// May clients still make requests?
     pub fn is_loading(&self) -> bool {
         self.with(|state| state.now() < state.env.load_ends)
@@ -292,6 +354,15 @@ impl engine::Cx<World> {
     /// How many jobs a node's machine has, running and queued: only an oracle knows.
     pub fn jobs_at(&self, node: NodeId) -> u32 {
         self.with(|state| state.env.machines.jobs_at(node))
+    }
+
+    /// The hint of a node that has answered that it is overloaded: after how long it may be asked
+    /// again. That of an address is the one of its instances.
+    pub fn retry_after(&self, node: NodeId) -> Option<Span> {
+        self.with(|state| {
+            let node = state.env.groups.members(node).first().copied()?;
+            state.env.machines.retry_after(node)
+        })
     }
 
     /// The hash of a node's name: the same whatever else there is.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{ClassInfo, Cx, DiskSpec, MachineSpec, Sim};
+use super::{Ask, ClassInfo, Cx, DiskSpec, Flaw, MachineSpec, Offers, Sim, Way};
 use crate::engine::{Desk, Msg, NodeId, Reply, pool};
 
 /// A node is an async function from a request to a reply.
@@ -28,9 +28,27 @@ pub trait Node: Clone + 'static {
         DiskSpec::default()
     }
 
-    /// Whom it speaks to: the edges of the topology. Default: nobody.
-    fn edges(&self) -> Vec<Edge> {
+    /// What it asks of others. Default: nothing.
+    fn asks(&self) -> Vec<Ask> {
         Vec::new()
+    }
+
+    /// What it answers. Default: nothing.
+    fn offers(&self) -> Offers {
+        Offers::default()
+    }
+
+    /// Whom it speaks to: the edges of the topology. Default: whom it asks for something, in the
+    /// way in which it does.
+    fn edges(&self) -> Vec<Edge> {
+        let mut edges: Vec<Edge> = Vec::new();
+        for Ask { to, way, .. } in self.asks() {
+            let edge = Edge { to, way };
+            if !edges.contains(&edge) {
+                edges.push(edge);
+            }
+        }
+        edges
     }
 
     /// The classes that it gives to requests that it begins. Default: none.
@@ -40,7 +58,7 @@ pub trait Node: Clone + 'static {
 
     /// What is wrong with its configuration, for the loader: what types cannot say. Default:
     /// nothing.
-    fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<Flaw> {
         None
     }
 }
@@ -50,27 +68,8 @@ pub trait Node: Clone + 'static {
 pub struct Edge {
     /// To whom.
     pub to: NodeId,
-    /// Does it wait for the answer?
-    pub is_synchronous: bool,
-    /// Do messages come the other way: does it fetch from there what others have sent?
-    pub is_inward: bool,
-}
-
-impl Edge {
-    /// It calls and waits for the answer.
-    pub fn call(to: NodeId) -> Edge {
-        Edge { to, is_synchronous: true, is_inward: false }
-    }
-
-    /// It sends and goes on.
-    pub fn send(to: NodeId) -> Edge {
-        Edge { to, is_synchronous: false, is_inward: false }
-    }
-
-    /// It fetches what others have sent there: messages flow from there to it.
-    pub fn pull(from: NodeId) -> Edge {
-        Edge { to: from, is_synchronous: false, is_inward: true }
-    }
+    /// How.
+    pub way: Way,
 }
 
 /// From its next start on a node is made from this.

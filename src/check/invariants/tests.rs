@@ -46,7 +46,7 @@ fn bench(name: &str) -> Bench {
     let (_, invariant) = invariant.expect("it is one of them");
     let checker = Checker::new(name, invariant, &effects, &scenario);
     let buyers = [(NodeId(0), "buyers".to_owned())];
-    let requests = Requests::new(&buyers, 4, Time(0), scenario.phases.end());
+    let requests = Requests::new(&buyers, 4, Time(0), scenario.variants[0].phases.end());
     Bench { checker, effects, requests, scenario }
 }
 
@@ -86,8 +86,8 @@ impl Bench {
     }
 
     fn finish_with(mut self, stuck: &[Stuck]) -> Finding {
-        let quiet = self.scenario.phases.quiet_from();
-        let rest = Rest { quiet, end: self.scenario.phases.end(), stuck };
+        let quiet = self.scenario.variants[0].phases.quiet_from();
+        let rest = Rest { quiet, end: self.scenario.variants[0].phases.end(), stuck };
         self.checker.finish(&self.effects, &self.requests, &rest);
         self.checker.finding()
     }

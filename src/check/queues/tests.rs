@@ -22,7 +22,7 @@ fn bench(text: &str) -> Bench {
     let scenario = load(&Source::new("queues.ron", text)).expect("it can be read");
     let queues = Queues::new(&scenario, &scenario.variants[0], Time(0)).expect("there is a broker");
     let clients = [(NodeId(0), "a".to_owned())];
-    let requests = Requests::new(&clients, 2, Time(0), scenario.phases.end());
+    let requests = Requests::new(&clients, 2, Time(0), scenario.variants[0].phases.end());
     Bench { queues, requests, now: 0 }
 }
 

@@ -21,6 +21,10 @@ impl Sampler {
             Shape::Exponential { mean, rate } => exponential(*mean, *rate),
             Shape::Erlang { k, mean } => erlang(*k, *mean),
             Shape::Gamma { mean, cv, shape } => gamma(*mean, *cv, *shape),
+            Shape::Normal { mean, deviation } => {
+                let deviation = positive("Normal", "deviation", *deviation)?;
+                Ok(Sampler::Normal { mean: mean.0 as f64, deviation })
+            }
             Shape::LogNormal { median, mean, p99, cv } => {
                 log_normal(Center::new(*median, *mean)?, *p99, *cv)
             }
@@ -53,7 +57,8 @@ fn within(name: &str, field: &str, value: f64, [min, max]: [f64; 2]) -> Result<f
         return Ok(value);
     }
     let article = if field == "alpha" { "an" } else { "a" };
-    Err(format!("{name} needs {article} `{field}` from {min} to {max}, but {value} was given"))
+    let given = if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") };
+    Err(format!("{name} needs {article} `{field}` from {min} to {max}, but {given} was given"))
 }
 
 /// Weights that can be chosen by.

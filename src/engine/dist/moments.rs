@@ -64,6 +64,15 @@ impl Dist {
     }
 }
 
+/// Of the absolute value of a normal number (F. Leone, L. Nelson and R. Nottingham, "The Folded
+/// Normal Distribution", Technometrics 3(4), 1961).
+fn folded(mean: f64, deviation: f64) -> Moments {
+    let ratio = mean / deviation;
+    let spread = deviation * (2.0 / std::f64::consts::PI).sqrt() * libm::exp(-ratio * ratio / 2.0);
+    let folded = spread + mean * (1.0 - 2.0 * normal_cdf(-ratio));
+    Moments::of_squares(folded, mean * mean + deviation * deviation)
+}
+
 impl Sampler {
     pub fn moments(&self) -> Moments {
         match self {
@@ -79,6 +88,7 @@ impl Sampler {
                 Moments::scaled(stages * scale, 1.0 / stages)
             }
             Sampler::Gamma { shape, scale } => Moments::scaled(shape * scale, 1.0 / shape),
+            Sampler::Normal { mean, deviation } => folded(*mean, *deviation),
             Sampler::LogNormal { mu, sigma } => {
                 let square = sigma * sigma;
                 Moments::scaled(libm::exp(mu + square / 2.0), libm::expm1(square))
@@ -122,6 +132,9 @@ impl Sampler {
             Sampler::Exponential { mean } => -libm::expm1(-x / mean),
             Sampler::Erlang { stages, scale } => gamma_cdf(f64::from(*stages), x / scale),
             Sampler::Gamma { shape, scale } => gamma_cdf(*shape, x / scale),
+            Sampler::Normal { mean, deviation } => {
+                normal_cdf((x - mean) / deviation) - normal_cdf((-x - mean) / deviation)
+            }
             Sampler::LogNormal { mu, sigma } => normal_cdf((libm::log(x) - mu) / sigma),
             Sampler::Weibull { shape, scale } => -libm::expm1(-libm::pow(x / scale, *shape)),
             Sampler::Pareto { min, .. } if x < *min => 0.0,

@@ -26,6 +26,11 @@ pub(super) enum Sampler {
         shape: f64,
         scale: f64,
     },
+    /// The absolute value of a normal number.
+    Normal {
+        mean: f64,
+        deviation: f64,
+    },
     /// The logarithm is normal with mean `mu` and standard deviation `sigma`.
     LogNormal {
         mu: f64,
@@ -126,6 +131,7 @@ impl Sampler {
                 scale * (0..*stages).fold(0.0, |sum, _| sum + rng.exp())
             }
             Sampler::Gamma { shape, scale } => scale * gamma(*shape, rng),
+            Sampler::Normal { mean, deviation } => (mean + deviation * rng.normal()).abs(),
             Sampler::LogNormal { mu, sigma } => libm::exp(mu + sigma * rng.normal()),
             Sampler::Weibull { shape, scale } => scale * libm::pow(rng.exp(), 1.0 / shape),
             Sampler::Pareto { min, alpha, max, .. } if max.is_infinite() => {

@@ -91,6 +91,16 @@ pub enum Shape<U: Unit = Span> {
         cv: Option<f64>,
     },
 
+    /// Around a mean, as sums of many small things are: `Normal(mean: "10ms", deviation: "2ms")`.
+    /// No span is negative: what would be counts as that much above zero (the folded normal
+    /// distribution), so the mean is larger than stated where `deviation` is not small beside it.
+    Normal {
+        /// The mean before folding, zero allowed.
+        mean: U,
+        /// The standard deviation before folding, above zero.
+        deviation: U,
+    },
+
     /// Times to failure: `Weibull(mean: "30d", shape: 0.7)` or `Weibull(scale: "1h", shape: 2)`.
     /// Exactly one of `mean` and `scale`.
     Weibull {
@@ -222,6 +232,7 @@ impl<U: Unit> Shape<U> {
         ("Erlang", "the sum of k exponential stages: more regular"),
         ("Gamma", "any coefficient of variation: regular or bursty"),
         ("LogNormal", "what measured latencies look like"),
+        ("Normal", "around a mean, as sums of many small things are"),
         ("Weibull", "times to failure: early, at random, or from wear"),
         ("Pareto", "a heavy tail, optionally bounded"),
         ("HyperExponential", "one of several exponentials: bursty"),

@@ -60,6 +60,9 @@ fn in_spans(shape: Shape<Bytes>) -> Result<Shape, String> {
         Shape::LogNormal { median, mean, p99, cv } => {
             Shape::LogNormal { median: maybe(median), mean: maybe(mean), p99: maybe(p99), cv }
         }
+        Shape::Normal { mean, deviation } => {
+            Shape::Normal { mean: span(mean), deviation: span(deviation) }
+        }
         Shape::Weibull { mean, scale, shape } => {
             Shape::Weibull { mean: maybe(mean), scale: maybe(scale), shape }
         }
@@ -128,6 +131,7 @@ mod tests {
             ("Erlang(k: 3, mean: \"6kB\")", 6000.0),
             ("Gamma(mean: \"6kB\", cv: 2)", 6000.0),
             ("LogNormal(mean: \"10kB\", cv: 1.5)", 10_000.0),
+            ("Normal(mean: \"7kB\", deviation: \"1kB\")", 7000.0),
             ("Weibull(mean: \"7kB\", shape: 0.7)", 7000.0),
             ("Pareto(min: \"1kB\", alpha: 2)", 2000.0),
             ("HyperExponential(mean: \"5kB\", cv: 3)", 5000.0),

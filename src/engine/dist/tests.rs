@@ -27,6 +27,13 @@ const KINDS: &[Kind] = &[
     (r#"LogNormal(median: "5ms", cv: 0.5)"#, 5.590_169_943_7, 0.5, 0xf40d_6b2e_aece_fbd9),
     (r#"LogNormal(mean: "8ms", cv: 1.2)"#, 8.0, 1.2, 0xee14_fa22_a3c3_41a8),
     (r#"LogNormal(mean: "8ms", p99: "40ms")"#, 8.0, 1.021_662_972_4, 0x28de_0adb_b15b_7ae6),
+    (r#"Normal(mean: "10ms", deviation: "2ms")"#, 10.0, 0.2, 0x4c45_9b8c_dbfa_9e46),
+    (
+        r#"Normal(mean: "0s", deviation: "10ms")"#,
+        7.978_845_608,
+        0.755_510_639_8,
+        0xd537_f4f5_b9f4_b324,
+    ),
     (r#"Weibull(mean: "10ms", shape: 2.0)"#, 10.0, 0.522_723_200_9, 0x8e6d_5f37_583a_0619),
     (r#"Weibull(scale: "10ms", shape: 0.5)"#, 20.0, 2.236_067_977_5, 0x09ff_2c3e_be16_d83a),
     (r#"Pareto(min: "1ms", alpha: 2.5)"#, 1.666_666_666_7, 0.894_427_191, 0x120d_4501_5587_3df1),
@@ -220,12 +227,12 @@ fn every_example_in_the_reference_is_valid() {
 
 #[test]
 fn the_list_for_the_command_line_is_complete() {
-    let error = Dist::options().from_str::<Dist>(r#"Normal(mean: "5ms")"#).map_err(|e| e.code);
+    let error = Dist::options().from_str::<Dist>(r#"Gauss(mean: "5ms")"#).map_err(|e| e.code);
     let names: Vec<&str> = Shape::<Span>::LIST.iter().map(|(name, _)| *name).collect();
     let Err(ron::Error::NoSuchEnumVariant { expected, found, .. }) = error else {
         panic!("{error:?}");
     };
-    assert_eq!((expected, found.as_str()), (names.as_slice(), "Normal"));
+    assert_eq!((expected, found.as_str()), (names.as_slice(), "Gauss"));
 }
 
 #[test]

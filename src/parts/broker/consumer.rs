@@ -24,7 +24,7 @@ use serde::Deserialize;
 use super::pull::{self, ACKNOWLEDGE, EXTEND, RELEASE};
 use crate::engine::{Baggage, Condition, Fault, Msg, Name, NodeId, Parcel, Reply, Root, Span};
 use crate::parts::Policy;
-use crate::world::{Cx, Edge, Node};
+use crate::world::{Ask, Cx, Flaw, Node, Want, too_often};
 
 /// A consumer that asks for messages.
 #[derive(Clone, Debug, Deserialize)]
@@ -99,11 +99,6 @@ impl Consumer {
 
     fn telling() -> Policy {
         Policy { timeout: Some(Span::SECOND), ..Policy::default() }
-    }
-
-    /// The broker that it asks, and for messages of which queue.
-    pub(crate) fn source(&self) -> (NodeId, Name) {
-        (self.from, self.queue)
     }
 
     /// Begins to process a message, in a task and on behalf of its own operation.
@@ -206,23 +201,22 @@ impl Node for Consumer {
         Ok(Msg::Done { value: 0 })
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        let calls = self.policy.edges(self.to);
-        std::iter::once(Edge::pull(self.from)).chain(calls).collect()
+    fn asks(&self) -> Vec<Ask> {
+        let fetches = Ask::of(["from", "queue"], self.from, Want::Queue(self.queue)).fetched();
+        let hands_on = Ask::of(["to", "operation"], self.to, Want::Operation(self.operation));
+        std::iter::once(fetches).chain(self.policy.asks("policy", hands_on)).collect()
     }
 
-    fn problem(&self) -> Option<String> {
-        let text = if self.concurrency == 0 {
-            "a `concurrency` of 0 processes nothing"
-        } else if !(1..=BATCH_MAX).contains(&self.batch) {
-            "a `batch` has from 1 to 10,000 messages"
-        } else if self.pause.is_zero() {
-            "`pause` must be above 0"
-        } else if self.extend_every.is_some_and(Span::is_zero) {
-            "`extend_every` must be above 0"
-        } else {
-            return self.policy.problem().or_else(|| self.telling.problem());
-        };
-        Some(text.to_owned())
+    fn problem(&self) -> Option<Flaw> {
+        if self.concurrency == 0 {
+            return Some(Flaw::at("concurrency", "a `concurrency` of 0 processes nothing"));
+        }
+        if !(1..=BATCH_MAX).contains(&self.batch) {
+            return Some(Flaw::at("batch", "a `batch` has from 1 to 10,000 messages"));
+        }
+        let policy = || self.policy.problem().map(|flaw| flaw.within("policy"));
+        let telling = || self.telling.problem().map(|flaw| flaw.within("telling"));
+        let extends = || too_often("extend_every", self.extend_every?);
+        too_often("pause", self.pause).or_else(extends).or_else(policy).or_else(telling)
     }
 }

@@ -141,7 +141,7 @@ impl Broker {
 
     /// Keeps another broker's messages.
     pub(super) async fn copy(&self, cx: &Cx, parcels: &[Parcel]) -> Reply {
-        self.work(cx).await?;
+        self.work(cx, COPY).await?;
         let owner = cx.caller().ok_or(Fault::Unknown)?;
         for parcel in parcels {
             let row = Row {

@@ -39,7 +39,7 @@ use serde::Deserialize;
 
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
 use crate::parts::service::mixed;
-use crate::world::{Cx, DiskSpec, Edge, MachineSpec, Node};
+use crate::world::{Ask, Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers, Want};
 use backlog::{Lapse, Message};
 pub use consumer::Consumer;
 use line::Lane;
@@ -194,7 +194,7 @@ impl Broker {
     /// Takes a message in.
     async fn publish(&self, cx: &Cx, place: u16, key: u64, value: u64) -> Reply {
         let lane = self.opened(cx, place).await?;
-        self.work(cx).await?;
+        self.work(cx, lane.name).await?;
         if cx.errs(lane.name) {
             return Err(Fault::Failed);
         }
@@ -253,9 +253,9 @@ impl Broker {
         Ok(())
     }
 
-    /// Work for a message, unless it is none.
-    async fn work(&self, cx: &Cx) -> Result<(), Fault> {
-        let cost = cx.draw(&self.cost);
+    /// Work for a message of this queue, unless it is none.
+    async fn work(&self, cx: &Cx, queue: Name) -> Result<(), Fault> {
+        let cost = cx.cost(queue, &self.cost);
         if cost.is_zero() { Ok(()) } else { cx.work(cost).await }
     }
 
@@ -335,6 +335,12 @@ impl Broker {
     }
 }
 
+/// Is this what somebody asks of a broker who does not publish?
+fn is_taken(name: Name) -> bool {
+    let own = [DELIVER, TICK, MOVE, REDRIVE];
+    own.contains(&name) || OPERATIONS.iter().any(|known| Name::of(known) == name)
+}
+
 /// What travels with a message.
 fn baggage(message: &Message) -> Baggage {
     Baggage { payload: message.payload, class: message.class, ..Baggage::NONE }
@@ -392,28 +398,59 @@ impl Node for Broker {
         self.disk.clone()
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        let consumers = self.queues.values().flat_map(|queue| &queue.consumers);
-        let consumers = consumers.map(|consumer| Edge::send(consumer.to));
-        consumers.chain(self.mirrors.iter().copied().map(Edge::call)).collect()
+    fn asks(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (name, queue) in &self.queues {
+            let within = |ask: Ask| ask.within(*name).within("queues");
+            asks.extend(queue.asks().into_iter().map(within));
+        }
+        let mirrors = self.mirrors.iter().enumerate();
+        asks.extend(mirrors.map(|(place, mirror)| {
+            Ask::of(["", ""], *mirror, Want::Copies).within(place).within("mirrors")
+        }));
+        asks
     }
 
-    fn problem(&self) -> Option<String> {
-        let problem = self.queues.values().find_map(MessageQueue::problem);
+    fn offers(&self) -> Offers {
+        let names: Vec<Name> = self.queues.keys().copied().collect();
+        let operations = Known::These(names.clone());
+        Offers {
+            errs: operations.clone(),
+            operations,
+            logs: self.queues.values().any(|queue| queue.rules().persistence != Persistence::Off),
+            queues: Some(names),
+            ..Offers::default()
+        }
+    }
+
+    fn problem(&self) -> Option<Flaw> {
+        let mut queues = self.queues.iter();
+        let queue = queues.find_map(|(name, queue)| {
+            queue.problem().map(|flaw| flaw.within(*name).within("queues"))
+        });
         let most = self.mirrors.len();
-        let is_mirrored = |queue: &MessageQueue| queue.rules().persistence == Persistence::Mirrored;
-        let text = match self.copies {
-            _ if problem.is_some() => problem?,
+        let mirrored =
+            self.queues.values().any(|queue| queue.rules().persistence == Persistence::Mirrored);
+        let taken = self.queues.keys().copied().find(|name| is_taken(*name));
+        let own = || match self.copies {
+            _ if taken.is_some() => {
+                let title = "brokers and consumers call something else by this name";
+                Some(Flaw::at(taken?, title).label("call the queue otherwise").within("queues"))
+            }
             Some(copies) if copies == 0 || copies as usize > most => {
-                "`copies` is from 1 to how many `mirrors` there are"
+                let title = "`copies` is from 1 to how many `mirrors` there are";
+                Some(Flaw::at("copies", title))
             }
-            _ if most == 0 && self.queues.values().any(is_mirrored) => {
-                "a queue with persistence `Mirrored` needs `mirrors`"
+            _ if most == 0 && mirrored => {
+                Some(Flaw::at("queues", "a queue with persistence `Mirrored` needs `mirrors`"))
             }
-            _ if self.queues.len() >= usize::from(u16::MAX) => "these are too many queues",
-            _ => return self.machine.problem(),
+            _ if self.queues.len() >= usize::from(u16::MAX) => {
+                Some(Flaw::at("queues", "these are too many queues"))
+            }
+            _ => None,
         };
-        Some(text.to_owned())
+        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
+        queue.or_else(own).or_else(machine)
     }
 }
 

@@ -70,7 +70,7 @@ impl Broker {
         for _ in 0..most {
             let Some(taken) = lane.take(cx) else { break };
             let message = &taken.message;
-            cost += cx.draw(&self.cost);
+            cost += cx.cost(lane.name, &self.cost);
             parcels.push(Parcel {
                 id: taken.ticket.pack(),
                 root: message.root,

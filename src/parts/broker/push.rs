@@ -43,7 +43,7 @@ impl Broker {
         let (node, receiver) = lane.link(link);
         let Some((message, delivery)) = lane.line.borrow().backlog.get(ticket) else { return };
         let is_once = lane.rules.guarantee == Guarantee::AtMostOnce;
-        let mut ready = self.work(cx).await;
+        let mut ready = self.work(cx, lane.name).await;
         if is_once && ready.is_ok() {
             ready = self.forget_first(cx, place, message.number).await;
         }

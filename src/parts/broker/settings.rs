@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::engine::{Dist, Name, NodeId, Span};
 use crate::parts::Backoff;
 use crate::parts::service::mixed;
+use crate::world::{Ask, Flaw, Want, too_often};
 
 /// A queue of a broker: whoever publishes to it goes on when the broker has taken the message in,
 /// and each message goes to one consumer. What is not said is as the preset has it.
@@ -102,6 +103,12 @@ pub struct Receiver {
 impl Receiver {
     fn reconnect() -> Span {
         Span::SECOND
+    }
+
+    fn problem(&self) -> Option<Flaw> {
+        let title = "a `prefetch` of 0 hands out nothing";
+        let none = (self.prefetch == Some(0)).then(|| Flaw::at("prefetch", title));
+        none.or_else(|| too_often("reconnect", self.reconnect))
     }
 }
 
@@ -318,49 +325,71 @@ impl MessageQueue {
         }
     }
 
+    /// What it asks of those whom it hands messages to.
+    pub(super) fn asks(&self) -> Vec<Ask> {
+        let each = self.consumers.iter().enumerate();
+        let ask = |one: &Receiver| {
+            Ask::of(["to", "operation"], one.to, Want::Operation(one.operation)).sent()
+        };
+        each.map(|(place, one)| ask(one).within(place).within("consumers")).collect()
+    }
+
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<&'static str> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let consumers = self.consumers.iter().enumerate();
+        let mut consumers = consumers.filter_map(|(place, one)| {
+            one.problem().map(|flaw| flaw.within(place).within("consumers"))
+        });
+        let redelivery = || self.redelivery.as_ref()?.problem();
+        let redelivery = || redelivery().map(|flaw| flaw.within("redelivery"));
+        self.idle().or_else(redelivery).or_else(|| consumers.next())
+    }
+
+    /// A setting that means nothing, by itself or together with others.
+    fn idle(&self) -> Option<Flaw> {
         let rules = self.rules();
         let is_strict = matches!(rules.order, Order::Fifo | Order::Groups { .. });
-        let text = match rules.order {
+        let is_once = rules.guarantee == Guarantee::AtMostOnce;
+        let many = if self.deliveries_max.is_some() { "deliveries_max" } else { "redelivery" };
+        let (field, title) = match rules.order {
             _ if rules.visibility.is_zero() => {
-                "a `visibility` of zero lets nothing be acknowledged"
+                ("visibility", "a `visibility` of zero lets nothing be acknowledged")
             }
-            Order::BestEffort { spread: 0 | 1 } => "a `spread` is among at least 2",
-            Order::Groups { count: Some(0) } => "`count` is how many groups there are, at least 1",
-            _ if self.ttl.is_some_and(Span::is_zero) => "a `ttl` of zero keeps nothing",
-            _ if self.length_max == Some(0) => "`length_max` is at least 1",
+            Order::BestEffort { spread: 0 | 1 } => {
+                ("order.spread", "a `spread` is among at least 2")
+            }
+            Order::Groups { count: Some(0) } => {
+                ("order.count", "`count` is how many groups there are, at least 1")
+            }
+            _ if self.ttl.is_some_and(Span::is_zero) => ("ttl", "a `ttl` of zero keeps nothing"),
+            _ if self.length_max == Some(0) => ("length_max", "`length_max` is at least 1"),
             _ if self.overflow.is_some() && self.length_max.is_none() => {
-                "without a `length_max` there is no `overflow`"
+                ("overflow", "without a `length_max` there is no `overflow`")
             }
-            _ if self.in_flight_max == Some(0) => "`in_flight_max` is at least 1",
-            _ if self.deliveries_max == Some(0) => "`deliveries_max` is at least 1",
+            _ if self.in_flight_max == Some(0) => {
+                ("in_flight_max", "`in_flight_max` is at least 1")
+            }
+            _ if self.deliveries_max == Some(0) => {
+                ("deliveries_max", "`deliveries_max` is at least 1")
+            }
             _ if self.deduplication.is_some_and(Span::is_zero) => {
-                "a `deduplication` of zero recognises nothing"
+                ("deduplication", "a `deduplication` of zero recognises nothing")
             }
             _ if is_strict && self.delay.as_ref().is_some_and(|it| it.as_constant().is_none()) => {
-                "where messages go one after the other, their `delay` is always the same"
+                ("delay", "where messages go one after the other, their `delay` is always the same")
             }
-            _ if rules.guarantee == Guarantee::AtMostOnce
-                && (self.deliveries_max.is_some() || self.redelivery.is_some()) =>
-            {
-                "what is handed out at most once has no `deliveries_max` and no `redelivery`"
+            _ if is_once && (self.deliveries_max.is_some() || self.redelivery.is_some()) => {
+                let title =
+                    "what is handed out at most once has no `deliveries_max` and no `redelivery`";
+                (many, title)
             }
             // A mirror that misses that a message has left would bring it back.
-            _ if rules.guarantee == Guarantee::AtMostOnce
-                && rules.persistence == Persistence::Mirrored =>
-            {
-                "what is handed out at most once is not `Mirrored`"
-            }
-            _ if self.consumers.iter().any(|one| one.prefetch == Some(0)) => {
-                "a `prefetch` of 0 hands out nothing"
-            }
-            _ if self.consumers.iter().any(|one| one.reconnect.is_zero()) => {
-                "`reconnect` must be above 0"
+            _ if is_once && rules.persistence == Persistence::Mirrored => {
+                ("guarantee", "what is handed out at most once is not `Mirrored`")
             }
             _ => return None,
         };
-        Some(text)
+        Some(Flaw::at(field, title))
     }
 }
 
@@ -390,6 +419,8 @@ mod tests {
             ("(visibility: Some(\"0s\"))", "visibility"),
             ("(order: Some(BestEffort(spread: 1)))", "spread"),
             ("(overflow: Some(Block))", "length_max"),
+            ("(redelivery: Some((base: \"2s\", max: \"1s\")))", "longer than its `max`"),
+            ("(consumers: [(to: \"worker\", operation: \"do\", prefetch: Some(0))])", "prefetch"),
             ("(length_max: Some(0))", "length_max"),
             ("(deliveries_max: Some(0))", "deliveries_max"),
             ("(guarantee: Some(AtMostOnce), deliveries_max: Some(3))", "at most once"),
@@ -398,7 +429,7 @@ mod tests {
                 "always the same",
             ),
         ] {
-            assert!(queue(text).problem().is_some_and(|it| it.contains(says)), "{text}");
+            assert!(queue(text).problem().is_some_and(|it| it.title.contains(says)), "{text}");
         }
         assert_eq!(queue("(order: Some(Fifo), delay: Some(\"1s\"))").problem(), None);
     }

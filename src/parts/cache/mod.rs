@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use super::policy::Policy;
 use crate::engine::{Dist, Factor, Fault, Msg, Name, NodeId, Reply, Row, Span, Time};
-use crate::world::{Cx, Edge, MachineSpec, Node};
+use crate::world::{Ask, Cx, Flaw, Known, MachineSpec, Node, Offers, RowsOf, Want};
 use flight::Flights;
 pub use shelf::Eviction;
 use shelf::{Entry, Key, Shelf};
@@ -253,7 +253,7 @@ impl Node for Cache {
             // To itself, for nobody asks: fetch it anew.
             Msg::Get { table, key } if cx.caller().is_none() => self.fetch(cx, (table, key)).await,
             Msg::Get { table, key } => {
-                let cost = cx.draw(&self.cost);
+                let cost = cx.cost(READS, &self.cost);
                 cx.work(cost).await?;
                 if cx.errs(READS) {
                     return Err(Fault::Failed);
@@ -268,22 +268,43 @@ impl Node for Cache {
         self.machine.clone()
     }
 
-    fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<Flaw> {
         let fades = self.refresh != Refresh::Never
             || !self.stale_while_revalidate.is_zero()
             || !self.stale_if_error.is_zero();
-        let text = match self.refresh {
-            _ if self.capacity == Some(0) => "a cache with a `capacity` of 0 keeps nothing",
-            _ if fades && self.ttl.is_none() => {
-                "without a `ttl` nothing expires, so nothing is refreshed or stale"
+        let lives = self.ttl.as_ref().map(|ttl| Span::from_seconds_f64(ttl.mean()));
+        let (field, title) = match self.refresh {
+            _ if self.capacity == Some(0) => {
+                ("capacity", "a cache with a `capacity` of 0 keeps nothing")
             }
-            Refresh::Ahead { before } if before.is_zero() => "`before` must be longer than zero",
-            _ => return self.policy.problem().or_else(|| self.machine.problem()),
+            _ if fades && self.ttl.is_none() => {
+                let title = "without a `ttl` nothing expires, so nothing is refreshed or stale";
+                return Some(Flaw::new(title));
+            }
+            Refresh::Ahead { before } if before.is_zero() => {
+                ("refresh.before", "`before` must be longer than zero")
+            }
+            Refresh::Ahead { before } if lives.is_some_and(|lives| before >= lives) => {
+                let title = "every read would fetch anew what is no older than it may be";
+                let label = format!("shorter than the `ttl`, {}", lives.unwrap_or_default());
+                return Some(Flaw::at("refresh.before", title).label(label));
+            }
+            _ => {
+                let policy = self.policy.problem().map(|flaw| flaw.within("policy"));
+                let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
+                return policy.or_else(machine);
+            }
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        vec![Edge::call(self.store)]
+    fn asks(&self) -> Vec<Ask> {
+        let ask = Ask::of(["store", "store"], self.store, Want::Rows(None));
+        self.policy.asks("policy", ask).collect()
+    }
+
+    fn offers(&self) -> Offers {
+        let errs = Known::Always(&["read"]);
+        Offers { errs, rows: RowsOf::Other(self.store), ..Offers::default() }
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::profile::Level;
 use crate::engine::{Rng, Span};
+use crate::world::{Flaw, too_often};
 
 /// A state of a process that comes in bursts.
 ///
@@ -68,16 +69,16 @@ impl<'s> Bursts<'s> {
     }
 
     /// What is wrong with these states.
-    pub fn problem(states: &[BurstState]) -> Option<String> {
+    pub fn problem(states: &[BurstState]) -> Option<Flaw> {
         if states.len() < 2 {
-            return Some("bursts need at least two states".to_owned());
+            return Some(Flaw::new("bursts need at least two states"));
         }
-        if states.iter().any(|state| state.stay.is_zero()) {
-            return Some("the `stay` of a state must be above zero".to_owned());
-        }
-        states
-            .iter()
-            .all(|state| state.rate.per_nano() == 0.0)
-            .then(|| "in one state at least requests must come".to_owned())
+        let stays = states.iter().enumerate();
+        let mut short =
+            stays.filter_map(|(place, one)| Some(too_often("stay", one.stay)?.within(place)));
+        short.next().or_else(|| {
+            let is_silent = states.iter().all(|state| state.rate.per_nano() == 0.0);
+            is_silent.then(|| Flaw::new("in one state at least requests must come"))
+        })
     }
 }

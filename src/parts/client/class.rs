@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::keys::Keys;
 use crate::engine::{Class, Name, NodeId, Rng, SizeDist};
 use crate::parts::Policy;
-use crate::world::{ClassInfo, Cx};
+use crate::world::{ClassInfo, Cx, Flaw};
 
 /// A class of requests. A client draws the class of each of its requests by weight; what a class
 /// does not say is as the client has it. The class travels with the request and with every call
@@ -95,26 +95,26 @@ impl RequestClass {
     }
 
     /// What is wrong with these classes.
-    pub(super) fn problem(classes: &[RequestClass]) -> Option<String> {
-        for (place, class) in classes.iter().enumerate() {
-            if class.weight == 0 || class.weight > WEIGHT_MAX {
-                return Some(format!(
-                    "the `weight` of a class is from 1 to {WEIGHT_MAX}, not {}",
-                    class.weight
-                ));
-            }
-            if classes[..place].iter().any(|other| other.name == class.name) {
-                return Some("two classes of one client have the same name".to_owned());
-            }
-            let problem = class.value.and_then(super::value_problem);
-            let problem = problem.or_else(|| class.keys.as_ref().and_then(Keys::problem));
-            let problem =
-                problem.or_else(|| class.policy.as_ref().and_then(|policy| policy.problem()));
-            if problem.is_some() {
-                return problem;
-            }
+    pub(super) fn problem(classes: &[RequestClass]) -> Option<Flaw> {
+        let mut flaws = classes.iter().enumerate().filter_map(|(place, class)| {
+            let twice = classes[..place].iter().any(|other| other.name == class.name);
+            let title = "two classes of one client have the same name";
+            let twice = twice.then(|| Flaw::at("name", title));
+            Some(twice.or_else(|| class.ill())?.within(place))
+        });
+        flaws.next()
+    }
+
+    /// What is wrong with it alone.
+    fn ill(&self) -> Option<Flaw> {
+        if self.weight == 0 || self.weight > WEIGHT_MAX {
+            let title =
+                format!("the `weight` of a class is from 1 to {WEIGHT_MAX}, not {}", self.weight);
+            return Some(Flaw::at("weight", title));
         }
-        None
+        let keys = || self.keys.as_ref().and_then(Keys::problem).map(|flaw| flaw.within("keys"));
+        let policy = || Some(self.policy.as_ref()?.problem()?.within("policy"));
+        self.value.and_then(super::value_problem).or_else(keys).or_else(policy)
     }
 }
 

@@ -4,9 +4,14 @@ use serde::Deserialize;
 
 use super::zipf::Zipf;
 use crate::engine::{Ratio, Rng, Span, Time};
+use crate::world::Flaw;
 
 /// Which business object each request is about. Objects of a known number are numbered from 0, so
 /// clients with the same number of objects ask about the same ones.
+///
+/// ```ron
+/// Zipf(objects: 10000, exponent: 0.8)
+/// ```
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Keys {
@@ -140,7 +145,7 @@ impl Keys {
     }
 
     /// What is wrong with them.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
         let objects = match *self {
             Keys::Uniform { objects } | Keys::Zipf { objects, .. } => Some(objects),
             Keys::HotSet { objects, .. } => Some(objects),
@@ -148,19 +153,23 @@ impl Keys {
             Keys::Fresh | Keys::Latest { .. } => None,
         };
         if objects.is_some_and(|objects| !(1..=OBJECTS_MAX).contains(&objects)) {
-            return Some(format!("keys need from 1 to {OBJECTS_MAX} `objects`"));
+            let title = format!("keys need from 1 to {OBJECTS_MAX} `objects`");
+            return Some(Flaw::at("objects", title));
         }
         match *self {
             Keys::Zipf { exponent, .. } | Keys::Latest { exponent }
                 if !(0.0..=EXPONENT_MAX).contains(&exponent) =>
             {
-                Some(format!("the `exponent` of keys is from 0 to {EXPONENT_MAX}, not {exponent}"))
+                let title = format!("an `exponent` of {exponent:?} is none for keys");
+                Some(Flaw::at("exponent", title).label(format!("from 0 to {EXPONENT_MAX}")))
             }
             Keys::HotSet { objects, hot, .. } if hot == 0 || hot >= objects => {
-                Some(format!("of {objects} objects 1 to {} can be `hot`", objects - 1))
+                let title = format!("of {objects} objects 1 to {} can be `hot`", objects - 1);
+                Some(Flaw::at("hot", title))
             }
             Keys::HotSet { every: Some(Span(0)), .. } => {
-                Some("a hot set cannot move `every` 0 s; leave it out if it never moves".to_owned())
+                let title = "a hot set cannot move `every` 0 s; leave it out if it never moves";
+                Some(Flaw::at("every", title))
             }
             _ => None,
         }

@@ -7,6 +7,7 @@ use super::profile::Intensity;
 use super::trace::Recording;
 use crate::engine::dist::Shape;
 use crate::engine::{Dist, Rate, Ratio, Span};
+use crate::world::Flaw;
 
 /// When a client asks.
 #[derive(Clone, Debug, Deserialize)]
@@ -194,32 +195,45 @@ impl Load {
     }
 
     /// What is wrong with it.
-    pub(super) fn problem(&self) -> Option<String> {
-        if let Some(Err(problem)) = self.gaps() {
-            return Some(problem);
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        match self.gaps() {
+            Some(Err(problem)) => return Some(Flaw::new(problem)),
+            Some(Ok(gaps)) if gaps.mean() < GAP_MIN.as_seconds() => {
+                let title = "requests that come so often leave no time to pass";
+                let label = format!("at least {GAP_MIN} between two in the mean; see `batch`");
+                return Some(Flaw::new(title).label(label));
+            }
+            _ => {}
         }
         match self {
             Load::Closed { users: 0, .. } => {
-                Some("a closed loop needs at least one user".to_owned())
+                Some(Flaw::at("users", "a closed loop needs at least one user"))
             }
             Load::Closed { users, .. } if *users > USERS_MAX => {
-                Some(format!("a client can be at most {USERS_MAX} `users`"))
+                let title = format!("a client can be at most {USERS_MAX} `users`");
+                Some(Flaw::at("users", title))
             }
             Load::Closed { every: Some(Span(0)), .. } => {
-                Some("a user cannot ask `every` 0 s".to_owned())
+                Some(Flaw::at("every", "a user cannot ask `every` 0 s"))
             }
             Load::Closed { session: Some(Session { requests: 0, .. }), .. } => {
-                Some("a session has at least one request".to_owned())
+                Some(Flaw::at("session.requests", "a session has at least one request"))
             }
             Load::Sessions { stay, .. } if stay.is_one() => {
-                Some("with a `stay` of 100 % no user would ever leave".to_owned())
+                Some(Flaw::at("stay", "with a `stay` of 100 % no user would ever leave"))
             }
-            Load::Bursts { states } => Bursts::problem(states),
-            Load::At(times) => times
-                .windows(2)
-                .find(|pair| pair[1] < pair[0])
-                .map(|pair| format!("instants must rise, but {} comes after {}", pair[1], pair[0])),
+            Load::Bursts { states } => Bursts::problem(states).map(|flaw| flaw.within("states")),
+            Load::At(times) => {
+                let falls = |place: &usize| times[*place] < times[place - 1];
+                let place = (1..times.len()).find(falls)?;
+                let (late, early) = (times[place], times[place - 1]);
+                let title = format!("instants must rise, but {late} comes after {early}");
+                Some(Flaw::at(place, title))
+            }
             _ => None,
         }
     }
 }
+
+/// Requests come no more often than this in the mean; a `batch` brings several at once.
+const GAP_MIN: Span = Span::MICROSECOND;

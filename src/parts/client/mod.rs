@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::policy::Policy;
 use crate::engine::{Baggage, Class, Fault, Msg, Name, NodeId, Reply, Rng, SizeDist, Span, Time};
-use crate::world::{ClassInfo, Cx, Edge, Node};
+use crate::world::{Ask, ClassInfo, Cx, Flaw, Node, Want};
 
 mod arrivals;
 mod bursts;
@@ -113,11 +113,12 @@ fn amount() -> (u64, u64) {
 }
 
 /// What is wrong with a range of amounts.
-fn value_problem((first, last): (u64, u64)) -> Option<String> {
+fn value_problem((first, last): (u64, u64)) -> Option<Flaw> {
     if first > last {
-        return Some("`value` is given as (first, last), and last is not less".to_owned());
+        return Some(Flaw::at("value", "`value` is given as (first, last), and last is not less"));
     }
-    (last == u64::MAX).then(|| format!("`value` must stay below {}", u64::MAX))
+    let title = format!("`value` must stay below {}", u64::MAX);
+    (last == u64::MAX).then(|| Flaw::at("value", title))
 }
 
 /// The most requests at once.
@@ -228,40 +229,54 @@ impl Client {
     }
 
     /// What is wrong with when it asks.
-    fn timing_problem(&self) -> Option<String> {
+    fn timing_problem(&self) -> Option<Flaw> {
         if self.batch == 0 || self.batch > BATCH_MAX {
-            return Some(format!("a `batch` has from 1 to {BATCH_MAX} requests"));
+            let title = format!("a `batch` has from 1 to {BATCH_MAX} requests");
+            return Some(Flaw::at("batch", title));
         }
         if self.batch > 1 && self.load.is_closed() {
-            return Some("users ask one at a time: a closed loop has no `batch`".to_owned());
+            let title = "users ask one at a time: a closed loop has no `batch`";
+            return Some(Flaw::at("batch", title));
         }
         if self.count == Some(0) {
-            return Some("with a `count` of 0 it makes no request at all".to_owned());
+            return Some(Flaw::at("count", "with a `count` of 0 it makes no request at all"));
         }
         if self.stop.is_some_and(|stop| stop <= self.start) {
-            return Some("it would `stop` before it starts".to_owned());
+            return Some(Flaw::at("stop", "it would `stop` before it starts"));
         }
-        self.load.problem()
+        self.load.problem().map(|flaw| flaw.within("load"))
     }
 
     /// What is wrong with what it asks for.
-    fn wish_problem(&self) -> Option<String> {
+    fn wish_problem(&self) -> Option<Flaw> {
         let says_nothing = self.operation.is_none()
             && (self.classes.is_empty() || self.classes.iter().any(|one| one.operation.is_none()));
         if says_nothing {
-            return Some("it needs an `operation` to ask for, or one in each class".to_owned());
+            return Some(Flaw::new("it needs an `operation` to ask for, or one in each class"));
         }
         if let Load::Trace { file } = &self.load {
             let is_known = |name: &Name| self.classes.iter().any(|one| one.info().name == *name);
             if let Some((_, text)) = file.classes().iter().find(|(name, _)| !is_known(name)) {
-                return Some(format!(
+                let title = format!(
                     "its file of arrivals names the class `{text}`, which it does not have"
-                ));
+                );
+                return Some(Flaw::at("load", title));
             }
         }
         value_problem(self.value)
-            .or_else(|| self.keys.problem())
-            .or_else(|| RequestClass::problem(&self.classes))
+            .or_else(|| self.keys.problem().map(|flaw| flaw.within("keys")))
+            .or_else(|| RequestClass::problem(&self.classes).map(|flaw| flaw.within("classes")))
+    }
+
+    /// What it asks for in requests of a class, or in all.
+    fn wishes(&self, class: Option<&RequestClass>) -> Vec<Ask> {
+        let to = class.and_then(|class| class.target).unwrap_or(self.target);
+        let Some(verb) = class.and_then(|class| class.operation).or(self.operation) else {
+            return Vec::new();
+        };
+        let policy = class.and_then(|class| class.policy.as_ref()).unwrap_or(&self.policy);
+        let ask = Ask::of(["target", "operation"], to, Want::Operation(verb));
+        policy.asks("policy", ask).collect()
     }
 }
 
@@ -302,16 +317,21 @@ impl Node for Client {
         self.classes.iter().map(RequestClass::info).collect()
     }
 
-    fn problem(&self) -> Option<String> {
-        self.timing_problem().or_else(|| self.wish_problem()).or_else(|| self.policy.problem())
+    fn problem(&self) -> Option<Flaw> {
+        let policy = || self.policy.problem().map(|flaw| flaw.within("policy"));
+        self.timing_problem().or_else(|| self.wish_problem()).or_else(policy)
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        let targets = self.classes.iter().map(|class| class.target.unwrap_or(self.target));
-        let mut edges: Vec<Edge> = targets.flat_map(|to| self.policy.edges(to)).collect();
-        if edges.is_empty() {
-            edges.extend(self.policy.edges(self.target));
+    fn asks(&self) -> Vec<Ask> {
+        if self.classes.is_empty() {
+            return self.wishes(None);
         }
-        edges
+        let classes = self.classes.iter().enumerate();
+        let within = |place: usize, ask: Ask| ask.within(place).within("classes");
+        classes
+            .flat_map(|(place, class)| {
+                self.wishes(Some(class)).into_iter().map(move |ask| within(place, ask))
+            })
+            .collect()
     }
 }

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use super::{ACQUIRE, ACQUIRE_UNTIL, RELEASE, RENEW, RENEW_UNTIL, facts};
 use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Reply, Row, Span, Time};
 use crate::parts::{Policy, Transfer};
-use crate::world::{Cx, Edge, MachineSpec, Node};
+use crate::world::{Ask, Cx, Flaw, Known, MachineSpec, Node, Offers, Want, too_often};
 
 /// A node that works under a lease.
 #[derive(Clone, Debug, Deserialize)]
@@ -141,8 +141,8 @@ impl LeaseHolder {
     }
 
     /// Works under the lease and then, if there is still one, writes.
-    async fn act(&self, cx: &Cx, mut lease: Lease, value: u64) -> Reply {
-        let mut left = cx.draw(&self.cost);
+    async fn act(&self, cx: &Cx, mut lease: Lease, (verb, value): (Name, u64)) -> Reply {
+        let mut left = cx.cost(verb, &self.cost);
         while let Some(every) = self.renew_every.filter(|every| *every < left) {
             cx.work(every).await?;
             left -= every;
@@ -156,7 +156,7 @@ impl LeaseHolder {
             return Err(Fault::Conflict);
         }
         cx.note(facts::ACTS, lock, lease.token);
-        let write = cx.draw(&self.write);
+        let write = cx.cost(verb, &self.write);
         cx.work(write).await?;
         self.store(cx, lease.token, value).await
     }
@@ -187,7 +187,7 @@ impl Node for LeaseHolder {
         let lease = self.acquire(cx).await?;
         let (lock, token) = (u64::from(self.lock.value()), lease.token);
         cx.note(facts::HELD, lock, token);
-        let reply = self.act(cx, lease, value).await;
+        let reply = self.act(cx, lease, (verb, value)).await;
         cx.note(facts::LEFT, lock, token);
         cx.send(self.locks, Msg::Do { verb: RELEASE, key: lock, value: token });
         reply
@@ -197,20 +197,37 @@ impl Node for LeaseHolder {
         self.machine.clone()
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        vec![Edge::call(self.locks), Edge::call(self.store)]
+    fn problem(&self) -> Option<Flaw> {
+        if self.margin >= self.ttl {
+            let title = "a `margin` as long as the lease leaves no time to act";
+            return Some(Flaw::at("margin", title));
+        }
+        if let Some(every) = self.renew_every {
+            if every >= self.ttl {
+                return Some(Flaw::at("renew_every", "`renew_every` is above 0 and below `ttl`"));
+            }
+            if let Some(flaw) = too_often("renew_every", every) {
+                return Some(flaw);
+            }
+        }
+        let parts = [
+            too_often("poll", self.poll),
+            self.machine.problem().map(|flaw| flaw.within("machine")),
+            self.locks_policy.problem().map(|flaw| flaw.within("locks_policy")),
+            self.store_policy.problem().map(|flaw| flaw.within("store_policy")),
+        ];
+        parts.into_iter().flatten().next()
     }
 
-    fn problem(&self) -> Option<String> {
-        if self.margin >= self.ttl {
-            return Some("a `margin` as long as the lease leaves no time to act".to_owned());
-        }
-        if self.renew_every.is_some_and(|every| every.is_zero() || every >= self.ttl) {
-            return Some("`renew_every` is above 0 and below `ttl`".to_owned());
-        }
-        if self.poll.is_zero() {
-            return Some("`poll` must be above 0".to_owned());
-        }
-        self.locks_policy.problem().or_else(|| self.store_policy.problem())
+    fn asks(&self) -> Vec<Ask> {
+        let locks = Ask::of(["locks", "locks"], self.locks, Want::Locks);
+        let moved = [vec![self.transfer.to], vec![self.transfer.from]];
+        let store = Ask::of(["store", "transfer"], self.store, Want::Commit(moved));
+        let locks = self.locks_policy.asks("locks_policy", locks);
+        locks.chain(self.store_policy.asks("store_policy", store)).collect()
+    }
+
+    fn offers(&self) -> Offers {
+        Offers { operations: Known::Anything, errs: Known::Anything, ..Offers::default() }
     }
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::{ACQUIRE, ACQUIRE_UNTIL, RELEASE, RENEW, RENEW_UNTIL};
 use crate::engine::{Dist, Fault, Msg, Name, Reply, Root, Span, Time};
-use crate::world::{Cx, DiskSpec, MachineSpec, Node};
+use crate::world::{Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers};
 
 const GRANTED: Name = Name::of("lock.granted");
 
@@ -31,7 +31,7 @@ pub struct LockService {
     /// Work for each request. Default: `"200us"`.
     #[serde(default = "LockService::cost")]
     cost: Dist,
-    /// The disk that its tokens are on. Default: as [`DiskSpec`] has it.
+    /// The disk that its tokens are on. Default: as `Disk` has it.
     #[serde(default)]
     disk: DiskSpec,
     /// The longest lease that it grants; longer ones are refused. Default: `"30s"`.
@@ -131,7 +131,7 @@ impl Node for LockService {
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { verb, key: lock, value } = request else { return Err(Fault::Unknown) };
-        let cost = cx.draw(&self.cost);
+        let cost = cx.cost(verb, &self.cost);
         cx.work(cost).await?;
         if cx.errs(verb) {
             return Err(Fault::Failed);
@@ -156,7 +156,20 @@ impl Node for LockService {
         self.disk.clone()
     }
 
-    fn problem(&self) -> Option<String> {
-        self.ttl_max.is_zero().then(|| "`ttl_max` must be above 0".to_owned())
+    fn problem(&self) -> Option<Flaw> {
+        let never =
+            self.ttl_max.is_zero().then(|| Flaw::at("ttl_max", "`ttl_max` must be above 0"));
+        never.or_else(|| self.machine.problem().map(|flaw| flaw.within("machine")))
+    }
+
+    fn offers(&self) -> Offers {
+        let operations = Known::Always(&super::OPERATIONS);
+        Offers {
+            errs: operations.clone(),
+            operations,
+            locks: true,
+            logs: true,
+            ..Offers::default()
+        }
     }
 }

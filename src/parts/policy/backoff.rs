@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Factor, Span};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// How long to wait between tries.
 ///
@@ -123,12 +123,13 @@ impl Backoff {
     }
 
     /// What is wrong with it, for the loader.
-    pub fn problem(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<Flaw> {
         if self.base > self.max {
-            return Some("the backoff's `base` is longer than its `max`".to_owned());
+            return Some(Flaw::at("base", "the backoff's `base` is longer than its `max`"));
         }
         if self.multiplier < Factor::ONE {
-            return Some("a backoff's `multiplier` is at least 1x: waits do not shrink".to_owned());
+            let title = "a backoff's `multiplier` is at least 1x: waits do not shrink";
+            return Some(Flaw::at("multiplier", title));
         }
         None
     }

@@ -10,7 +10,7 @@ use super::facts::{self, Guard};
 use super::shared::Share;
 use super::window::{Outcomes, Verdict, Window};
 use crate::engine::{Fault, NodeId, Ratio, Reply, Span, Time};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// A circuit breaker: after too many bad calls it refuses calls for a while, then lets a few
 /// through to see. It judges calls as a whole, with their retries; business refusals are good
@@ -155,31 +155,43 @@ impl Breaker {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        let text = match self {
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self {
             Breaker { failures: None, rate: None, slow: None, .. } => {
-                "a breaker needs `failures`, `rate` or `slow`: nothing else opens it"
+                let title = "a breaker needs `failures`, `rate` or `slow`: nothing else opens it";
+                return Some(Flaw::new(title));
             }
-            Breaker { failures: Some(0), .. } => "a breaker needs `failures` of at least 1",
-            Breaker { probes: 0, .. } => "a breaker without `probes` never closes again",
-            Breaker { calls_min: 0, .. } => "a breaker's `calls_min` is at least 1",
-            Breaker { window: Window::Calls(0), .. } => "a breaker's window of no calls is empty",
+            Breaker { failures: Some(0), .. } => {
+                ("failures", "a breaker needs `failures` of at least 1")
+            }
+            Breaker { probes: 0, .. } => {
+                ("probes", "a breaker without `probes` never closes again")
+            }
+            Breaker { calls_min: 0, .. } => ("calls_min", "a breaker's `calls_min` is at least 1"),
+            Breaker { window: Window::Calls(0), .. } => {
+                ("window", "a breaker's window of no calls is empty")
+            }
+            Breaker { window: Window::Time(span), .. } if span.is_zero() => {
+                ("window", "a breaker's window of no time is empty")
+            }
             Breaker { window: Window::Calls(calls), calls_min, rate, slow, .. }
                 if calls < calls_min && (rate.is_some() || slow.is_some()) =>
             {
-                return Some(format!(
+                let title = format!(
                     "a breaker that waits for `calls_min` of {calls_min} never opens: its window \
                      holds {calls} calls"
-                ));
+                );
+                return Some(Flaw::at("window", title));
             }
-            _ if self.rate.is_some_and(Ratio::is_zero)
-                || self.slow.is_some_and(|slow| slow.rate.is_zero()) =>
-            {
-                "a breaker that opens at a share of 0 is always open"
+            _ if self.rate.is_some_and(Ratio::is_zero) => {
+                ("rate", "a breaker that opens at a share of 0 is always open")
+            }
+            _ if self.slow.is_some_and(|slow| slow.rate.is_zero()) => {
+                ("slow.rate", "a breaker that opens at a share of 0 is always open")
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::facts::Guard;
 use super::shared::Share;
 use crate::engine::{Fault, NodeId, Rate, Ratio, Time};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// How many retries a caller may afford over all of its calls to a target.
 ///
@@ -217,28 +217,33 @@ impl RetryBudget {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        let text = match self.by {
-            Funding::Share { capacity: 0, .. } | Funding::Quota { capacity: 0, .. } => {
-                "a budget with a `capacity` of 0 never allows a retry: leave out the retries"
-            }
-            Funding::Share { deposit, min: None, .. } if deposit.is_zero() => {
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self.by {
+            Funding::Share { capacity: 0, .. } | Funding::Quota { capacity: 0, .. } => (
+                "capacity",
+                "a budget with a `capacity` of 0 never allows a retry: leave out the retries",
+            ),
+            Funding::Share { deposit, min: None, .. } if deposit.is_zero() => (
+                "deposit",
                 "a budget that nothing is put into, with neither `deposit` nor `min`, runs dry for \
-                 good"
+                 good",
+            ),
+            Funding::Throttle { tokens: 0, .. } => {
+                ("tokens", "a retry throttle needs at least one token")
             }
-            Funding::Throttle { tokens: 0, .. } => "a retry throttle needs at least one token",
-            Funding::Throttle { ratio, .. } if ratio.is_zero() => {
+            Funding::Throttle { ratio, .. } if ratio.is_zero() => (
+                "ratio",
                 "a retry throttle needs a `ratio` above 0: without it the first failures stop \
-                 retries for good"
-            }
+                 retries for good",
+            ),
             Funding::Quota { capacity, cost, timeout_cost, .. }
                 if cost > capacity || timeout_cost > capacity =>
             {
-                "a retry that costs more than the quota's `capacity` is never made"
+                ("capacity", "a retry that costs more than the quota's `capacity` is never made")
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title).within("by"))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::facts::Guard;
 use super::shared::Share;
 use crate::engine::{NodeId, Span, Time, WaitId};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// So many calls to a target at once and no more. Others wait for their turn, first in, first out,
 /// or are turned away: limited by their caller.
@@ -130,16 +130,14 @@ impl Bulkhead {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
         if self.max == 0 {
-            return Some("a bulkhead with `max` of 0 lets no call through".to_owned());
+            return Some(Flaw::at("max", "a bulkhead with `max` of 0 lets no call through"));
         }
         if self.queue_max.is_some() && self.wait.is_zero() {
-            return Some(
-                "a bulkhead's `queue_max` bounds those who wait: say for how long they do with \
-                 `wait`"
-                    .to_owned(),
-            );
+            let title = "a bulkhead's `queue_max` bounds those who wait: say for how long they do \
+                         with `wait`";
+            return Some(Flaw::at("queue_max", title));
         }
         None
     }

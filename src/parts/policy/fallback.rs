@@ -9,7 +9,7 @@ use super::breaker::is_answer;
 use super::facts::{self, Guard};
 use super::shared::Share;
 use crate::engine::{Fault, Msg, Name, NodeId, Reply, Span, Time};
-use crate::world::Cx;
+use crate::world::{Ask, Cx, Flaw, Want};
 
 /// What a caller makes do with when a call has failed for other than business reasons. It is told
 /// as a success, though the call may have had no effect or taken one: for reading, and for what may
@@ -151,27 +151,31 @@ impl Fallback {
         if is_unsure { reply } else { instead }
     }
 
-    /// Whom else it asks.
-    pub(super) fn target(&self) -> Option<NodeId> {
-        match self.to {
-            Resort::Other { to, .. } => Some(to),
-            _ => None,
-        }
+    /// What else is asked where this was asked at first.
+    pub(super) fn ask(&self, first: &Ask) -> Option<Ask> {
+        let Resort::Other { to, operation, .. } = self.to else { return None };
+        let what = match &first.what {
+            Want::Operation(same) => Want::Operation(operation.unwrap_or(*same)),
+            other => other.clone(),
+        };
+        Some(Ask::of(["to", "operation"], to, what).within("to"))
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        let text = match self.to {
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self.to {
             Resort::Cached { max_age, .. } if max_age.is_zero() => {
-                "a cached answer with a `max_age` of zero is always too old"
+                ("max_age", "a cached answer with a `max_age` of zero is always too old")
             }
-            Resort::Cached { answers_max: 0, .. } => "a fallback that keeps no answers has none",
+            Resort::Cached { answers_max: 0, .. } => {
+                ("answers_max", "a fallback that keeps no answers has none")
+            }
             Resort::Other { timeout: Some(Span::ZERO), .. } => {
-                "a timeout of zero lets no call succeed"
+                ("timeout", "a timeout of zero lets no call succeed")
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title).within("to"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::budget::RetryBudget;
 use super::facts::Guard;
 use super::shared::Share;
 use crate::engine::{Fault, NodeId, Ratio, Span};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// Another copy of a call that takes too long, to another instance if there is one; the first
 /// answer counts (J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013). Only for
@@ -23,8 +23,8 @@ use crate::world::Cx;
 pub struct Hedge {
     /// How long without an answer until another copy is sent.
     pub after: Delay,
-    /// How many copies besides the first, each that much after the one before. At least 1.
-    /// Default: 1.
+    /// How many copies besides the first, each that much after the one before. From 1 to
+    /// 100. Default: 1.
     #[serde(default = "Hedge::one")]
     pub max: u32,
     /// What the copies may take from; gRPC throttles hedges like retries. Default: without limit.
@@ -111,6 +111,9 @@ impl Share for Hedge {
     }
 }
 
+/// Nobody has more copies of a request under way on purpose; gRPC stops at five tries.
+const COPIES_MAX: u32 = 100;
+
 impl Hedge {
     fn one() -> u32 {
         1
@@ -154,20 +157,30 @@ impl Hedge {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        let text = match self.after {
-            _ if self.max == 0 => "a hedge with `max` of 0 sends no copy",
-            _ if self.tied && self.max > 1 => "tied requests come in pairs: `max` is 1",
-            _ if self.tied && !self.cancel => "tied requests cancel each other: `cancel` is true",
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self.after {
+            _ if self.max == 0 => ("max", "a hedge with `max` of 0 sends no copy"),
+            _ if self.max > COPIES_MAX => {
+                let title = format!("a hedge sends at most {COPIES_MAX} copies");
+                return Some(Flaw::at("max", title).label(format!("from 1 to {COPIES_MAX}")));
+            }
+            _ if self.tied && self.max > 1 => ("max", "tied requests come in pairs: `max` is 1"),
+            _ if self.tied && !self.cancel => {
+                ("cancel", "tied requests cancel each other: `cancel` is true")
+            }
             Delay::Percentile { at, .. } if at.is_zero() || at.is_one() => {
-                "a hedge's percentile lies between 0 and 100 %"
+                ("after.at", "a hedge's percentile lies between 0 and 100 %")
             }
-            Delay::Percentile { window, calls_min, .. } if window < calls_min.max(1) => {
-                "a hedge that waits for `calls_min` answers needs a `window` that holds as many"
+            Delay::Percentile { window, calls_min, .. } if window < calls_min.max(1) => (
+                "after.window",
+                "a hedge that waits for `calls_min` answers needs a `window` that holds as many",
+            ),
+            _ => {
+                let budget = self.budget.as_ref().and_then(|budget| budget.problem());
+                return budget.map(|flaw| flaw.within("budget"));
             }
-            _ => return self.budget.as_ref().and_then(|budget| budget.problem()),
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }
 

@@ -38,7 +38,7 @@ mod tests;
 use serde::Deserialize;
 
 use crate::engine::{Fault, Msg, NodeId, Ratio, Reply, Span, Time};
-use crate::world::{Cx, Edge};
+use crate::world::{Ask, Cx, Flaw};
 pub use backoff::{Backoff, Growth, Jitter};
 pub use balance::{
     Avoid, Balance, Knowledge, Outliers, OwnZone, Pick, Subset, SubsetBy, SuccessRate,
@@ -73,12 +73,16 @@ pub struct Policy {
     pub breaker: Option<Box<Breaker>>,
     /// How often a failed call is tried again; a business refusal never is. Default: 0.
     pub retries: u32,
-    /// After which failures it is tried again. Default: all of them.
+    /// After which failures it is tried again. Default: all of them but `Conflict`.
     pub retry_on: Option<Vec<Failure>>,
     /// How long after its beginning a call is tried again at the latest. Default: without limit.
     pub retry_for: Option<Span>,
     /// How long to wait between tries. Default: exponential from 100 ms to 10 s with full jitter.
     pub backoff: Backoff,
+    /// Is the hint of a target kept that is overloaded and says when to come again? Then the next
+    /// try comes no earlier than that, nor than the backoff; a call that has no time for it fails
+    /// at once. Default: false.
+    pub retry_after: bool,
     /// How many retries the caller may afford over all of its calls to the target. Default: without
     /// limit.
     pub budget: Option<Box<RetryBudget>>,
@@ -107,6 +111,7 @@ impl Default for Policy {
             retry_on: None,
             retry_for: None,
             backoff: Backoff::default(),
+            retry_after: false,
             budget: None,
             hedge: None,
             balance: None,
@@ -130,6 +135,8 @@ pub enum Failure {
     Overloaded,
     /// An error before anything was changed.
     Failed,
+    /// Somebody else was first, so that what it was based on holds no more.
+    Conflict,
 }
 
 impl Failure {
@@ -140,6 +147,7 @@ impl Failure {
             Failure::Unreachable => Fault::Unreachable,
             Failure::Overloaded => Fault::Overloaded,
             Failure::Failed => Fault::Failed,
+            Failure::Conflict => Fault::Conflict,
         }
     }
 }
@@ -176,6 +184,7 @@ impl Policy {
             || self.balance.is_some()
             || self.retry_on.is_some()
             || self.retry_for.is_some()
+            || self.retry_after
             || self.backoff.has_memory();
         !guards && !tries && self.deadline.is_none() && self.cancel.is_none()
     }
@@ -213,51 +222,73 @@ impl Policy {
         }
     }
 
-    /// The edges of a node that calls `to` under this policy.
-    pub fn edges(&self, to: NodeId) -> impl Iterator<Item = Edge> {
-        let other = self.fallback.as_deref().and_then(Fallback::target);
-        std::iter::once(to).chain(other).map(Edge::call)
+    /// How long the target asks its caller to wait that has failed like this, if that is heard.
+    fn hint(&self, cx: &Cx, to: NodeId, fault: Fault) -> Span {
+        let is_told = self.retry_after && fault == Fault::Overloaded;
+        is_told.then(|| cx.retry_after(to)).flatten().unwrap_or_default()
+    }
+
+    /// What a node asks that asks this under the policy in its `field`: the same, and the like of
+    /// whom it falls back to.
+    pub fn asks(&self, field: &'static str, ask: Ask) -> impl Iterator<Item = Ask> {
+        let other = self.fallback.as_deref().and_then(|fallback| fallback.ask(&ask));
+        let other = other.map(|ask| ask.within("fallback").within(field));
+        std::iter::once(ask).chain(other)
     }
 
     /// What is wrong with it, for the loader.
-    pub fn problem(&self) -> Option<String> {
-        if self.timeout.is_some_and(Span::is_zero) {
-            return Some("a timeout of zero lets no call succeed".to_owned());
-        }
-        if self.deadline.is_some_and(Span::is_zero) {
-            return Some("a deadline of zero lets no call begin".to_owned());
-        }
-        if let (Some(deadline), Some(timeout)) = (self.deadline, self.timeout)
-            && timeout > deadline
-        {
-            return Some(format!("no try can take {timeout}: the `deadline` is {deadline}"));
-        }
-        if self.retries == 0
-            && (self.budget.is_some() || self.retry_on.is_some() || self.retry_for.is_some())
-        {
-            let text = "a budget, `retry_on` or `retry_for` without `retries` has no effect";
-            return Some(text.to_owned());
-        }
-        if self.retry_on.as_ref().is_some_and(Vec::is_empty) {
-            return Some("`retry_on` names no failure: leave out the retries".to_owned());
-        }
-        let backoff = self.backoff.problem();
-        let guards = || {
-            let limit = self.rate_limit.as_ref().and_then(|limit| limit.problem());
-            let bulkhead = || self.bulkhead.as_ref().and_then(|bulkhead| bulkhead.problem());
-            let breaker = || self.breaker.as_ref().and_then(|breaker| breaker.problem());
-            let fallback = || self.fallback.as_ref().and_then(|fallback| fallback.problem());
-            limit.or_else(bulkhead).or_else(breaker).or_else(fallback)
+    pub fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self {
+            _ if self.timeout.is_some_and(Span::is_zero) => {
+                ("timeout", "a timeout of zero lets no call succeed")
+            }
+            _ if self.deadline.is_some_and(Span::is_zero) => {
+                ("deadline", "a deadline of zero lets no call begin")
+            }
+            Policy { deadline: Some(deadline), timeout: Some(timeout), .. }
+                if timeout > deadline =>
+            {
+                let title = format!("no try can take {timeout}: the `deadline` is {deadline}");
+                return Some(Flaw::at("timeout", title));
+            }
+            Policy { retries: 0, budget: Some(_), .. } => ("budget", NO_RETRIES),
+            Policy { retries: 0, retry_on: Some(_), .. } => ("retry_on", NO_RETRIES),
+            Policy { retries: 0, retry_for: Some(_), .. } => ("retry_for", NO_RETRIES),
+            Policy { retries: 0, retry_after: true, .. } => ("retry_after", NO_RETRIES),
+            _ if self.retry_on.as_ref().is_some_and(Vec::is_empty) => {
+                ("retry_on", "`retry_on` names no failure: leave out the retries")
+            }
+            Policy { retry_after: true, retry_on: Some(chosen), .. }
+                if !chosen.contains(&Failure::Overloaded) =>
+            {
+                ("retry_after", "`retry_after` is about `Overloaded`, which `retry_on` leaves out")
+            }
+            _ => return self.problem_of_parts(),
         };
-        let tries = || {
-            let budget = self.budget.as_ref().and_then(|budget| budget.problem());
-            let hedge = || self.hedge.as_ref().and_then(|hedge| hedge.problem());
-            let balance = || self.balance.as_ref().and_then(|balance| balance.problem());
-            budget.or_else(hedge).or_else(balance)
-        };
-        backoff.or_else(guards).or_else(tries)
+        Some(Flaw::at(field, title))
+    }
+
+    fn problem_of_parts(&self) -> Option<Flaw> {
+        fn of<T>(
+            field: &'static str,
+            part: Option<&T>,
+            problem: fn(&T) -> Option<Flaw>,
+        ) -> Option<Flaw> {
+            part.and_then(problem).map(|flaw| flaw.within(field))
+        }
+        of("backoff", Some(&self.backoff), Backoff::problem)
+            .or_else(|| of("rate_limit", self.rate_limit.as_deref(), RateLimit::problem))
+            .or_else(|| of("bulkhead", self.bulkhead.as_deref(), Bulkhead::problem))
+            .or_else(|| of("breaker", self.breaker.as_deref(), Breaker::problem))
+            .or_else(|| of("fallback", self.fallback.as_deref(), Fallback::problem))
+            .or_else(|| of("budget", self.budget.as_deref(), RetryBudget::problem))
+            .or_else(|| of("hedge", self.hedge.as_deref(), Hedge::problem))
+            .or_else(|| of("balance", self.balance.as_deref(), Balance::problem))
     }
 }
+
+const NO_RETRIES: &str =
+    "a budget, `retry_on`, `retry_for` or `retry_after` without `retries` has no effect";
 
 /// A share, drawn by a node from its own stream.
 pub(crate) fn happens(cx: &Cx, share: Ratio) -> bool {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::engine::{Baggage, Counts, Name, Observer, Rate};
-use crate::world::{MachineSpec, NetworkSpec, Node, Sim, World, add};
+use crate::world::{MachineSpec, NetworkSpec, Node, Sim, Want, World, add};
 
 const GO: Name = Name::of("go");
 const DONE: Reply = Ok(Msg::Done { value: 0 });
@@ -410,8 +410,9 @@ fn another_target_answers_when_the_first_does_not() {
     let fallback =
         |to| Some(Box::new(Fallback { to: Resort::Other { to, operation: None, timeout: None } }));
     let policy = Policy { fallback: fallback(NodeId(0)), ..Policy::default() };
-    let edges: Vec<NodeId> = policy.edges(NodeId(4)).map(|edge| edge.to).collect();
-    assert_eq!(edges, [NodeId(4), NodeId(0)]);
+    let ask = Ask::of(["to", "operation"], NodeId(4), Want::Locks);
+    let asked: Vec<NodeId> = policy.asks("policy", ask).map(|ask| ask.to).collect();
+    assert_eq!(asked, [NodeId(4), NodeId(0)]);
     let run = System::of(policy, 1, &[BAD, DONE]).run();
     assert_eq!((run.replies(), run.asked), (vec![DONE], 2));
 }
@@ -436,4 +437,17 @@ fn what_few_calls_need_does_not_make_the_others_larger() {
     }
     let node = add(&mut sim, "measure", Measure);
     sim.boot(node);
+}
+
+#[test]
+fn a_hint_is_kept_by_who_tries_again_when_overloaded() {
+    let problem = |text: &str| {
+        let policy: Policy = ron::from_str(text).expect("it can be read");
+        policy.problem()
+    };
+    assert_eq!(problem("(retries: 1, retry_after: true)"), None);
+    let never = problem("(retry_after: true)");
+    assert!(never.is_some_and(|flaw| flaw.title.contains("without `retries`")));
+    let deaf = problem("(retries: 1, retry_on: Some([Timeout]), retry_after: true)");
+    assert!(deaf.is_some_and(|flaw| flaw.title.contains("`retry_on` leaves out")));
 }

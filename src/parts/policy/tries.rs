@@ -96,7 +96,8 @@ impl<'c> Tries<'c> {
                 return self.failed(fault);
             }
             wait = policy.backoff.wait(cx, tries, wait);
-            let next = cx.now() + wait;
+            let hint = policy.hint(cx, to, fault);
+            let next = cx.now() + wait.max(hint);
             let is_over = policy.retry_for.is_some_and(|span| next > began + span);
             if is_over || next >= self.deadline {
                 return self.failed(fault);
@@ -107,7 +108,7 @@ impl<'c> Tries<'c> {
             }
             after = Some(fault);
             cx.note(facts::RETRIED, u64::from(to.0), u64::from(tries));
-            let _ = cx.sleep(wait).await;
+            let _ = cx.sleep(wait.max(hint)).await;
         }
     }
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::policy::{Policy, happens};
 use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Reply, Row, all};
-use crate::world::{Cx, Edge, Held, MachineSpec, Node};
+use crate::world::{Ask, Cx, Flaw, Held, Known, MachineSpec, Node, Offers, Want};
 use lock::Locks;
 pub use operation::{CallSpec, Critical, Mode, Operation, Reads, Transfer};
 
@@ -68,8 +68,8 @@ fn yes() -> bool {
 }
 
 /// More work of a request: on the worker that it holds, or on any.
-async fn more(cx: &Cx, held: Option<&Held<'_>>, cost: &Dist) -> Result<(), Fault> {
-    let cost = cx.draw(cost);
+async fn more(cx: &Cx, held: Option<&Held<'_>>, verb: Name, cost: &Dist) -> Result<(), Fault> {
+    let cost = cx.cost(verb, cost);
     match held {
         Some(held) => held.work(cost).await,
         None => cx.work(cost).await,
@@ -105,11 +105,11 @@ impl Service {
         cx: &Cx,
         operation: &Operation,
         held: Option<&Held<'_>>,
-        key: u64,
+        (verb, key): (Name, u64),
     ) -> Result<(), Fault> {
         if let Some(critical) = &operation.critical {
             let _turn = self.locks.acquire(cx, critical.lock).await;
-            more(cx, held, &critical.cost).await?;
+            more(cx, held, verb, &critical.cost).await?;
         }
         for row in &operation.reads {
             row.make(cx, key).await?;
@@ -124,10 +124,8 @@ impl Service {
         key: u64,
         value: u64,
     ) -> Result<(), Fault> {
-        let each = || {
-            let calls = operation.calls.iter();
-            calls.flat_map(|spec| std::iter::repeat_n(spec, spec.count as usize))
-        };
+        let each = || operation.calls.iter().flat_map(CallSpec::parts);
+        let (mode, asked) = (operation.mode, (key, value));
         let mut missing = 0;
         let mut take = |spec: &CallSpec, reply: Reply| match reply {
             Err(_) if spec.optional => {
@@ -136,14 +134,14 @@ impl Service {
             }
             reply => reply.map(|_| ()),
         };
-        match operation.mode {
+        match mode {
             Mode::Sequential => {
                 for spec in each() {
-                    take(spec, spec.make(cx, key, value).await)?;
+                    take(spec, spec.make_part(cx, mode, asked).await)?;
                 }
             }
             Mode::Parallel => {
-                let replies = all(each().map(|spec| spec.make(cx, key, value))).await;
+                let replies = all(each().map(|spec| spec.make_part(cx, mode, asked))).await;
                 for (spec, reply) in each().zip(replies) {
                     take(spec, reply)?;
                 }
@@ -167,6 +165,22 @@ impl Service {
         let row = Row { table: register, key: 0, expect, change: Change::Set(value) };
         self.commit(cx, &[row]).await?;
         Ok(Msg::Done { value })
+    }
+
+    /// Reads a register and writes it raised by one, unless it was written in between.
+    async fn increment(&self, cx: &Cx, register: Name) -> Reply {
+        let store = self.store.ok_or(Fault::Unknown)?;
+        let found = self.store_policy.call(cx, store, Msg::Get { table: register, key: 0 }).await?;
+        let Msg::Done { value: before } = found else { return Err(Fault::Failed) };
+        let (expect, value) = match before {
+            Row::ABSENT => (Expect::Absent, 1),
+            before => (Expect::Value(before), before.wrapping_add(1)),
+        };
+        let row = Row { table: register, key: 0, expect, change: Change::Set(value) };
+        match self.commit(cx, &[row]).await? {
+            Msg::Clash { .. } => Err(Fault::Conflict),
+            _ => Ok(Msg::Done { value }),
+        }
     }
 
     async fn transfer(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
@@ -212,7 +226,7 @@ impl Node for Service {
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { verb, key, value } = request else { return Err(Fault::Unknown) };
         let Some(operation) = self.operations.get(&verb) else { return Err(Fault::Unknown) };
-        let cost = cx.draw(&operation.cost);
+        let cost = operation.work(cx, verb);
         let mut held = None;
         if self.holds_worker {
             held = Some(cx.hold(cost).await?);
@@ -229,11 +243,14 @@ impl Node for Service {
             let size = cx.random(|rng| sizes.sample(rng));
             cx.set_answer(u32::try_from(size.0).unwrap_or(u32::MAX));
         }
-        self.prepare(cx, operation, held.as_ref(), key).await?;
+        self.prepare(cx, operation, held.as_ref(), (verb, key)).await?;
         self.call(cx, operation, key, value).await?;
         if let Some(then) = &operation.then {
             // What was called may have taken effect.
-            more(cx, held.as_ref(), then).await.map_err(|_| Fault::Reset)?;
+            more(cx, held.as_ref(), verb, then).await.map_err(|_| Fault::Reset)?;
+        }
+        if let Some(register) = operation.increments {
+            return self.increment(cx, register).await;
         }
         if let Some(register) = operation.sets {
             return self.set(cx, register, value).await;
@@ -252,22 +269,42 @@ impl Node for Service {
         MachineSpec { holds_workers: self.holds_worker, ..self.machine.clone() }
     }
 
-    fn problem(&self) -> Option<String> {
+    fn problem(&self) -> Option<Flaw> {
         let (others, has_store) = (&self.operations, self.store.is_some());
-        let mut operations = self.operations.values();
-        let problem = operations.find_map(|operation| operation.problem(others, has_store));
-        if problem.is_none() && self.holds_worker && self.machine.workers.is_none() {
-            return Some("`holds_worker` needs a number of `workers` in `machine`".to_owned());
-        }
-        problem.or_else(|| self.machine.problem()).or_else(|| self.store_policy.problem())
+        let mut operations = self.operations.iter();
+        let operation = operations.find_map(|(name, operation)| {
+            operation.problem(others, has_store).map(|flaw| flaw.within(*name).within("operations"))
+        });
+        let holds = || {
+            let title = "`holds_worker` needs a number of `workers` in `machine`";
+            let lacks = self.holds_worker && self.machine.workers.is_none();
+            lacks.then(|| Flaw::at("holds_worker", title))
+        };
+        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
+        let policy = || self.store_policy.problem().map(|flaw| flaw.within("store_policy"));
+        operation.or_else(holds).or_else(machine).or_else(policy)
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        let reads = self.operations.values().flat_map(|operation| &operation.reads);
-        let calls = self.operations.values().flat_map(|operation| &operation.calls);
-        let read = reads.map(|one| (one.from, &one.policy));
-        let stores = self.store.into_iter().map(|to| (to, &self.store_policy));
-        let edges = read.chain(stores).flat_map(|(to, policy)| policy.edges(to));
-        edges.chain(calls.flat_map(CallSpec::edges)).collect()
+    fn asks(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (name, operation) in &self.operations {
+            let within = |ask: Ask| ask.within(*name).within("operations");
+            asks.extend(operation.asks().into_iter().map(within));
+        }
+        let Some(store) = self.store else { return asks };
+        let all = self.operations.iter().filter_map(|(name, one)| Some((name, one.commits()?)));
+        for (name, commit) in all {
+            let ask = Ask::of(["", "transfer"], store, Want::Commit(commit));
+            asks.push(ask.within(*name).within("operations"));
+        }
+        let ask = Ask::of(["store", "store"], store, Want::Commit(Default::default()));
+        asks.extend(self.store_policy.asks("store_policy", ask));
+        asks
+    }
+
+    fn offers(&self) -> Offers {
+        let names: Vec<Name> = self.operations.keys().copied().collect();
+        let operations = Known::These(names);
+        Offers { errs: operations.clone(), operations, ..Offers::default() }
     }
 }

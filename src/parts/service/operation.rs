@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::mixed;
-use crate::engine::{Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span};
+use crate::engine::{
+    Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span, quorum,
+};
 use crate::parts::policy::{Policy, happens};
-use crate::world::{Cx, Edge};
+use crate::world::{Ask, Cx, Flaw, Want};
 
 /// One operation of a service.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +18,10 @@ pub struct Operation {
     /// Work for each request. Default: `"1ms"`.
     #[serde(default = "Operation::cost")]
     pub cost: Dist,
+    /// More work for each request that is on the machine when this one comes, itself included: what
+    /// they take from each other, as by locks and caches that they share. Default: none.
+    #[serde(default)]
+    pub contention: Option<Span>,
     /// Work of which only one request does some at a time. Default: none.
     #[serde(default)]
     pub critical: Option<Critical>,
@@ -45,6 +51,11 @@ pub struct Operation {
     /// What it moves in the store. Default: nothing.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// The register of the store that it raises by one: it reads it, and writes it if nobody has
+    /// written it since; otherwise it fails with `Conflict` (optimistic concurrency control). It
+    /// takes no part in idempotency. Default: none.
+    #[serde(default)]
+    pub increments: Option<Name>,
     /// The register of the store that it sets to the request's value, stamped with this service's
     /// own clock. Default: none.
     #[serde(default)]
@@ -76,6 +87,10 @@ pub struct CallSpec {
     /// false.
     #[serde(default)]
     pub one_way: bool,
+    /// How many of them must succeed, from 1 to `count`: the operation goes on as soon as so many
+    /// have, and the others are given up. A quorum. Default: all.
+    #[serde(default)]
+    pub needs: Option<u32>,
     /// Can the answer do without it? Then a failure of it makes the answer a partial one and does
     /// not end the operation. Default: false.
     #[serde(default)]
@@ -154,45 +169,89 @@ impl Operation {
 }
 
 impl Operation {
+    /// How much work a request is, drawn as it comes.
+    pub(super) fn work(&self, cx: &Cx, verb: Name) -> Span {
+        let cost = cx.cost(verb, &self.cost);
+        match self.contention {
+            Some(each) => cost + each * u64::from(cx.jobs_at(cx.me()) + 1),
+            None => cost,
+        }
+    }
+
     /// What is wrong with it, for the loader; `others` are those of the same service.
     pub(super) fn problem(
         &self,
         others: &BTreeMap<Name, Operation>,
         has_store: bool,
-    ) -> Option<String> {
+    ) -> Option<Flaw> {
         let undone = self.undoes.map(|undone| others.get(&undone));
         let undoes_nothing =
             |other: Option<&Operation>| other.is_none_or(|it| it.transfer.is_none());
-        let text = match self {
-            _ if self.sets.is_some() && (self.transfer.is_some() || undone.is_some()) => {
-                "an operation sets a register or moves something, not both"
+        let moves = if self.transfer.is_some() { "transfer" } else { "undoes" };
+        let (field, title) = match self {
+            _ if self.increments.is_some()
+                && (self.sets.is_some() || self.transfer.is_some() || undone.is_some()) =>
+            {
+                ("increments", "an operation increments a register or changes something else")
             }
-            _ if self.sets.is_some() && !has_store => "an operation that `sets` needs a `store`",
+            _ if self.increments.is_some() && !has_store => {
+                ("increments", "an operation that `increments` needs a `store`")
+            }
+            _ if self.sets.is_some() && (self.transfer.is_some() || undone.is_some()) => {
+                ("sets", "an operation sets a register or moves something, not both")
+            }
+            _ if self.sets.is_some() && !has_store => {
+                ("sets", "an operation that `sets` needs a `store`")
+            }
             _ if (self.transfer.is_some() || undone.is_some()) && !has_store => {
-                "an operation with a transfer needs a `store`"
+                (moves, "an operation with a transfer needs a `store`")
             }
             _ if self.transfer.is_some() && undone.is_some() => {
-                "an operation has a `transfer` or `undoes` another's, not both"
+                ("undoes", "an operation has a `transfer` or `undoes` another's, not both")
             }
             _ if undone.is_some_and(undoes_nothing) => {
-                "`undoes` names no operation here that has a transfer"
-            }
-            _ if self.reads.iter().any(|one| one.keys == Some(0)) => {
-                "`keys` is how many there are, at least 1"
-            }
-            _ if self.calls.iter().any(|call| call.one_way && call.policy != Policy::default()) => {
-                "nobody waits for a call that is sent one way: it has no `policy`"
-            }
-            _ if self.calls.iter().any(|call| call.count == 0) => {
-                "a call that is made 0 times is none: leave it out"
+                ("undoes", "`undoes` names no operation here that has a transfer")
             }
             _ => {
-                let policies = self.calls.iter().map(|call| &call.policy);
-                let mut policies = policies.chain(self.reads.iter().map(|one| &one.policy));
-                return policies.find_map(Policy::problem);
+                let reads = self.reads.iter().enumerate().find_map(|(place, one)| {
+                    one.problem().map(|flaw| flaw.within(place).within("reads"))
+                });
+                let mut calls = self.calls.iter().enumerate();
+                return reads.or_else(|| {
+                    calls.find_map(|(place, call)| {
+                        call.problem().map(|flaw| flaw.within(place).within("calls"))
+                    })
+                });
             }
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
+    }
+
+    /// What it asks of others, its store apart.
+    pub(super) fn asks(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (place, one) in self.reads.iter().enumerate() {
+            let ask = Ask::of(["from", "table"], one.from, Want::Rows(Some(one.table)));
+            asks.extend(
+                one.policy.asks("policy", ask).map(|ask| ask.within(place).within("reads")),
+            );
+        }
+        for (place, call) in self.calls.iter().enumerate() {
+            let ask = Ask::of(["to", "operation"], call.to, Want::Operation(call.operation));
+            let ask = if call.one_way { ask.sent() } else { ask };
+            let asked = call.policy.asks("policy", ask);
+            asks.extend(asked.map(|ask| ask.within(place).within("calls")));
+        }
+        asks
+    }
+
+    /// The tables and accounts of the store that it gives to, and those that it takes from.
+    pub(super) fn commits(&self) -> Option<[Vec<Name>; 2]> {
+        let set = self.sets.into_iter().chain(self.increments);
+        let given = set.clone().chain(self.transfer.map(|it| it.to));
+        let taken = self.transfer.map(|it| it.from);
+        let touches = set.count() > 0 || self.transfer.is_some();
+        touches.then(|| [given.collect(), taken.into_iter().collect()])
     }
 }
 
@@ -208,6 +267,67 @@ impl CallSpec {
         1
     }
 
+    /// The calls that succeed or fail together: all of them where only some are needed, else each
+    /// for itself.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &CallSpec> {
+        std::iter::repeat_n(self, if self.needs.is_some() { 1 } else { self.count as usize })
+    }
+
+    /// Makes such a part of the calls.
+    pub(super) async fn make_part(&self, cx: &Cx, mode: Mode, (key, value): (u64, u64)) -> Reply {
+        match self.needs {
+            // A rare way, kept out of the size of the common one.
+            Some(needs) => Box::pin(self.make_quorum(cx, mode, needs, (key, value))).await,
+            None => self.make(cx, key, value).await,
+        }
+    }
+
+    /// Makes all of its calls, one after the other or all at once, until so many have succeeded or
+    /// too many have failed for that.
+    async fn make_quorum(
+        &self,
+        cx: &Cx,
+        mode: Mode,
+        needs: u32,
+        (key, value): (u64, u64),
+    ) -> Reply {
+        if mode == Mode::Parallel {
+            let calls = (0..self.count).map(|_| Box::pin(self.make(cx, key, value)));
+            quorum(needs as usize, calls).await?;
+            return Ok(Msg::Done { value });
+        }
+        let (mut succeeded, mut spare) = (0, self.count - needs);
+        while succeeded < needs {
+            match self.make(cx, key, value).await {
+                Ok(_) => succeeded += 1,
+                Err(fault) if spare == 0 => return Err(fault),
+                Err(_) => spare -= 1,
+            }
+        }
+        Ok(Msg::Done { value })
+    }
+
+    fn problem(&self) -> Option<Flaw> {
+        if self.needs.is_some_and(|needs| !(1..=self.count).contains(&needs)) {
+            let title = "`needs` is from 1 to `count`, the number of calls";
+            return Some(Flaw::at("needs", title));
+        }
+        let idle = match self {
+            _ if !self.one_way => None,
+            _ if self.policy != Policy::default() => Some("policy"),
+            _ if self.needs.is_some() => Some("needs"),
+            _ if self.optional => Some("optional"),
+            _ => None,
+        };
+        if let Some(field) = idle {
+            let title = "nobody waits for a call that is sent one way";
+            return Some(Flaw::at(field, title).label(format!("it has no `{field}`")));
+        }
+        let title = "a call that is made 0 times is none: leave it out";
+        let never = (self.count == 0).then(|| Flaw::at("count", title));
+        never.or_else(|| self.policy.problem().map(|flaw| flaw.within("policy")))
+    }
+
     /// Makes the call, or not, as its share has it.
     pub(super) async fn make(&self, cx: &Cx, key: u64, value: u64) -> Reply {
         // A call that is always made draws nothing.
@@ -221,14 +341,15 @@ impl CallSpec {
         }
         self.policy.call(cx, self.to, request).await
     }
-
-    /// Whom it speaks to.
-    pub(super) fn edges(&self) -> Vec<Edge> {
-        if self.one_way { vec![Edge::send(self.to)] } else { self.policy.edges(self.to).collect() }
-    }
 }
 
 impl Reads {
+    fn problem(&self) -> Option<Flaw> {
+        let title = "`keys` is how many there are, at least 1";
+        let none = (self.keys == Some(0)).then(|| Flaw::at("keys", title));
+        none.or_else(|| self.policy.problem().map(|flaw| flaw.within("policy")))
+    }
+
     /// Reads the row of this business object.
     pub(super) async fn make(&self, cx: &Cx, object: u64) -> Reply {
         // Numbers of business objects are far from even; a mix of their bits is.

@@ -10,16 +10,19 @@
 //! tried until it succeeds. A compensation that will not succeed is parked for repair by hand.
 
 pub mod facts;
+mod persistence;
 mod progress;
+mod step;
 
 use std::cell::RefCell;
 
 use serde::Deserialize;
 
-use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span};
-use crate::parts::{Backoff, Policy};
-use crate::world::{Cx, Edge, MachineSpec, Node};
+use crate::engine::{Condition, Fault, Msg, Name, Reply, Span};
+use crate::world::{Ask, Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers};
+pub use persistence::Persistence;
 use progress::{BACK, BEGIN, DONE, END, End, Progress, Sagas, UNDONE, record};
+pub use step::Step;
 
 /// A saga's coordinator.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,27 +49,13 @@ pub struct Saga {
     /// Workers and queue. Default: as many workers as there is work.
     #[serde(default)]
     machine: MachineSpec,
+    /// The disk that its log is on. Default: as [`DiskSpec`] has it.
+    #[serde(default)]
+    disk: DiskSpec,
     #[serde(skip)]
     sagas: RefCell<Sagas>,
     #[serde(skip)]
     ended: Condition,
-}
-
-/// One local transaction of a saga, and how to undo it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// The service that performs it.
-    service: NodeId,
-    /// Its operation.
-    action: Name,
-    /// The operation that undoes it. Default: none, for a step that changes nothing or comes at or
-    /// after the pivot.
-    #[serde(default)]
-    compensation: Option<Name>,
-    /// How it is called. Default: one try without a time limit.
-    #[serde(default)]
-    policy: Policy,
 }
 
 /// Which way a restarted coordinator takes an unfinished saga.
@@ -78,22 +67,6 @@ pub enum Recovery {
     Backward,
     /// Go on with the step that was under way; wants idempotent services.
     Forward,
-}
-
-/// How long something that must succeed is tried.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Persistence {
-    /// Tries before it is parked. Default: 20.
-    attempts: u32,
-    /// Waits between them. Default: exponential from 100 ms to 10 s with full jitter.
-    backoff: Backoff,
-}
-
-impl Default for Persistence {
-    fn default() -> Persistence {
-        Persistence { attempts: 20, backoff: Backoff::default() }
-    }
 }
 
 fn yes() -> bool {
@@ -138,22 +111,38 @@ impl Node for Saga {
         self.machine.clone()
     }
 
-    fn edges(&self) -> Vec<Edge> {
-        self.steps.iter().flat_map(|step| step.policy.edges(step.service)).collect()
+    fn disk(&self) -> DiskSpec {
+        self.disk.clone()
     }
 
-    fn problem(&self) -> Option<String> {
+    fn asks(&self) -> Vec<Ask> {
+        let steps = self.steps.iter().enumerate();
+        steps.flat_map(|(place, step)| step.asks(place)).collect()
+    }
+
+    fn offers(&self) -> Offers {
+        let (operations, errs) = (Known::Anything, Known::Anything);
+        Offers { operations, errs, logs: self.durable, ..Offers::default() }
+    }
+
+    fn problem(&self) -> Option<Flaw> {
         if self.steps.is_empty() {
-            return Some("a saga needs at least one step".to_owned());
+            return Some(Flaw::at("steps", "a saga needs at least one step"));
         }
         if self.pivot.is_some_and(|pivot| pivot >= self.steps.len()) {
-            return Some(format!("`pivot` is a step's place, from 0 to {}", self.steps.len() - 1));
+            let last = self.steps.len() - 1;
+            return Some(Flaw::at("pivot", format!("`pivot` is a step's place, from 0 to {last}")));
         }
         if self.persistence.attempts == 0 {
-            return Some("`attempts` must be at least 1".to_owned());
+            return Some(Flaw::at("persistence.attempts", "`attempts` must be at least 1"));
         }
-        let problem = self.persistence.backoff.problem().or_else(|| self.machine.problem());
-        problem.or_else(|| self.steps.iter().find_map(|step| step.policy.problem()))
+        let backoff = self.persistence.backoff.problem();
+        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
+        let mut policies = self.steps.iter().map(|step| step.policy.problem()).enumerate();
+        backoff.map(|flaw| flaw.within("persistence.backoff")).or_else(machine).or_else(|| {
+            let (place, flaw) = policies.find_map(|(place, flaw)| Some((place, flaw?)))?;
+            Some(flaw.within("policy").within(place).within("steps"))
+        })
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::check::outcome::{
-    Chain, Ending, Episode, Finding, Flow, NodeUse, Outcome, Stuck, VariantStudy, Violation,
+    Chain, Ending, Episode, Finding, Flow, LinkUse, NodeUse, Outcome, Stuck, VariantStudy,
+    Violation,
 };
 use crate::engine::{Fault, Time};
 use crate::report::foot::{digest, events};
@@ -36,6 +37,9 @@ pub(super) struct Variant<'a> {
     name: &'a str,
     about: &'a str,
     breaks: &'a [String],
+    warmup_ns: u64,
+    quiet_ns: u64,
+    end_ns: u64,
     digest: String,
     events: u64,
     requests: Requests,
@@ -151,6 +155,15 @@ struct Run<'a> {
     window_ns: u64,
     windows: Windows,
     nodes: Vec<Node<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<Link<'a>>,
+}
+
+#[derive(Serialize)]
+struct Link<'a> {
+    name: &'a str,
+    utilisation: f64,
+    dropped: u64,
 }
 
 #[derive(Serialize)]
@@ -175,6 +188,7 @@ struct EpisodeOfRun<'a> {
     begins_ns: u64,
     ends_ns: Option<u64>,
     felt_after_ns: Option<u64>,
+    felt_beside: &'a [String],
     recovered_after_ns: Option<u64>,
     withheld: u64,
 }
@@ -222,6 +236,9 @@ impl Variant<'_> {
             name: &variant.name,
             about: &variant.about,
             breaks: &variant.breaks,
+            warmup_ns: variant.stages.warmup.0,
+            quiet_ns: variant.stages.quiet.0,
+            end_ns: variant.stages.end.0,
             digest: hex(digest(variant)),
             events: events(variant),
             requests: requests(&Account::of(variant)),
@@ -333,6 +350,7 @@ fn run(run: &Outcome) -> Run<'_> {
         window_ns: run.window.0,
         windows: windows(run),
         nodes: run.nodes.iter().map(node).collect(),
+        links: run.links.iter().map(link).collect(),
     }
 }
 
@@ -371,9 +389,14 @@ fn episode(episode: &Episode) -> EpisodeOfRun<'_> {
         begins_ns: episode.begins.0,
         ends_ns: (episode.ends < Time::MAX).then_some(episode.ends.0),
         felt_after_ns: episode.felt_after.map(|span| span.0),
+        felt_beside: &episode.felt_beside,
         recovered_after_ns: episode.recovered_after.map(|span| span.0),
         withheld: episode.withheld,
     }
+}
+
+fn link(link: &LinkUse) -> Link<'_> {
+    Link { name: &link.name, utilisation: link.utilisation, dropped: link.dropped }
 }
 
 fn node(node: &NodeUse) -> Node<'_> {

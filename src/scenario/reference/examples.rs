@@ -109,7 +109,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "Errors",
         "Injection",
-        r#"(what: Errors(node: "bank", operation: "pay", rate: "20 %"), at: "20s", for: "10s")"#,
+        r#"(what: Errors(node: "shop", operation: "buy", rate: "20 %"), at: "20s", for: "10s")"#,
     ),
     (
         "Latency",
@@ -161,6 +161,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
     ("Erlang", "Distribution", r#"Erlang(k: 3, mean: "10ms")"#),
     ("Gamma", "Distribution", r#"Gamma(mean: "10ms", cv: 0.5)"#),
     ("LogNormal", "Distribution", r#"LogNormal(median: "5ms", p99: "40ms")"#),
+    ("Normal", "Distribution", r#"Normal(mean: "10ms", deviation: "2ms")"#),
     ("Weibull", "Distribution", r#"Weibull(mean: "10ms", shape: 0.7)"#),
     ("Pareto", "Distribution", r#"Pareto(min: "1ms", alpha: 2.5)"#),
     ("HyperExponential", "Distribution", r#"HyperExponential(mean: "10ms", cv: 3)"#),

@@ -10,7 +10,8 @@ use crate::parts::{
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
 use crate::scenario::{
-    AccountRef, Expectation, Invariant, Phases, Prices, Swarm, Value, Variation, load, names,
+    AccountRef, Case, Expectation, Invariant, MeasureSpec, Phases, Prices, Stat, Swarm, Value,
+    Variation, load, names,
 };
 use crate::world::{
     Autoscaler, Budget, ClockSpec, ClocksSpec, DiskSpec, FaultSpec, HealthCheck, MachineSpec,
@@ -40,11 +41,14 @@ fn check(entry: &Entry, text: &str) {
         (Topic::Pattern | Topic::Node, ..) => reads::<Spec>(text),
         (Topic::Fault, ..) | (_, _, "Fault") => reads::<FaultSpec>(text),
         (Topic::Invariant, ..) => reads::<Invariant>(text),
+        (Topic::Measure, ..) | (_, _, "Measure") => reads::<MeasureSpec>(text),
+        (_, "Stat", _) => reads::<Stat>(text),
+        (_, _, "Case") => reads::<Case>(text),
         (Topic::Distribution, ..) => reads::<Dist>(text),
         (_, "Targets", _) => {
             reads::<FaultSpec>(&within("(what: Partition(links: ", "), at: \"1s\")"));
         }
-        (_, "Keys", _) => {
+        (_, "Keys", _) | (_, _, "Keys") => {
             reads::<Spec>(&within(
                 "Client(target: \"shop\", operation: \"buy\", load: Poisson(rate: \"1/s\"), keys: ",
                 ")",
@@ -153,13 +157,24 @@ fn operation(fields: &str) {
 }
 
 /// The parts of a network.
-const NETWORK: &[&str] =
-    &["Zone", "Link", "ZoneLink", "Card", "Bursts", "Reordering", "Queue", "DropPolicy", "Names"];
+const NETWORK: &[&str] = &[
+    "Zone",
+    "Host",
+    "Link",
+    "ZoneLink",
+    "Card",
+    "Bursts",
+    "Reordering",
+    "Queue",
+    "DropPolicy",
+    "Names",
+];
 
 /// Reads an example of a part of a network.
 fn network(part: &str, text: &str) {
     let (before, after) = match part {
         "Zone" => ("(zones: [", "])"),
+        "Host" => ("(hosts: [", "])"),
         "Link" => ("(links: [", "])"),
         "ZoneLink" => ("(zone_links: [", "])"),
         "Card" => ("(cards: [", "])"),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{AfterFailure, Targets, inner};
+use super::{AfterFailure, SlowSpec, Targets, inner};
 use crate::engine::{Bandwidth, Dist, Factor, Name, NodeId, Ratio, Shift, Span};
 use crate::world::RollSpec;
 use crate::world::network::{Bursts, QueueSpec};
@@ -36,6 +36,20 @@ pub enum Injection {
         /// Default: false.
         #[serde(default)]
         wipe: bool,
+    },
+    /// Every node on a host is gone with it: there is only silence, of disks what was synced stays.
+    /// When the fault ends they all start again.
+    ///
+    /// ```ron
+    /// (what: HostDown(host: "rack-7"), at: "20s", for: "30s")
+    /// ```
+    ///
+    /// ```swarm
+    /// HostDown(host: {host})
+    /// ```
+    HostDown {
+        /// Which host of the network.
+        host: String,
     },
     /// Every node in a zone is gone with its host: there is only silence, of disks what was synced
     /// stays. When the fault ends they all start again.
@@ -85,7 +99,7 @@ pub enum Injection {
     /// both are live.
     ///
     /// ```ron
-    /// (what: RollingUpgrade(node: "shop", unavailable: 2), at: "20s")
+    /// (what: RollingUpgrade(node: "shop", surge: 1, ready_within: "1m", rollback: true), at: "20s")
     /// ```
     RollingUpgrade(RollSpec),
     /// So many instances of an address are wanted. New ones start, those with the highest numbers
@@ -143,17 +157,17 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
     },
-    /// The node's machine takes longer for everything.
+    /// The node's machine takes longer: for everything, or only for one operation or one caller, a
+    /// grey failure that a health check does not see. Several that are on multiply.
+    ///
+    /// ```ron
+    /// (what: Slow(node: "bank", factor: "5x", operation: "commit", caller: "shop"), at: "20s")
+    /// ```
     ///
     /// ```swarm
     /// Slow(node: {node}, factor: "{2..30}x")
     /// ```
-    Slow {
-        /// Which node.
-        node: NodeId,
-        /// How many times as long.
-        factor: Factor,
-    },
+    Slow(SlowSpec),
     /// Operations of the node fail before they have changed anything.
     ///
     /// ```swarm
@@ -212,7 +226,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// Duplication(links: {links}, rate: "{1..50} %")
+    /// Duplication(links: {datagrams}, rate: "{1..50} %")
     /// ```
     Duplication {
         /// Between which nodes.
@@ -392,7 +406,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// TornWrite(node: {node})
+    /// TornWrite(node: {log})
     /// ```
     TornWrite {
         /// Which node.
@@ -408,7 +422,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// SyncFails(node: {node}, rate: "{1..50} %", after_failure: Retryable)
+    /// SyncFails(node: {log}, rate: "{1..50} %", after_failure: Retryable)
     /// ```
     SyncFails {
         /// Which node.
@@ -440,7 +454,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskFull(node: {node})
+    /// DiskFull(node: {log})
     /// ```
     DiskFull {
         /// Which node.
@@ -454,7 +468,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskStall(node: {node})
+    /// DiskStall(node: {log})
     /// ```
     DiskStall {
         /// Which node.
@@ -468,7 +482,7 @@ pub enum Injection {
     /// ```
     ///
     /// ```swarm
-    /// DiskThrottle(node: {node}, factor: "{2..30}x")
+    /// DiskThrottle(node: {log}, factor: "{2..30}x")
     /// ```
     DiskThrottle {
         /// Which node.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::Injection;
 use crate::engine::{Factor, Ratio, Span};
 use crate::world::clock;
+use crate::world::flaw::{EVERY_MIN, Flaw, too_often};
 
 /// What becomes of what a failed sync should have written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -43,7 +44,7 @@ impl Injection {
     }
 
     /// Does it befall a node's disk?
-    pub(super) fn is_of_disk(&self) -> bool {
+    pub fn is_of_disk(&self) -> bool {
         matches!(
             self,
             Injection::TornWrite { .. }
@@ -58,19 +59,23 @@ impl Injection {
     }
 
     /// What is wrong with a fault of a disk or a clock.
-    pub(super) fn problem_of_node(&self) -> Option<String> {
-        let text = match self {
-            Injection::ClockStrobe { period: Span::ZERO, .. } => "`period` must be above 0",
+    pub(super) fn problem_of_node(&self) -> Option<Flaw> {
+        let (field, title) = match self {
+            Injection::ClockStrobe { period, .. } if *period < EVERY_MIN => {
+                return too_often("period", *period);
+            }
             Injection::ClockJump { by, .. } | Injection::ClockStrobe { by, .. } => {
-                return clock::problem(by.length(), 0);
+                return clock::problem(("by", by.length()), ("by", 0));
             }
-            Injection::ClockDrift { ppm, .. } => return clock::problem(Span::ZERO, *ppm),
+            Injection::ClockDrift { ppm, .. } => {
+                return clock::problem(("ppm", Span::ZERO), ("ppm", *ppm));
+            }
             Injection::DiskThrottle { factor: Factor::ONE, throughput: None, .. } => {
-                "this throttles nothing: give it a `factor`, a `throughput` or both"
+                ("factor", "this throttles nothing: give it a `factor`, a `throughput` or both")
             }
-            Injection::BitRot { entries: 0, .. } => "`entries` must be at least 1",
+            Injection::BitRot { entries: 0, .. } => ("entries", "`entries` must be at least 1"),
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }

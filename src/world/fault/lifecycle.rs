@@ -10,6 +10,7 @@ pub(super) fn choose(env: &mut World, index: u32) {
     let fault = &env.injections.all[index as usize];
     let victims = match &fault.spec.what {
         Injection::ZoneDown { zone } => env.network.nodes_in(|spec| spec.name == *zone),
+        Injection::HostDown { host } => env.network.host_nodes(host),
         Injection::RegionDown { region } => {
             env.network.nodes_in(|spec| spec.region.as_ref() == Some(region))
         }
@@ -38,7 +39,9 @@ pub(super) fn turn(sim: &mut Sim, index: u32, what: &Injection, nodes: Vec<NodeI
                 sim.with(|state| nodes.iter().for_each(|node| clear(state, *node, index)));
             }
         }
-        Injection::ZoneDown { .. } | Injection::RegionDown { .. } => crash(sim, &nodes, true, ends),
+        Injection::HostDown { .. } | Injection::ZoneDown { .. } | Injection::RegionDown { .. } => {
+            crash(sim, &nodes, true, ends);
+        }
         Injection::Stop { pre_stop, grace, .. } => nodes.into_iter().for_each(|node| match ends {
             false => life::stop(sim, node, Farewell { pre_stop, grace }),
             true => life::recall(sim, node),
@@ -46,8 +49,8 @@ pub(super) fn turn(sim: &mut Sim, index: u32, what: &Injection, nodes: Vec<NodeI
         Injection::RollingRestart(_) | Injection::RollingUpgrade(_) if ends => {
             life::end_roll(sim, index);
         }
-        Injection::RollingRestart(roll) => life::begin_roll(sim, index, nodes, (roll, false)),
-        Injection::RollingUpgrade(roll) => life::begin_roll(sim, index, nodes, (roll, true)),
+        Injection::RollingRestart(roll) => life::begin_roll(sim, index, (roll, false)),
+        Injection::RollingUpgrade(roll) => life::begin_roll(sim, index, (roll, true)),
         Injection::Scale { node, to } => {
             let before = sim.with(|state| state.env.injections.all[index as usize].before);
             let before = life::scale(sim, node, if ends { before } else { to });

@@ -10,6 +10,7 @@ mod injection;
 mod inner;
 mod lifecycle;
 mod schedule;
+mod slowness;
 mod storms;
 mod targets;
 mod trigger;
@@ -20,6 +21,7 @@ pub use injection::Injection;
 pub use inner::AfterFailure;
 pub use schedule::{FaultSpec, Phase, Windows};
 pub(crate) use schedule::{join, schedule};
+pub use slowness::SlowSpec;
 pub use targets::Targets;
 pub use trigger::Trigger;
 pub(crate) use trigger::noted;
@@ -54,6 +56,8 @@ pub(crate) struct Injections {
     all: Vec<Active>,
     /// Faults of kind `Errors` that are on now, with their nodes.
     errors: Vec<(NodeId, u32)>,
+    /// Slow-downs that are on now and about some requests only.
+    narrow: Vec<slowness::Narrow>,
     /// What faults wait for.
     watches: Vec<Watch>,
 }
@@ -82,7 +86,10 @@ pub(crate) fn turn(sim: &mut Sim, control: u32) {
     let Some((what, victims)) = turned else { return };
     match what {
         Injection::Pause { .. } => victims.into_iter().for_each(|node| freeze(sim, node)),
-        Injection::Slow { .. } => sim.with(|state| {
+        Injection::Slow(spec) if spec.is_narrow() => sim.with(|state| {
+            slowness::turn(state, (index, spec), victims, ends);
+        }),
+        Injection::Slow(_) => sim.with(|state| {
             victims.into_iter().for_each(|node| hasten(state, node));
         }),
         Injection::Errors { .. } => sim.with(|state| {
@@ -114,11 +121,11 @@ fn pauses(injections: &Injections, at: NodeId) -> usize {
     count(injections, at, |what| matches!(what, Injection::Pause { .. }))
 }
 
-/// All slow-downs of a node that are on, multiplied.
+/// All slow-downs of a node as a whole that are on, multiplied.
 fn speed(injections: &Injections, at: NodeId) -> Factor {
     let ours = injections.all.iter().filter(|fault| fault.on && fault.victims.contains(&at));
     ours.fold(Factor::ONE, |product, fault| match &fault.spec.what {
-        Injection::Slow { factor, .. } => product.times(*factor),
+        Injection::Slow(spec) if !spec.is_narrow() => product.times(spec.factor),
         _ => product,
     })
 }
@@ -184,15 +191,17 @@ mod tests {
     #[test]
     fn slow_downs_that_are_on_multiply_and_pauses_count() {
         let [a, b, _] = NODES;
-        let slow = |node, factor| Injection::Slow {
-            node,
-            factor: Factor::from_thousandths(factor).unwrap(),
+        let narrow = |node, factor, operation| {
+            let factor = Factor::from_thousandths(factor).unwrap();
+            Injection::Slow(SlowSpec { node, factor, operation, caller: None })
         };
+        let slow = |node, factor| narrow(node, factor, None);
         let all = vec![
             active(slow(a, 2_000), true),
             active(slow(a, 1_500), true),
             active(slow(a, 9_000), false),
             active(slow(b, 5_000), true),
+            active(narrow(a, 7_000, Some(READ)), true),
             active(Injection::Pause { node: a }, true),
         ];
         let injections = Injections { all, ..Injections::default() };

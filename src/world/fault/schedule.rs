@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::trigger::{Trigger, Watch};
 use super::{Active, Injection, lifecycle};
 use crate::engine::{Dist, NodeId, Rng, Span, State, Time};
+use crate::world::flaw::{EVERY_MIN, Flaw, too_often, too_often_drawn};
 use crate::world::{Sim, World, facts, note};
 
 /// A fault of a scenario: what, and when.
@@ -123,8 +124,10 @@ impl FaultSpec {
     }
 
     /// What is wrong with its timing: at which field, what, and what is said beside it.
-    pub fn problem(&self, windows: &Windows) -> Option<(&'static str, String, String)> {
-        let never = |field, title: &str, label: String| Some((field, title.to_owned(), label));
+    pub fn problem(&self, windows: &Windows) -> Option<Flaw> {
+        let never = |field: &'static str, title: &str, label: String| {
+            Some(Flaw::at(field, title).label(label))
+        };
         if self.during == Phase::Warmup && windows.warmup.is_none() {
             let label = "give the run a `warmup`";
             return never("during", "this run states no warm-up", label.to_owned());
@@ -168,9 +171,10 @@ impl FaultSpec {
         second.map(|second| (first, second))
     }
 
-    fn repetition(&self) -> Option<(&'static str, String, String)> {
-        let said =
-            |field, title: &str, label: &str| Some((field, title.to_owned(), label.to_owned()));
+    fn repetition(&self) -> Option<Flaw> {
+        let said = |field: &'static str, title: &str, label: &str| {
+            Some(Flaw::at(field, title).label(label))
+        };
         if self.mttr.is_some() && self.mttf.is_none() {
             let title = "a time to repair belongs to a time to failure";
             return said("mttr", title, "say `for`, or give `mttf` too");
@@ -179,30 +183,33 @@ impl FaultSpec {
             return said("for", "a fault with `mttf` is repaired", "say `mttr`");
         }
         let longest = |dist: &Dist| Span::from_nanos_f64(dist.mean() * 1e9);
-        if self.mttf.as_ref().is_some_and(|mttf| longest(mttf).is_zero()) {
-            return said("mttf", "this fails without end at one instant", "more than nothing");
+        if let Some(flaw) = self.mttf.as_ref().and_then(|mttf| too_often_drawn("mttf", mttf)) {
+            return Some(flaw);
         }
         let every = self.every?;
+        if every < EVERY_MIN {
+            return too_often("every", every);
+        }
         let lasts = self.lasts.as_ref().map(longest);
-        if every.is_zero() || lasts.map_or(self.until.is_none(), |lasts| lasts >= every) {
+        if lasts.map_or(self.until.is_none(), |lasts| lasts >= every) {
             let title = "a fault that comes again must end before it does";
             return said("every", title, "`for` must be shorter than `every`");
         }
         None
     }
 
-    fn conditions(&self) -> Option<(&'static str, String, String)> {
+    fn conditions(&self) -> Option<Flaw> {
         let never = |one: &Option<Trigger>| one.as_ref().is_some_and(|one| one.nth == 0);
-        let title = "occurrences are counted from 1".to_owned();
+        let title = "occurrences are counted from 1";
         if never(&self.on) {
-            return Some(("on.nth", title, "1 for the first".to_owned()));
+            return Some(Flaw::at("on.nth", title).label("1 for the first"));
         }
         if never(&self.until) {
-            return Some(("until.nth", title, "1 for the first".to_owned()));
+            return Some(Flaw::at("until.nth", title).label("1 for the first"));
         }
         if self.until.as_ref().is_some_and(|until| until.every_time) {
-            let title = "a fault ends once each time that it is on".to_owned();
-            return Some(("until.every_time", title, "leave it out".to_owned()));
+            let title = "a fault ends once each time that it is on";
+            return Some(Flaw::at("until.every_time", title).label("leave it out"));
         }
         None
     }

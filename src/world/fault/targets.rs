@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{NodeId, Rng};
+use crate::world::flaw::Flaw;
 
 /// Which links a network fault is about. A node that stands for several is all of them. What is
 /// random is drawn from the fault's own stream each time it begins.
@@ -78,32 +79,48 @@ pub enum Targets {
 
 impl Targets {
     /// What is wrong with it, for the loader.
-    pub fn problem(&self) -> Option<String> {
-        let (least, nodes) = match self {
-            Targets::All | Targets::Around(_) | Targets::Zones(..) | Targets::AroundZone(_) => {
-                return None;
-            }
-            Targets::Between(left, right) | Targets::OneWay(left, right) => {
-                let is_empty = left.is_empty() || right.is_empty();
-                return is_empty.then(|| "a side without nodes has no links".to_owned());
-            }
-            Targets::RandomNode(nodes) | Targets::Halves(nodes) | Targets::RandomHalves(nodes) => {
-                (2, nodes)
-            }
-            Targets::Minority(nodes) | Targets::Bridge(nodes) => (3, nodes),
-            Targets::MajorityRing(nodes) => (4, nodes),
-            Targets::Groups(count, nodes) => ((*count as usize).max(2), nodes),
-        };
+    pub fn problem(&self) -> Option<Flaw> {
+        if let Targets::Between(left, right) | Targets::OneWay(left, right) = self {
+            let is_empty = left.is_empty() || right.is_empty();
+            return is_empty.then(|| Flaw::new("a side without nodes has no links"));
+        }
+        let (least, nodes) = self.shape()?;
         if matches!(self, Targets::Groups(0..=1, _)) {
-            return Some("a partition needs at least two groups".to_owned());
+            return Some(Flaw::new("a partition needs at least two groups"));
         }
         let twice = nodes.iter().enumerate().any(|(place, node)| nodes[..place].contains(node));
         match nodes.len() {
             // One address may stand for several nodes.
             1 => None,
-            len if len < least => Some(format!("this shape needs at least {least} nodes")),
-            _ => twice.then(|| "a node stands twice in this list".to_owned()),
+            len if len < least => Some(too_few(least)),
+            _ => twice.then(|| Flaw::new("a node stands twice in this list")),
         }
+    }
+
+    /// How many nodes a shape needs at least, and those that it is of.
+    fn shape(&self) -> Option<(usize, &[NodeId])> {
+        match self {
+            Targets::All | Targets::Around(_) | Targets::Zones(..) | Targets::AroundZone(_) => None,
+            Targets::Between(..) | Targets::OneWay(..) => None,
+            Targets::RandomNode(nodes) | Targets::Halves(nodes) | Targets::RandomHalves(nodes) => {
+                Some((2, nodes))
+            }
+            Targets::Minority(nodes) | Targets::Bridge(nodes) => Some((3, nodes)),
+            Targets::MajorityRing(nodes) => Some((4, nodes)),
+            Targets::Groups(count, nodes) => Some(((*count as usize).max(2), nodes)),
+        }
+    }
+
+    /// What is wrong with it where it is known how many nodes each address stands for: a single
+    /// node has no link to itself, and a shape needs its nodes.
+    pub fn problem_among(&self, count: impl Fn(NodeId) -> usize) -> Option<Flaw> {
+        if let Targets::Between(left, right) | Targets::OneWay(left, right) = self {
+            let is_same = left.len() == 1 && left == right && count(left[0]) < 2;
+            return is_same.then(|| Flaw::new("a node has no link to itself"));
+        }
+        let (least, nodes) = self.shape()?;
+        let all: usize = nodes.iter().map(|node| count(*node)).sum();
+        (all < least).then(|| too_few(least))
     }
 
     /// The nodes that it names.
@@ -132,6 +149,10 @@ impl Targets {
             _ => Vec::new(),
         }
     }
+}
+
+fn too_few(least: usize) -> Flaw {
+    Flaw::new(format!("this shape needs at least {least} nodes"))
 }
 
 /// The links that a fault is about while it is on.
@@ -329,7 +350,7 @@ mod tests {
     #[test]
     fn shapes_that_cannot_be_are_refused() {
         let [a, b, c] = NODES;
-        let problem = |targets: Targets| targets.problem().unwrap_or_default();
+        let problem = |targets: Targets| targets.problem().map_or(String::new(), |flaw| flaw.title);
         assert!(problem(Targets::Bridge(vec![a, b])).contains("at least 3"));
         assert!(problem(Targets::MajorityRing(vec![a, b, c])).contains("at least 4"));
         assert!(problem(Targets::Halves(vec![a, b, a])).contains("twice"));
@@ -337,5 +358,11 @@ mod tests {
         assert!(problem(Targets::Groups(3, vec![a, b])).contains("at least 3"));
         assert!(problem(Targets::OneWay(vec![], vec![a])).contains("without nodes"));
         assert!(problem(Targets::Halves(vec![a, b, c])).is_empty());
+        let among = |targets: &Targets, count| targets.problem_among(|_| count).is_some();
+        assert!(problem(Targets::Halves(vec![a])).is_empty(), "it may be an address");
+        assert!(among(&Targets::Halves(vec![a]), 1) && !among(&Targets::Halves(vec![a]), 2));
+        let itself = Targets::Between(vec![a], vec![a]);
+        assert!(among(&itself, 1) && !among(&itself, 2));
+        assert!(!among(&Targets::OneWay(vec![a], vec![b]), 1));
     }
 }

@@ -2,19 +2,20 @@
 
 use super::{Injection, Targets};
 use crate::engine::NodeId;
+use crate::world::flaw::{Flaw, too_often_drawn};
 
 impl Injection {
     /// The node that it befalls; `None` for a fault of the network.
     pub fn node(&self) -> Option<NodeId> {
         match self {
             Injection::RollingRestart(roll) | Injection::RollingUpgrade(roll) => Some(roll.node),
+            Injection::Slow(slow) => Some(slow.node),
             Injection::Crash { node, .. }
             | Injection::Stop { node, .. }
             | Injection::Scale { node, .. }
             | Injection::Failures { node, .. }
             | Injection::Attrition { node, .. }
             | Injection::Pause { node }
-            | Injection::Slow { node, .. }
             | Injection::Errors { node, .. }
             | Injection::TornWrite { node, .. }
             | Injection::SyncFails { node, .. }
@@ -63,16 +64,20 @@ impl Injection {
     }
 
     /// What is wrong with it, for the loader: what types cannot say.
-    pub fn problem(&self) -> Option<String> {
-        if let Some(problem) = self.links().and_then(Targets::problem) {
-            return Some(problem);
+    pub fn problem(&self) -> Option<Flaw> {
+        if let Some(flaw) = self.links().and_then(Targets::problem) {
+            return Some(flaw.within("links"));
         }
         match self {
-            Injection::Bursts { bursts, .. } => bursts.problem().map(str::to_owned),
-            Injection::Throttle { queue, .. } => queue.problem().map(str::to_owned),
-            Injection::Flapping { up, down, .. } if up.mean() < 1e-3 || down.mean() < 1e-3 => {
-                Some("a link that flaps is up and down for at least 1 ms in the mean".to_owned())
+            Injection::Bursts { bursts, .. } => bursts.problem().map(|flaw| flaw.within("bursts")),
+            Injection::Throttle { queue, .. } => queue.problem().map(|flaw| flaw.within("queue")),
+            Injection::Flapping { up, down, .. } => {
+                too_often_drawn("up", up).or_else(|| too_often_drawn("down", down))
             }
+            Injection::Failures { mttf, mttr, .. } => {
+                too_often_drawn("mttf", mttf).or_else(|| too_often_drawn("mttr", mttr))
+            }
+            Injection::Attrition { every, .. } => too_often_drawn("every", every),
             other => other.problem_of_node(),
         }
     }

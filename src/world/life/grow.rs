@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::roll::bring;
 use super::spec::LifeSpec;
 use super::tick::{Tick, set};
 use super::{publish, recall, stop};
@@ -14,6 +15,8 @@ use crate::world::{Sim, World};
 pub(super) struct Scaler {
     /// How many are wanted; `None` for as many as from the beginning.
     wanted: Option<u32>,
+    /// How many more a roll wants meanwhile.
+    surge: u32,
     /// Busy time of all instances together at each look that counts still.
     looks: VecDeque<(Time, u64)>,
     /// What earlier looks within the stabilisation window wanted.
@@ -21,9 +24,9 @@ pub(super) struct Scaler {
 }
 
 impl Scaler {
-    /// Is the instance at this place wanted?
-    pub fn wants(&self, place: usize, spec: &LifeSpec) -> bool {
-        place < self.wanted.unwrap_or(spec.count) as usize
+    /// How many are wanted now, with those of a roll.
+    pub fn size(&self, spec: &LifeSpec) -> u32 {
+        self.wanted.unwrap_or(spec.count).saturating_add(self.surge)
     }
 }
 
@@ -34,25 +37,48 @@ pub(crate) fn scale(sim: &mut Sim, address: NodeId, to: u32) -> u32 {
 }
 
 fn resize(sim: &mut Sim, group: u32, to: u32) -> u32 {
-    let (members, from, farewell) = sim.with(|state| {
+    let before = sim.with(|state| {
+        let lives = &state.env.lives;
+        lives.scalers[group as usize].wanted.unwrap_or(lives.specs[group as usize].count)
+    });
+    for node in change(sim, group, |scaler| scaler.wanted = Some(to)) {
+        recall(sim, node);
+    }
+    before
+}
+
+/// So many more instances of a group are wanted besides for a roll, or fewer. Those are given that
+/// are to rise.
+pub(super) fn surge(sim: &mut Sim, group: u32, more: i64) -> Vec<NodeId> {
+    let more = i32::try_from(more).unwrap_or(0);
+    change(sim, group, |scaler| scaler.surge = scaler.surge.saturating_add_signed(more))
+}
+
+/// Changes how many are wanted: those beyond are stopped, those that are to come are given, in the
+/// version that the group has by now.
+fn change(sim: &mut Sim, group: u32, change: impl FnOnce(&mut Scaler)) -> Vec<NodeId> {
+    let (members, [from, to], farewell, version) = sim.with(|state| {
         let lives = &mut state.env.lives;
-        let spec = &lives.specs[group as usize];
-        let (count, farewell) = (spec.count, spec.farewell);
-        let from = lives.scalers[group as usize].wanted.replace(to).unwrap_or(count);
-        (state.env.groups.all[group as usize].members.clone(), from, farewell)
+        let (spec, scaler) = (&lives.specs[group as usize], &mut lives.scalers[group as usize]);
+        let from = scaler.size(spec);
+        change(scaler);
+        let (to, farewell) = (scaler.size(spec), spec.farewell);
+        let group = &state.env.groups.all[group as usize];
+        (group.members.clone(), [from, to], farewell, group.version)
     });
     let place = |number: u32| (number as usize).min(members.len());
-    for node in members[place(from.min(to))..place(to)].iter().copied() {
+    for node in members[place(to.min(from))..place(from)].iter().rev().copied() {
+        stop(sim, node, farewell);
+    }
+    let coming = members[place(from.min(to))..place(to)].to_vec();
+    for &node in &coming {
         sim.with(|state| {
             let now = state.now();
             state.env.lives.provide(node, now, true);
         });
-        recall(sim, node);
+        bring(sim, node, version);
     }
-    for node in members[place(to.min(from))..place(from)].iter().rev().copied() {
-        stop(sim, node, farewell);
-    }
-    from
+    coming
 }
 
 /// Plans the first looks of a group's platform.

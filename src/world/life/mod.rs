@@ -12,7 +12,7 @@ pub mod spec;
 mod tick;
 mod wear;
 
-use super::group::Groups;
+use super::group::{Groups, Version};
 use super::{Sim, World, disk, facts, fault, machine, network, note};
 use crate::engine::{Factor, Name, NodeId, Rng, Span, State, Status, Time};
 pub(crate) use grow::{scale, watch};
@@ -53,6 +53,7 @@ struct Life {
     rng: Rng,
     /// Its group, by place.
     group: Option<u32>,
+    version: Version,
 }
 
 /// The lives of all nodes.
@@ -82,6 +83,7 @@ impl Lives {
             on_before: Span::ZERO,
             rng,
             group: None,
+            version: Version::First,
         });
     }
 
@@ -127,6 +129,19 @@ impl Lives {
 
     fn is_serving(&self, node: NodeId) -> bool {
         self.all[node.index()].stage == Stage::Serving
+    }
+
+    /// How many instances of a group are wanted now.
+    fn size(&self, group: u32) -> u32 {
+        self.scalers[group as usize].size(&self.specs[group as usize])
+    }
+
+    /// Is a node wanted among the instances of its address, if it is one?
+    fn is_wanted(&self, groups: &Groups, node: NodeId) -> bool {
+        self.all[node.index()].group.is_none_or(|group| {
+            let members = &groups.all[group as usize].members;
+            members.iter().take(self.size(group) as usize).any(|id| *id == node)
+        })
     }
 
     /// It is there from now on, or no longer.
@@ -204,7 +219,11 @@ pub(crate) fn fall(sim: &mut Sim, node: NodeId, what: Name) {
 pub(crate) fn rise(sim: &mut Sim, node: NodeId) {
     let delay = sim.with(|state| {
         let now = state.now();
-        let start = spec_of(state, node).map(|spec| spec.start.clone());
+        let version = state.env.lives.life(node).version;
+        let start = spec_of(state, node).map(|spec| match version {
+            Version::First => spec.start.clone(),
+            Version::Next => spec.next_start.clone(),
+        });
         let lives = &mut state.env.lives;
         let life = lives.life(node);
         life.reasons = life.reasons.saturating_sub(1);
@@ -287,21 +306,15 @@ fn stopped(sim: &mut Sim, node: NodeId) {
 
 /// A stop has come to its end: what nobody wants any more is given back, what rolls comes again.
 fn gone(sim: &mut Sim, node: NodeId) {
-    let is_wanted = sim.with(|state| {
-        let lives = &state.env.lives;
-        lives.all[node.index()].group.is_none_or(|group| {
-            let members = &state.env.groups.all[group as usize].members;
-            let place = members.iter().position(|id| *id == node).unwrap_or(0);
-            lives.scalers[group as usize].wants(place, &lives.specs[group as usize])
-        })
-    });
-    if !is_wanted {
-        sim.with(|state| {
-            let now = state.now();
-            state.env.lives.provide(node, now, false);
-        });
+    let is_wanted = sim.with(|state| state.env.lives.is_wanted(&state.env.groups, node));
+    if is_wanted {
+        return roll::down(sim, node);
     }
-    roll::down(sim, node);
+    sim.with(|state| {
+        let now = state.now();
+        state.env.lives.provide(node, now, false);
+    });
+    roll::forget(sim, node);
 }
 
 /// Takes back a graceful stop: what still drains serves again, what is down starts.
@@ -320,6 +333,7 @@ pub(crate) fn recall(sim: &mut Sim, node: NodeId) {
     if !drains {
         return rise(sim, node);
     }
+    roll::serves(sim, node);
     if sim.with(|state| state.status(node)) == Status::Draining {
         sim.resume(node);
     }

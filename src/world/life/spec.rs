@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Dist, Factor, NodeId, Ratio, Span};
+use crate::world::flaw::{Flaw, too_often};
 
 /// After its start an instance is slower for a while: code is compiled as it runs, caches and pools
 /// are empty.
@@ -41,6 +42,17 @@ pub struct HealthCheck {
 impl Default for HealthCheck {
     fn default() -> HealthCheck {
         HealthCheck { every: Span::from_seconds(10), unhealthy_after: 3, healthy_after: 1 }
+    }
+}
+
+impl HealthCheck {
+    /// What is wrong with it, for the loader.
+    pub fn problem(&self) -> Option<Flaw> {
+        let title = "looks in a row are counted from 1";
+        let from_one = |field, count| (count == 0).then(|| Flaw::at(field, title));
+        too_often("every", self.every)
+            .or_else(|| from_one("unhealthy_after", self.unhealthy_after))
+            .or_else(|| from_one("healthy_after", self.healthy_after))
     }
 }
 
@@ -84,6 +96,13 @@ fn one() -> u32 {
 }
 
 impl Autoscaler {
+    /// What is wrong with it, for the loader.
+    pub fn problem(&self) -> Option<Flaw> {
+        let title = "a `target` of 0 wants instances without end";
+        let zero = self.target.is_zero().then(|| Flaw::at("target", title));
+        zero.or_else(|| too_often("every", self.every))
+    }
+
     fn interval() -> Span {
         Span::from_seconds(15)
     }
@@ -97,18 +116,32 @@ impl Autoscaler {
     }
 }
 
-/// A roll over the instances of an address: each is stopped gracefully and started again.
+/// A roll over the instances of an address: each that is wanted is stopped gracefully and started
+/// again. `unavailable` and `surge` are `maxUnavailable` and `maxSurge` of a Deployment of
+/// Kubernetes, but instances keep their names: those that surge are there besides until the end.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollSpec {
     /// Which address.
     pub node: NodeId,
-    /// How many may be away at once. At least 1. Default: 1.
+    /// How many may be away at once. At least 1, or 0 with a `surge`. Default: 1.
     #[serde(default = "one")]
     pub unavailable: u32,
+    /// How many are started besides, of the next version in an upgrade, before others are stopped
+    /// for them. At most what `max` of the instances leaves above their `count`. Default: 0.
+    #[serde(default)]
+    pub surge: u32,
     /// How long to wait after one serves again. Default: not at all.
     #[serde(default)]
     pub pause: Span,
+    /// One that does not serve this long after its start has failed: no further one is stopped.
+    /// Default: it is waited for.
+    #[serde(default)]
+    pub ready_within: Option<Span>,
+    /// Of an upgrade: do all go back to the version that they had, a few at a time, when one has
+    /// failed or when the fault ends before all are upgraded? Default: false, both stay.
+    #[serde(default)]
+    pub rollback: bool,
     /// As of `Stop`. Default: not at all.
     #[serde(default)]
     pub pre_stop: Span,
@@ -137,6 +170,8 @@ pub struct LifeSpec {
     pub count: u32,
     /// How long one takes from its start until it serves.
     pub start: Dist,
+    /// The same of the next version.
+    pub next_start: Dist,
     /// How slow it then is, and for how long.
     pub warm_up: Option<WarmUp>,
     /// How the platform finds out which of them serve.

@@ -28,8 +28,10 @@ pub(crate) enum Tick {
     Health(u32),
     /// A group's autoscaler looks.
     Scale(u32),
-    /// A roll goes on after its pause.
-    Roll(u32),
+    /// The pause of a roll after the start with this number is over.
+    Roll(u32, u32),
+    /// By now the start of a roll with this number should have come to its end.
+    Ready(u32, u32),
     /// A unit of a wear breaks.
     Break(u32, u32),
     /// The repair of that.
@@ -102,7 +104,8 @@ pub(crate) fn due(sim: &mut Sim, control: u32) {
         }
         Tick::Health(group) => sim.with(|state| grow::health(state, group)),
         Tick::Scale(group) => grow::look(sim, group),
-        Tick::Roll(index) => roll::go_on(sim, index),
+        Tick::Roll(index, start) => roll::go_on(sim, index, start),
+        Tick::Ready(index, start) => roll::ready(sim, index, start),
         Tick::Break(wear, unit) => wear::breaks(sim, wear, unit),
         Tick::Repair(wear, unit) => wear::repaired(sim, wear, unit),
         Tick::Strike(wear) => wear::strike(sim, wear),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Span, Time};
+use crate::world::flaw::Flaw;
 
 /// How the time that jobs wait is kept short: by dropping some of them when they would be taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -56,10 +57,11 @@ impl DelayControl {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
         let (target, interval) = self.times();
         let fits = !target.is_zero() && target <= interval;
-        (!fits).then(|| "`target` must be longer than zero and at most `interval`".to_owned())
+        let title = "`target` must be longer than zero and at most `interval`";
+        (!fits).then(|| Flaw::at("target", title))
     }
 }
 

@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::delay::Controller;
+use super::foresight::Foresight;
+use super::leaving::{gives_up, leave, tell};
 use super::limit::Limiter;
 use super::memory::{self, Taken};
-use super::sharing::{Pace, Sharing};
+use super::sharing::Sharing;
 use super::shedding::{Occupancy, Shedder};
 use super::waiting::{Place, Waiting};
-use super::{Discipline, Job, Machine, MachineSpec, Machines, Phase};
+use super::{Discipline, Job, Machine, MachineSpec, Machines, Phase, contention};
 use crate::engine::{Baggage, Due, Fault, Msg, NodeId, Rng, Span, State, Time, WaitId};
 use crate::world::{ClassTraits, JOB, World};
 
@@ -22,6 +24,9 @@ pub(super) struct Governed {
     /// Of a preemptive machine: the jobs at work, the most important first.
     pub at_work: BTreeSet<Place>,
     pub memory: Taken,
+    foresight: Foresight,
+    /// The host for whose cores its jobs contend, if they do.
+    pub host: Option<u32>,
     controller: Option<Controller>,
     limiter: Option<Limiter>,
     shedder: Option<Shedder>,
@@ -33,7 +38,9 @@ pub(super) struct Governed {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Detail {
     pub place: Place,
-    since: Time,
+    pub since: Time,
+    /// When it first had a worker.
+    pub begun: Time,
     deadline: Time,
     priority: u8,
     /// The alarm at which it leaves the queue.
@@ -63,6 +70,8 @@ impl Governed {
             sharing: is_shared.then(Sharing::default),
             at_work: BTreeSet::new(),
             memory: Taken::default(),
+            foresight: Foresight::default(),
+            host: None,
             controller: spec.delay_control.map(|control| Controller::new(control, now)),
             limiter: spec.limit.clone().map(Limiter::new),
             shedder: spec.shedding.clone().map(|spec| Shedder::new(spec, now, busy)),
@@ -72,7 +81,7 @@ impl Governed {
 
     /// All jobs are gone, and what was learnt of them.
     pub fn crash(&mut self, spec: &MachineSpec, now: Time, busy: u64) {
-        *self = Governed::new(spec, self.rng.clone(), now, busy);
+        *self = Governed { host: self.host, ..Governed::new(spec, self.rng.clone(), now, busy) };
     }
 
     fn present(&self) -> u32 {
@@ -81,11 +90,6 @@ impl Governed {
 }
 
 impl Machine {
-    fn pace(&self) -> Pace {
-        let workers = self.spec.workers.unwrap_or(u32::MAX);
-        Pace { workers, speed: self.speed, paused: self.paused }
-    }
-
     /// How many jobs can have a worker, or share.
     fn places(&self) -> u32 {
         let most = match self.spec.discipline {
@@ -115,13 +119,17 @@ impl Machine {
             }
             None => (governed.placed, 0),
         };
+        let waiting = governed.queue.len() + behind;
+        if let Some(gauge) = &mut self.gauge {
+            gauge.changes(self.seen, working + waiting);
+        }
         self.usage.working = working;
-        self.usage.waiting = governed.queue.len() + behind;
+        self.usage.waiting = waiting;
         self.usage.queue_peak = self.usage.queue_peak.max(self.usage.waiting);
     }
 
     /// Is a request turned away at the door?
-    fn turns_away(&mut self, now: Time, traits: ClassTraits) -> bool {
+    fn turns_away(&mut self, now: Time, deadline: Time, traits: ClassTraits) -> bool {
         let waiting = self.spec.queue_max.unwrap_or(u32::MAX);
         let workers = self.spec.workers.unwrap_or(u32::MAX);
         let Some(governed) = &mut self.governed else { return false };
@@ -133,6 +141,9 @@ impl Machine {
             .shedder
             .as_mut()
             .is_some_and(|shedder| shedder.sheds(now, traits.priority, &self.usage, room));
+        let is_late =
+            self.spec.reject_late && governed.foresight.is_late(now, deadline, present, workers);
+        let sheds = sheds || is_late;
         if sheds {
             self.usage.shed += 1;
         } else if present >= limit {
@@ -149,13 +160,17 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
     let now = state.now();
     let Submission { node, wait, work, baggage, keeps } = coming;
     let traits = state.env.class(baggage.class);
+    let tenant = state.env.tenant(traits.tenant);
     let machine = &mut state.env.machines.machines[node.index()];
+    if let Some(gauge) = &mut machine.gauge {
+        gauge.arrives(now);
+    }
     if machine.spec.drop_expired && baggage.deadline <= now {
         machine.usage.expired += 1;
         state.settle(wait, Err(Fault::Expired));
         return None;
     }
-    if machine.turns_away(now, traits) {
+    if machine.turns_away(now, baggage.deadline, traits) {
         state.settle(wait, Err(Fault::Overloaded));
         return None;
     }
@@ -165,10 +180,13 @@ pub(super) fn submit(state: &mut State<World>, coming: Submission) -> Option<u32
     let order = machines.orders;
     let machine = &mut machines.machines[node.index()];
     let governed = machine.governed.as_mut()?;
-    let rank = governed.queue.rank(machine.spec.discipline, traits.priority, traits.tenant, work);
+    let weight = tenant.and_then(|tenant| machine.spec.weights.get(&tenant)).copied();
+    let whose = (traits.tenant, weight.unwrap_or(1));
+    let rank = governed.queue.rank(machine.spec.discipline, traits.priority, whose, work);
     let detail = Detail {
         place: Place { rank, order, job },
         since: now,
+        begun: Time::MAX,
         deadline: baggage.deadline,
         priority: traits.priority,
         patience: 0,
@@ -265,12 +283,18 @@ fn enqueue(state: &mut State<World>, node: NodeId, job: u32) {
 
 /// A job has a worker from now on, or shares.
 fn begin(state: &mut State<World>, job: u32) {
+    let now = state.now();
     let machines = &mut state.env.machines;
     let Job { node, left, wait, .. } = machines.jobs[job as usize];
     let detail = &mut machines.details[job as usize];
     detail.patience = 0;
-    let place = detail.place;
+    let is_first = detail.begun > now;
+    detail.begun = detail.begun.min(now);
+    let (place, since) = (detail.place, detail.since);
     let machine = &mut machines.machines[node.index()];
+    if let Some(gauge) = machine.gauge.as_mut().filter(|_| is_first) {
+        gauge.waits_no_more(since, now);
+    }
     let preemptive = matches!(machine.spec.discipline, Discipline::Priority { preemptive: true });
     let Some(governed) = &mut machine.governed else { return };
     governed.placed += 1;
@@ -285,19 +309,13 @@ fn begin(state: &mut State<World>, job: u32) {
 /// Lets a job that has a worker do this much.
 pub(super) fn work(state: &mut State<World>, job: u32, left: Span) {
     let now = state.now();
-    let machines = &mut state.env.machines;
-    let one = &mut machines.jobs[job as usize];
-    let node = one.node;
-    one.left = left;
-    let machine = &mut machines.machines[node.index()];
-    let pace = machine.pace();
-    if let Some(sharing) = machine.governed.as_mut().and_then(|one| one.sharing.as_mut()) {
-        one.phase = Phase::Sharing;
-        sharing.advance(now, pace);
-        sharing.add(job, machines.details[job as usize].place.order, left);
-        pace_up(state, node);
+    state.env.machines.jobs[job as usize].left = left;
+    if contention::join(state, job, left) {
         return;
     }
+    let machines = &mut state.env.machines;
+    let one = &mut machines.jobs[job as usize];
+    let machine = &machines.machines[one.node.index()];
     if machine.paused {
         one.phase = Phase::Held;
         return;
@@ -307,60 +325,24 @@ pub(super) fn work(state: &mut State<World>, job: u32, left: Span) {
     state.env.machines.jobs[job as usize].phase = Phase::Governed { ends, sequence };
 }
 
-/// Brings the work of a shared machine up to date.
-pub(super) fn catch_up(machine: &mut Machine, now: Time) {
-    let pace = machine.pace();
-    if let Some(sharing) = machine.governed.as_mut().and_then(|one| one.sharing.as_mut()) {
-        sharing.advance(now, pace);
-    }
-}
-
-/// Sets the alarm for the next job of a shared machine that is done.
-pub(super) fn pace_up(state: &mut State<World>, node: NodeId) {
-    let now = state.now();
-    let machine = &state.env.machines.machines[node.index()];
-    let sharing = machine.governed.as_ref().and_then(|one| one.sharing.as_ref());
-    let Some(sharing) = sharing else { return };
-    let next = sharing.next(now, machine.pace());
-    let alarm = next.map_or(0, |(job, due)| state.set_alarm(due, job << 1 | JOB));
-    let machine = &mut state.env.machines.machines[node.index()];
-    if let Some(sharing) = machine.governed.as_mut().and_then(|one| one.sharing.as_mut()) {
-        sharing.alarm = alarm;
-    }
-}
-
 /// Sends a job at work back to the queue, where it goes on later.
 fn preempt(state: &mut State<World>, node: NodeId, job: u32) {
     let now = state.now();
     let machines = &mut state.env.machines;
     let place = machines.details[job as usize].place;
+    let interrupted = machines.interrupt(job, now);
     let machine = &mut machines.machines[node.index()];
     let one = &mut machines.jobs[job as usize];
     if let Phase::Governed { ends, .. } = one.phase {
         one.left = machine.speed.inverse_of(ends - now);
     }
+    one.left = interrupted.unwrap_or(one.left);
     one.phase = Phase::Queued;
     if let Some(governed) = &mut machine.governed {
         governed.placed -= 1;
         governed.at_work.remove(&place);
         governed.queue.add(place);
     }
-}
-
-/// A job that waits leaves the queue; its task hears of it in an event of its own.
-fn leave(state: &mut State<World>, node: NodeId, job: u32) {
-    let place = state.env.machines.details[job as usize].place;
-    if let Some(governed) = &mut state.env.machines.machines[node.index()].governed {
-        governed.queue.remove(place);
-    }
-    tell(state, job, Fault::Overloaded);
-}
-
-/// The task of a job that was dropped from the queue hears of it.
-fn tell(state: &mut State<World>, job: u32, why: Fault) {
-    let sequence = state.set_alarm(state.now(), job << 1 | JOB);
-    memory::give_back(&mut state.env.machines, job);
-    state.env.machines.jobs[job as usize].phase = Phase::Leaving { sequence, why };
 }
 
 /// Gives free workers to those who wait.
@@ -411,9 +393,13 @@ pub(super) fn release(state: &mut State<World>, job: u32) {
     machines.close(job);
     let machine = &mut machines.machines[node.index()];
     machine.usage.jobs += 1;
+    if let Some(gauge) = &mut machine.gauge {
+        gauge.goes(detail.since, now);
+    }
     if let Some(governed) = &mut machine.governed {
         let present = governed.present();
         governed.placed -= 1;
+        governed.foresight.learn(now - detail.begun);
         if let Some(limiter) = &mut governed.limiter {
             limiter.ended(now, now - detail.since, present, false);
         }
@@ -431,27 +417,26 @@ pub(super) fn due(state: &mut State<World>, job: u32, alarm: u64) -> Due {
         return Due::Nothing;
     };
     let patience = machines.details.get(job as usize).map_or(0, |detail| detail.patience);
-    let machine = &mut machines.machines[node.index()];
-    let sharing = machine.governed.as_ref().and_then(|one| one.sharing.as_ref());
-    let is_next = sharing.is_some_and(|sharing| sharing.alarm == alarm);
     match phase {
         Phase::Leaving { sequence, why } if sequence == alarm => {
             machines.close(job);
             state.settle(wait, Err(why))
         }
         Phase::Queued if patience == alarm => {
+            gives_up(state, job);
+            let machines = &mut state.env.machines;
+            let place = machines.details[job as usize].place;
+            let machine = &mut machines.machines[node.index()];
             machine.advance(now);
             machine.usage.abandoned += 1;
-            let place = machines.details[job as usize].place;
-            let governed = machines.machines[node.index()].governed.as_mut();
-            governed.map(|governed| governed.queue.remove(place));
+            machine.governed.as_mut().map(|governed| governed.queue.remove(place));
             machines.machines[node.index()].recount();
             memory::give_back(machines, job);
             machines.close(job);
             state.settle(wait, Err(Fault::Overloaded))
         }
         Phase::Governed { sequence, .. } if sequence == alarm => worked(state, job),
-        Phase::Sharing if is_next => worked(state, job),
+        Phase::Sharing if machines.is_next(node, alarm) => worked(state, job),
         _ => Due::Nothing,
     }
 }
@@ -464,16 +449,10 @@ fn worked(state: &mut State<World>, job: u32) -> Due {
     let Detail { place, keeps, .. } = machines.details[job as usize];
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
-    let pace = machine.pace();
-    let mut is_shared = false;
     if let Some(governed) = &mut machine.governed {
         governed.at_work.remove(&place);
-        if let Some(sharing) = &mut governed.sharing {
-            sharing.advance(now, pace);
-            sharing.finish();
-            is_shared = true;
-        }
     }
+    let is_shared = machines.finish(node, now);
     if keeps && state.is_awaited(wait) {
         state.env.machines.jobs[job as usize].phase = Phase::Kept;
         state.env.machines.machines[node.index()].recount();
@@ -481,7 +460,7 @@ fn worked(state: &mut State<World>, job: u32) -> Due {
         release(state, job);
     }
     if is_shared {
-        pace_up(state, node);
+        contention::pace_up(state, node);
     }
     state.settle(wait, Ok(Msg::Done { value: 0 }))
 }

@@ -1,6 +1,8 @@
 //! Jobs that keep their worker when their work is done, and jobs that are taken back.
 
-use super::governed::{catch_up, pace_up, release, take_up, work};
+use super::contention::pace_up;
+use super::governed::{release, take_up, work};
+use super::leaving::gives_up;
 use super::{Discipline, Job, Phase, memory};
 use crate::engine::{Fault, Span, State, WaitId};
 use crate::world::World;
@@ -50,9 +52,15 @@ pub(super) fn abandon(state: &mut State<World>, job: u32) {
     let machines = &mut state.env.machines;
     let Job { node, phase, .. } = machines.jobs[job as usize];
     let place = machines.details[job as usize].place;
+    if !matches!(phase, Phase::Free | Phase::Leaving { .. }) {
+        gives_up(state, job);
+    }
+    let machines = &mut state.env.machines;
+    machines.machines[node.index()].advance(now);
+    if matches!(phase, Phase::Sharing) {
+        machines.quit(job, now);
+    }
     let machine = &mut machines.machines[node.index()];
-    machine.advance(now);
-    catch_up(machine, now);
     let Some(governed) = &mut machine.governed else { return };
     match phase {
         Phase::Free => return,
@@ -60,15 +68,9 @@ pub(super) fn abandon(state: &mut State<World>, job: u32) {
         Phase::Queued => {
             governed.queue.remove(place);
         }
-        Phase::Running { .. } | Phase::Held | Phase::Governed { .. } | Phase::Kept => {
+        _ => {
             governed.placed -= 1;
             governed.at_work.remove(&place);
-        }
-        Phase::Sharing => {
-            governed.placed -= 1;
-            if let Some(sharing) = &mut governed.sharing {
-                sharing.remove(job);
-            }
         }
     }
     memory::give_back(machines, job);

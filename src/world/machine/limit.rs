@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Factor, Ratio, Span, Time};
+use crate::world::flaw::{EVERY_MIN, Flaw, too_often};
 
 /// How many jobs a machine has at once, at work or waiting.
 ///
@@ -119,20 +120,27 @@ impl Limit {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
         let (initial, min, max) = self.bounds();
-        let text = match self {
-            _ if min == 0 => "a limit of 0 lets nothing in",
-            _ if !(min..=max).contains(&initial) => {
-                "a limit begins at `initial`, which is at least `min` and at most `max`"
+        let (field, title) = match self {
+            Limit::Fixed { jobs: 0 } => ("jobs", "a limit of 0 lets nothing in"),
+            _ if min == 0 => ("min", "a limit of 0 lets nothing in"),
+            _ if !(min..=max).contains(&initial) => (
+                "initial",
+                "a limit begins at `initial`, which is at least `min` and at most `max`",
+            ),
+            Limit::Aimd { backoff, .. } if backoff.is_one() => {
+                ("backoff", "`backoff` must be below 100 %")
             }
-            Limit::Aimd { backoff, .. } if backoff.is_one() => "`backoff` must be below 100 %",
             Limit::Gradient { smoothing, .. } if smoothing.is_zero() => {
-                "without `smoothing` above 0 % the limit never changes"
+                ("smoothing", "without `smoothing` above 0 % the limit never changes")
+            }
+            Limit::Gradient { window, .. } if *window < EVERY_MIN => {
+                return too_often("window", *window);
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::governed::Governed;
 use super::{Machines, Memory, NodeId, State, World};
 use crate::engine::{Baggage, Span};
+use crate::world::flaw::Flaw;
 use crate::world::life;
 
 /// What the jobs of a machine take now.
@@ -21,13 +22,14 @@ impl Memory {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
         if self.per_job.0 == 0 && !self.payloads {
-            return Some("jobs take no memory: say `per_job`, or `payloads: true`".to_owned());
+            let title = "jobs take no memory: say `per_job`, or `payloads: true`";
+            return Some(Flaw::at("per_job", title));
         }
         let first = self.base.0.saturating_add(self.per_job.0);
-        let text = "the `limit` of memory must leave room for `base` and one job";
-        (first > self.limit.0).then(|| text.to_owned())
+        let title = "the `limit` of memory must leave room for `base` and one job";
+        (first > self.limit.0).then(|| Flaw::at("limit", title))
     }
 }
 

@@ -5,10 +5,14 @@
 //! any more still costs. A pause stops the clock of every running job, a slow-down stretches what
 //! is left of it.
 
+mod contention;
 mod delay;
+mod foresight;
+mod gauge;
 mod governed;
 mod hold;
 mod kept;
+mod leaving;
 mod limit;
 mod memory;
 mod sharing;
@@ -22,6 +26,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 pub use delay::DelayControl;
+pub use gauge::Gauge;
 pub use hold::Held;
 pub use limit::Limit;
 pub(super) use memory::killed;
@@ -30,6 +35,7 @@ pub use spec::{Discipline, MachineSpec, Memory};
 
 use super::{JOB, World};
 use crate::engine::{self, Call, Due, Factor, Fault, Msg, NodeId, Rng, Span, State, Time, WaitId};
+use contention::Host;
 use governed::{Detail, Governed, Submission};
 
 /// How a machine was used, up to now.
@@ -74,6 +80,8 @@ struct Machine {
     slots: u32,
     queue: VecDeque<u32>,
     governed: Option<Box<Governed>>,
+    /// Of a machine that is watched job by job, which is a governed one.
+    gauge: Option<Box<Gauge>>,
     usage: MachineUse,
     /// When the integrals were last brought up to date.
     seen: Time,
@@ -95,7 +103,7 @@ enum Phase {
         ends: Time,
         sequence: u64,
     },
-    /// One of those that share the workers.
+    /// One of those that share the workers, or the cores of the host.
     Sharing,
     /// It has done its work and keeps its worker.
     Kept,
@@ -124,6 +132,8 @@ pub(crate) struct Machines {
     details: Vec<Detail>,
     /// Jobs of governed machines so far.
     orders: u64,
+    /// The scenario's hosts.
+    hosts: Vec<Host>,
 }
 
 impl Machine {
@@ -151,10 +161,23 @@ impl Machine {
 }
 
 impl Machines {
-    /// The machine of the next node; it draws from `rng`, if at all.
-    pub fn admit(&mut self, spec: MachineSpec, rng: impl FnOnce() -> Rng) {
-        let governed =
-            (!spec.is_plain()).then(|| Box::new(Governed::new(&spec, rng(), Time(0), 0)));
+    /// Without nodes yet, on hosts that have so many cores.
+    pub fn new(cores: impl Iterator<Item = Option<u32>>) -> Machines {
+        Machines { hosts: cores.map(Host::new).collect(), ..Machines::default() }
+    }
+
+    /// The machine of the next node, which is on this host and watched by this gauge; it draws from
+    /// `rng`, if at all.
+    pub fn admit(
+        &mut self,
+        spec: MachineSpec,
+        host: Option<u32>,
+        gauge: Option<Gauge>,
+        rng: impl FnOnce() -> Rng,
+    ) {
+        let host = host.filter(|_| self.is_contended(host));
+        let is_plain = spec.is_plain() && host.is_none() && gauge.is_none();
+        let governed = (!is_plain).then(|| Box::new(Governed::new(&spec, rng(), Time(0), 0)));
         let slots = if governed.is_some() { 0 } else { spec.workers.unwrap_or(u32::MAX) };
         let alike = self.machines.last().filter(|last| *last.spec == spec);
         let spec = alike.map_or_else(|| Rc::new(spec), |last| last.spec.clone());
@@ -165,9 +188,11 @@ impl Machines {
             slots,
             queue: VecDeque::new(),
             governed,
+            gauge: gauge.map(Box::new),
             usage: MachineUse::default(),
             seen: Time(0),
         });
+        self.move_in(NodeId(self.machines.len() as u32 - 1), host);
     }
 
     /// How many jobs a node has, running and queued.
@@ -182,6 +207,19 @@ impl Machines {
         usage.busy += span * u64::from(usage.working) * u64::from(!machine.paused);
         usage.queued += span * u64::from(usage.waiting);
         usage
+    }
+
+    /// What the jobs of a watched machine met, up to now.
+    pub fn gauge(&self, node: NodeId, now: Time) -> Option<Gauge> {
+        let machine = &self.machines[node.index()];
+        let mut gauge = Gauge::clone(machine.gauge.as_ref()?);
+        gauge.changes(now, machine.usage.working + machine.usage.waiting);
+        Some(gauge)
+    }
+
+    /// After how long a node that has turned somebody away would be asked again.
+    pub fn retry_after(&self, node: NodeId) -> Option<Span> {
+        self.machines[node.index()].spec.retry_after
     }
 
     /// How many workers a node has; `None` for as many as there is work.
@@ -324,10 +362,15 @@ fn hold(state: &mut State<World>, node: NodeId) -> Vec<u32> {
     let machines = &mut state.env.machines;
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
-    governed::catch_up(machine, now);
     let speed = machine.speed;
+    machines.catch_up(node, now);
     let mut held = machines.jobs_of(node);
     held.retain(|&index| match machines.jobs[index as usize].phase {
+        Phase::Sharing => {
+            let left = machines.interrupt(index, now);
+            let job = &mut machines.jobs[index as usize];
+            left.inspect(|&left| (job.left, job.phase) = (left, Phase::Held)).is_some()
+        }
         Phase::Running { ends, .. } | Phase::Governed { ends, .. } => {
             let job = &mut machines.jobs[index as usize];
             (job.left, job.phase) = (speed.inverse_of(ends - now), Phase::Held);
@@ -346,7 +389,7 @@ fn resume(state: &mut State<World>, node: NodeId, held: Vec<u32>) {
         let left = state.env.machines.jobs[job as usize].left;
         if is_governed { governed::work(state, job, left) } else { start(state, job) }
     }
-    governed::pace_up(state, node);
+    contention::pace_up(state, node);
 }
 
 /// Stops the clock of every job on a node's machine, or lets it go on.
@@ -368,8 +411,10 @@ pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
     let now = state.now();
     let machines = &mut state.env.machines;
     for index in machines.jobs_of(node) {
+        machines.interrupt(index, now);
         machines.close(index);
     }
+    machines.catch_up(node, now);
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
     machine.queue.clear();
@@ -379,6 +424,10 @@ pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
     // Whoever starts it again knows which pauses are still on.
     machine.paused = false;
     (machine.usage.working, machine.usage.waiting) = (0, 0);
+    if let Some(gauge) = &mut machine.gauge {
+        gauge.changes(now, 0);
+    }
+    contention::pace_up(state, node);
 }
 
 impl engine::Cx<World> {

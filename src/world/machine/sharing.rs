@@ -28,8 +28,26 @@ pub(super) struct Sharing {
 #[derive(Clone, Copy)]
 pub(super) struct Pace {
     pub workers: u32,
+    /// How many there are besides these jobs among whom the workers are shared.
+    pub others: u32,
     pub speed: Factor,
     pub paused: bool,
+    /// What each worker gets of a core, as numerator and denominator.
+    pub cores: (u32, u32),
+}
+
+impl Pace {
+    /// All that there is for whoever comes.
+    pub const FULL: Pace =
+        Pace { workers: u32::MAX, others: 0, speed: Factor::ONE, paused: false, cores: (1, 1) };
+}
+
+/// Value × numerator ÷ denominator, rounded down, also where the product does not fit.
+fn scale(value: u128, numerator: u128, denominator: u128) -> u128 {
+    value.checked_mul(numerator).map_or_else(
+        || (value / denominator) * numerator + (value % denominator) * numerator / denominator,
+        |product| product / denominator,
+    )
 }
 
 impl Sharing {
@@ -39,9 +57,11 @@ impl Sharing {
 
     /// A job at work gets this numerator over this denominator of full speed.
     fn share(&self, pace: Pace) -> (u128, u128) {
-        let jobs = u128::from(self.len().max(1));
+        let jobs = u128::from(self.len().max(1)) + u128::from(pace.others);
         let at_work = jobs.min(u128::from(pace.workers));
-        (at_work * 1_000, jobs * u128::from(pace.speed.thousandths()))
+        let (numerator, denominator) = pace.cores;
+        let (mine, all) = (at_work * u128::from(numerator), jobs * u128::from(denominator));
+        (mine * 1_000, all * u128::from(pace.speed.thousandths()))
     }
 
     /// Brings the work done up to date; `pace` is that of the time until now.
@@ -52,7 +72,7 @@ impl Sharing {
             self.worked = 0;
         } else if !pace.paused {
             let (numerator, denominator) = self.share(pace);
-            self.worked += ((span * numerator) << PART) / denominator;
+            self.worked += scale(span << PART, numerator, denominator);
         }
     }
 
@@ -65,14 +85,19 @@ impl Sharing {
     pub fn next(&self, now: Time, pace: Pace) -> Option<(u32, Time)> {
         let &(done, _, job) = self.jobs.first().filter(|_| !pace.paused)?;
         let (numerator, denominator) = self.share(pace);
-        let left = done.saturating_sub(self.worked) * denominator;
+        let left = done.saturating_sub(self.worked).saturating_mul(denominator);
         let span = left.div_ceil(numerator << PART);
         Some((job, now + Span(u64::try_from(span).unwrap_or(u64::MAX))))
     }
 
-    /// A job leaves before it is done, which is rare. Time is up to date.
-    pub fn remove(&mut self, job: u32) {
-        self.jobs.retain(|(_, _, other)| *other != job);
+    /// A job leaves before it is done, which is rare: what it lacks. Time is up to date.
+    pub fn remove(&mut self, job: u32) -> Span {
+        let Some(&one) = self.jobs.iter().find(|(_, _, other)| *other == job) else {
+            return Span::ZERO;
+        };
+        self.jobs.remove(&one);
+        let lacks = one.0.saturating_sub(self.worked).div_ceil(1 << PART);
+        Span(u64::try_from(lacks).unwrap_or(u64::MAX))
     }
 
     /// The next job is done and leaves. Time is up to date.
@@ -88,7 +113,7 @@ impl Sharing {
 mod tests {
     use super::*;
 
-    const ONE: Pace = Pace { workers: 1, speed: Factor::ONE, paused: false };
+    const ONE: Pace = Pace { workers: 1, ..Pace::FULL };
 
     /// When each job is done that comes with this work at this time.
     fn done(arrivals: &[(u64, u64)], pace: Pace) -> Vec<(u32, u64)> {

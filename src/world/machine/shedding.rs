@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{MachineSpec, MachineUse};
 use crate::engine::{Ratio, Span, Time};
+use crate::world::flaw::{EVERY_MIN, Flaw, too_often};
 
 /// Which requests are turned away as load rises, before they take a place in the queue.
 ///
@@ -57,26 +58,32 @@ fn second() -> Span {
 
 impl Shedding {
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self, machine: &MachineSpec) -> Option<String> {
+    pub(super) fn problem(&self, machine: &MachineSpec) -> Option<Flaw> {
         let bounded = machine.workers.is_some() && machine.queue_max.is_some();
-        let text = match self.by {
-            _ if self.thresholds.is_empty() => "shedding needs `thresholds` for some priorities",
+        let (field, title) = match self.by {
+            _ if self.thresholds.is_empty() => {
+                ("thresholds", "shedding needs `thresholds` for some priorities")
+            }
             _ if !self
                 .thresholds
                 .is_sorted_by(|a, b| a.priority < b.priority && a.is_above(*b)) =>
             {
-                "thresholds begin with the most important priority, and their loads fall"
+                let title =
+                    "thresholds begin with the most important priority, and their loads fall";
+                ("thresholds", title)
             }
             Signal::Occupancy if !bounded && machine.limit.is_none() => {
-                "shedding by occupancy needs `workers` and `queue_max`, or a `limit`"
+                ("by", "shedding by occupancy needs `workers` and `queue_max`, or a `limit`")
             }
             Signal::Utilisation { .. } if machine.workers.is_none() => {
-                "shedding by utilisation needs a number of `workers`"
+                ("by", "shedding by utilisation needs a number of `workers`")
             }
-            Signal::Utilisation { window: Span::ZERO } => "a window of zero measures nothing",
+            Signal::Utilisation { window } if window < EVERY_MIN => {
+                return too_often("by.window", window);
+            }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }
 

@@ -1,11 +1,14 @@
 //! What a scenario says of a machine.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::delay::DelayControl;
 use super::limit::Limit;
 use super::shedding::Shedding;
-use crate::engine::{Bytes, Dist, Span};
+use crate::engine::{Bytes, Dist, Name, Span};
+use crate::world::flaw::Flaw;
 
 /// In which order queued work is taken up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -45,8 +48,9 @@ pub enum Discipline {
     },
     /// The least work first, which is best for the mean and worst for whoever brings much.
     ShortestFirst,
-    /// Each tenant gets an equal share of the work while all of them want it, by self-clocked fair
-    /// queueing (S. J. Golestani, INFOCOM 1994).
+    /// Each tenant gets a share of the work by its weight while all of them want it, equal ones
+    /// where the machine names no `weights`, by self-clocked fair queueing (S. J. Golestani, "A
+    /// Self-Clocked Fair Queueing Scheme for Broadband Applications", INFOCOM 1994).
     FairQueueing,
     /// All jobs are worked on at once, each at an equal share of the workers: a processor that
     /// switches quickly between threads.
@@ -109,11 +113,21 @@ pub struct MachineSpec {
     pub queue_max: Option<u32>,
     /// In which order queued jobs are taken up. Default: `Fifo`.
     pub discipline: Discipline,
+    /// How large the share of each tenant is, from 1 to 1,000, for `FairQueueing`: one of weight 3
+    /// gets three times as much work done as one of weight 1. Default: 1 for everybody, and for
+    /// those who are not named.
+    pub weights: BTreeMap<Name, u32>,
     /// How long a job waits in the queue before it leaves, its place free for another; drawn for
     /// each job. Default: for ever.
     pub queue_timeout: Option<Dist>,
     /// Is a job dropped that would be taken up after its request's deadline? Default: false.
     pub drop_expired: bool,
+    /// Is a request turned away at once whose deadline would pass before it is done, as far as can
+    /// be told? With so many jobs there and so many workers that is after the mean time that a job
+    /// has its worker × (jobs + 1) ÷ workers, and at least after that mean. The mean is a moving
+    /// one, an eighth of it the last job, as TCP smooths round trips (RFC 6298). A request without
+    /// a deadline is let in. Default: false.
+    pub reject_late: bool,
     /// Which jobs are dropped because they have waited too long when they would be taken up.
     /// Default: none.
     pub delay_control: Option<DelayControl>,
@@ -124,6 +138,10 @@ pub struct MachineSpec {
     pub shedding: Option<Shedding>,
     /// How much memory its process may take before it is killed. Default: without limit.
     pub memory: Option<Memory>,
+    /// After how long whoever is turned away may come again: a hint that goes with each answer
+    /// `overloaded` of the node, as the `Retry-After` of HTTP (RFC 9110, section 10.2.3). A caller
+    /// keeps it whose policy has `retry_after`. More than nothing. Default: no hint.
+    pub retry_after: Option<Span>,
     /// May a job keep its worker when its work is done?
     #[serde(skip)]
     pub holds_workers: bool,
@@ -142,28 +160,66 @@ impl MachineSpec {
             && shedding.is_none()
             && memory.is_none()
             && !self.drop_expired
+            && !self.reject_late
             && !self.holds_workers
     }
 
     /// What is wrong with it, for the loader.
-    pub fn problem(&self) -> Option<String> {
-        let text = match self.discipline {
-            _ if self.workers == Some(0) => "a machine needs at least 1 of `workers`",
+    pub fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self.discipline {
+            _ if self.workers == Some(0) => ("workers", "a machine needs at least 1 of `workers`"),
             Discipline::ProcessorSharing { .. } if self.workers.is_none() => {
-                "processor sharing needs `workers`: the processors that are shared"
+                ("discipline", "processor sharing needs `workers`: the processors that are shared")
             }
-            Discipline::ProcessorSharing { jobs_max: Some(0) } => "`jobs_max` must be at least 1",
+            Discipline::ProcessorSharing { jobs_max: Some(0) } => {
+                ("discipline.jobs_max", "`jobs_max` must be at least 1")
+            }
             _ if self.workers.is_none() && self.queues() => {
-                "without a number of `workers` nothing ever waits, so nothing of a queue has effect"
+                let title = "without a number of `workers` nothing ever waits, so nothing of a \
+                             queue has effect";
+                return Some(Flaw::new(title));
             }
-            _ => {
-                return (self.delay_control.as_ref().and_then(DelayControl::problem))
-                    .or_else(|| self.limit.as_ref().and_then(Limit::problem))
-                    .or_else(|| self.shedding.as_ref().and_then(|one| one.problem(self)))
-                    .or_else(|| self.memory.as_ref().and_then(Memory::problem));
+            other if other != Discipline::FairQueueing && !self.weights.is_empty() => {
+                ("weights", "`weights` are about the discipline `FairQueueing`")
             }
+            _ if self.retry_after.is_some_and(Span::is_zero) => {
+                ("retry_after", "a `retry_after` of nothing says nothing")
+            }
+            _ if self.retry_after.is_some() && !self.turns_away() => {
+                let title = "nobody is ever turned away: `retry_after` needs a bound";
+                return Some(Flaw::at("retry_after", title).label("such as `queue_max`"));
+            }
+            _ => return self.problem_of_parts(),
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
+    }
+
+    fn problem_of_parts(&self) -> Option<Flaw> {
+        let weights = self.weights.iter();
+        let odd = weights.filter(|(_, weight)| !(1..=1_000).contains(*weight));
+        let mut odd = odd.map(|(tenant, weight)| {
+            let title = format!("{weight} is no weight");
+            Flaw::at(*tenant, title).within("weights").label("from 1 to 1,000")
+        });
+        let delay = || self.delay_control.as_ref().and_then(DelayControl::problem);
+        let limit = || self.limit.as_ref().and_then(Limit::problem);
+        let shedding = || self.shedding.as_ref().and_then(|one| one.problem(self));
+        let memory = || self.memory.as_ref().and_then(Memory::problem);
+        odd.next()
+            .or_else(|| delay().map(|flaw| flaw.within("delay_control")))
+            .or_else(|| limit().map(|flaw| flaw.within("limit")))
+            .or_else(|| shedding().map(|flaw| flaw.within("shedding")))
+            .or_else(|| memory().map(|flaw| flaw.within("memory")))
+    }
+
+    /// May it ever answer that it is overloaded?
+    fn turns_away(&self) -> bool {
+        self.queue_max.is_some()
+            || self.queue_timeout.is_some()
+            || self.delay_control.is_some()
+            || self.limit.is_some()
+            || self.shedding.is_some()
+            || self.reject_late
     }
 
     /// Does it say how its queue is to be?
@@ -172,5 +228,6 @@ impl MachineSpec {
             || self.queue_timeout.is_some()
             || self.delay_control.is_some()
             || self.discipline != Discipline::Fifo
+            || self.reject_late
     }
 }

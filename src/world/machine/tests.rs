@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use super::*;
 use crate::engine::{Baggage, Class, Name, Reply};
-use crate::world::{ClassTraits, Cx, NetworkSpec, Node, Sim, add};
+use crate::world::{ClassTraits, Cx, HostSpec, NetworkSpec, Node, Sim, add};
 
 const HERE: NodeId = NodeId(0);
 
 fn machines(spec: MachineSpec) -> Machines {
     let mut machines = Machines::default();
-    machines.admit(spec, || Rng::new(1, "machine"));
+    machines.admit(spec, None, None, || Rng::new(1, "machine"));
     machines
 }
 
@@ -96,35 +96,37 @@ impl Node for Server {
     }
 }
 
-/// A request: when it is made, how much work it is, its class, and its deadline.
+/// A request: when it is made and of which server, how much work it is, its class, its deadline.
 #[derive(Clone, Copy)]
-struct Asked {
-    at: u64,
-    work: u64,
-    class: u8,
-    deadline: u64,
-    kept: u64,
+pub(super) struct Asked {
+    pub at: u64,
+    pub server: u32,
+    pub work: u64,
+    pub class: u8,
+    pub deadline: u64,
+    pub kept: u64,
 }
 
-const PLAIN: Asked = Asked { at: 0, work: 10, class: 0, deadline: u64::MAX, kept: 0 };
+pub(super) const PLAIN: Asked =
+    Asked { at: 0, server: 0, work: 10, class: 0, deadline: u64::MAX, kept: 0 };
 
 /// Makes one request and writes down when it was answered, and how.
 #[derive(Clone)]
 struct Asker {
     asked: Asked,
-    heard: Rc<RefCell<Vec<(usize, u64, bool)>>>,
+    heard: Rc<RefCell<Heard>>,
     number: usize,
 }
 
 impl Node for Asker {
     async fn boot(&self, cx: &Cx) {
-        let Asked { at, work, class, deadline, kept } = self.asked;
+        let Asked { at, server, work, class, deadline, kept } = self.asked;
         let _ = cx.sleep(Span(at)).await;
         let baggage =
             Baggage { class: Class(class), deadline: Time(deadline), ..Baggage::default() };
         cx.set_baggage(baggage);
         let request = Msg::Do { verb: Name::of("work"), key: kept, value: work };
-        let reply = cx.call(NodeId(0), request).await;
+        let reply = cx.call(NodeId(server), request).await;
         self.heard.borrow_mut().push((self.number, cx.now().0, reply.is_ok()));
     }
 
@@ -134,31 +136,50 @@ impl Node for Asker {
 }
 
 /// Something else that happens at an instant.
-type Also = (u64, fn(&mut State<World>));
+pub(super) type Also = (u64, fn(&mut State<World>));
+/// Who was answered when, and was it a success?
+pub(super) type Heard = Vec<(usize, u64, bool)>;
 
-/// Runs requests against a machine; `also` happens at an instant. Who was answered when, and was it
-/// a success? The class of a request is its priority and its tenant.
-fn run(spec: &str, asked: &[Asked], also: Option<Also>) -> (Vec<(usize, u64, bool)>, MachineUse) {
-    let mut spec: MachineSpec = ron::from_str(spec).expect("it can be read");
-    spec.holds_workers = asked.iter().any(|one| one.kept > 0);
-    assert_eq!(spec.problem(), None);
-    let mut sim = Sim::new(1, World::new(1, NetworkSpec::ideal()));
+/// Runs requests against a machine; `also` happens at an instant. The class of a request is its
+/// priority and its tenant.
+fn run(spec: &str, asked: &[Asked], also: Option<Also>) -> (Heard, MachineUse) {
+    let (heard, used) = run_on(None, &[spec], asked, also);
+    (heard, used[0])
+}
+
+/// The same with several machines, perhaps on one host with so many cores.
+pub(super) fn run_on(
+    cores: Option<u32>,
+    specs: &[&str],
+    asked: &[Asked],
+    also: Option<Also>,
+) -> (Heard, Vec<MachineUse>) {
+    let servers: Vec<NodeId> = (0..specs.len() as u32).map(NodeId).collect();
+    let host = HostSpec { name: "host".to_owned(), nodes: servers.clone(), cores };
+    let network = NetworkSpec { hosts: vec![host], ..NetworkSpec::ideal() };
+    let mut sim = Sim::new(1, World::new(1, network));
     let class = |place: u8| ClassTraits { priority: place, tenant: u16::from(place) };
     sim.with(|state| state.env.set_classes((0..4).map(class).collect()));
     let heard = Rc::new(RefCell::new(Vec::new()));
-    add(&mut sim, "server", Server { spec });
+    for (number, spec) in specs.iter().enumerate() {
+        let mut spec: MachineSpec = ron::from_str(spec).expect("it can be read");
+        spec.holds_workers = asked.iter().any(|one| one.kept > 0);
+        assert_eq!(spec.problem(), None);
+        add(&mut sim, &format!("server {number}"), Server { spec });
+    }
     for (number, asked) in asked.iter().enumerate() {
         let asker = Asker { asked: *asked, heard: heard.clone(), number };
         add(&mut sim, &format!("asker {number}"), asker);
     }
-    (0..=asked.len()).for_each(|node| sim.boot(NodeId(node as u32)));
+    (0..specs.len() + asked.len()).for_each(|node| sim.boot(NodeId(node as u32)));
     if let Some((at, also)) = also {
         sim.run(Time(at), 1_000_000);
         sim.with(also);
     }
     sim.run(Time(100_000), 1_000_000);
-    let usage = sim.with(|state| state.env.machine_use(HERE, state.now()));
-    (heard.take(), usage)
+    let used = |id: &NodeId| sim.with(|state| state.env.machine_use(*id, state.now()));
+    let used = servers.iter().map(used).collect();
+    (heard.take(), used)
 }
 
 /// The same, all successes: who was answered when.
@@ -397,4 +418,41 @@ fn memory_that_leaves_no_room_for_a_job_is_a_mistake() {
     ] {
         assert!(problem(wrong).is_some(), "{wrong}");
     }
+}
+
+#[test]
+fn a_hint_needs_somebody_who_is_turned_away() {
+    let problem = |text: &str| {
+        let spec: MachineSpec = ron::from_str(text).expect("it can be read");
+        spec.problem()
+    };
+    let bounded = "(workers: Some(1), queue_max: Some(1), retry_after: Some(";
+    assert_eq!(problem(&format!("{bounded}\"1s\"))")), None);
+    assert!(
+        problem(&format!("{bounded}\"0s\"))")).is_some_and(|flaw| flaw.title.contains("nothing"))
+    );
+    let open = problem("(workers: Some(1), retry_after: Some(\"1s\"))");
+    assert!(open.is_some_and(|flaw| flaw.title.contains("nobody is ever turned away")));
+}
+
+#[test]
+fn who_would_be_late_is_turned_away_at_once() {
+    // In microseconds, for that is how a deadline travels.
+    let usual = Asked { work: 10_000, ..PLAIN };
+    let late = Asked { at: 20_000, deadline: 45_000, ..usual };
+    let asked = [usual, late, late, late, late, Asked { at: 20_000, ..usual }];
+    let spec = |rejects| format!("(workers: Some(1), reject_late: {rejects})");
+    // The first has shown that a job takes 10: the next two are done at 30 and 40, the third would
+    // be at 50, and who has no deadline waits.
+    let (heard, usage) = run(&spec(true), &asked, None);
+    let heard: Vec<_> = heard.into_iter().map(|one| (one.0, one.1 / 1_000, one.2)).collect();
+    let told = [(0, 10, true), (3, 20, false), (4, 20, false)];
+    assert_eq!(heard, [&told[..], &[(1, 30, true), (2, 40, true), (5, 50, true)]].concat());
+    assert_eq!((usage.shed, usage.refused), (2, 0));
+    let (heard, usage) = run(&spec(false), &asked, None);
+    assert_eq!(
+        (heard.last(), usage.shed),
+        (Some(&(5, 70_000, true)), 0),
+        "all that is late is done"
+    );
 }

@@ -27,14 +27,20 @@ impl Waiting {
         self.places.len() as u32
     }
 
-    /// Where a job belongs.
-    pub fn rank(&self, discipline: Discipline, priority: u8, tenant: u16, work: Span) -> u64 {
+    /// Where a job belongs of this priority, and of this tenant with its weight.
+    pub fn rank(
+        &self,
+        discipline: Discipline,
+        priority: u8,
+        (tenant, weight): (u16, u32),
+        work: Span,
+    ) -> u64 {
         match discipline {
             Discipline::Priority { .. } => u64::from(priority),
             Discipline::ShortestFirst => work.0,
             Discipline::FairQueueing => {
                 let last = self.tags.get(&tenant).copied().unwrap_or_default();
-                last.max(self.taken).saturating_add(work.0)
+                last.max(self.taken).saturating_add(work.0.div_ceil(u64::from(weight.max(1))))
             }
             _ => 0,
         }
@@ -90,9 +96,20 @@ mod tests {
     /// The order in which jobs are taken up that came one after the other, each with its priority,
     /// tenant and work.
     fn order(discipline: Discipline, jobs: &[(u8, u16, u64)], now: Time) -> Vec<u32> {
+        weighted(discipline, jobs, now, &[1, 1])
+    }
+
+    /// The same where tenants have weights.
+    fn weighted(
+        discipline: Discipline,
+        jobs: &[(u8, u16, u64)],
+        now: Time,
+        weights: &[u32],
+    ) -> Vec<u32> {
         let mut waiting = Waiting::default();
         for (job, &(priority, tenant, work)) in (0_u32..).zip(jobs) {
-            let rank = waiting.rank(discipline, priority, tenant, Span(work));
+            let whose = (tenant, weights[usize::from(tenant)]);
+            let rank = waiting.rank(discipline, priority, whose, Span(work));
             waiting.add(Place { rank, order: u64::from(job), job });
             waiting.charge(tenant, rank);
         }
@@ -110,6 +127,15 @@ mod tests {
         assert_eq!(order(Discipline::ShortestFirst), [2, 1, 0, 3]);
         // Tags: 30, 50, 60 of the first tenant, 40 of the second.
         assert_eq!(order(Discipline::FairQueueing), [0, 3, 1, 2]);
+    }
+
+    #[test]
+    fn a_tenant_of_more_weight_comes_so_many_times_as_often() {
+        let jobs = [(0, 0, 30), (0, 0, 30), (0, 1, 30), (0, 1, 30), (0, 1, 30), (0, 1, 30)];
+        let order = |weights| weighted(Discipline::FairQueueing, &jobs, Time(0), weights);
+        // Tags: 5 and 10 of either; then 30 and 60 of the first, 10, 20, 30 and 40 of the second.
+        assert_eq!(order(&[7, 7]), [0, 2, 1, 3, 4, 5]);
+        assert_eq!(order(&[1, 3]), [2, 3, 0, 4, 5, 1]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::{Ratio, Rng};
+use crate::world::flaw::Flaw;
 
 /// Losses in bursts: a link is good or bad, may change with each packet, and loses differently in
 /// either state. It is bad for `enter` / (`enter` + `leave`) of all packets, and a burst takes
@@ -44,12 +45,13 @@ impl Bursts {
     }
 
     /// What is wrong with it, for the loader.
-    pub(in crate::world) fn problem(&self) -> Option<&'static str> {
-        match self {
-            _ if self.enter.is_zero() => Some("with `enter` of zero no burst ever begins"),
-            _ if self.leave.is_zero() => Some("with `leave` of zero a burst never ends"),
-            _ => None,
-        }
+    pub(in crate::world) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self {
+            _ if self.enter.is_zero() => ("enter", "with `enter` of zero no burst ever begins"),
+            _ if self.leave.is_zero() => ("leave", "with `leave` of zero a burst never ends"),
+            _ => return None,
+        };
+        Some(Flaw::at(field, title))
     }
 }
 

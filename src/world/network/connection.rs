@@ -148,14 +148,8 @@ pub(crate) fn crashed(state: &mut State<World>, node: NodeId, with_host: bool) {
 /// Connections are reset: both sides learn it at once, and what is under way is lost.
 pub(crate) fn reset(state: &mut State<World>, is_meant: impl Fn(NodeId, NodeId) -> bool) {
     let now = state.now();
-    let either = |from, to| is_meant(from, to) || is_meant(to, from);
-    for (from, to) in meant(&state.env.network, either) {
-        let network = &mut state.env.network;
-        let index = network.link(from, to) as usize;
-        let link = &mut network.links[index];
-        if !link.is_stream() {
-            continue;
-        }
+    for (from, to, index) in connections(&state.env.network, is_meant) {
+        let link = &mut state.env.network.links[index];
         link.break_at(now);
         (link.is_told, link.stalled_until, link.last_arrival) = (true, now, now);
         let rare = link.rare();
@@ -169,15 +163,9 @@ pub(crate) fn reset(state: &mut State<World>, is_meant: impl Fn(NodeId, NodeId) 
 /// nowhere, until that is noticed.
 pub(crate) fn half_open(state: &mut State<World>, is_meant: impl Fn(NodeId, NodeId) -> bool) {
     let now = state.now();
-    let either = |from, to| is_meant(from, to) || is_meant(to, from);
-    for (from, to) in meant(&state.env.network, either) {
+    for (from, to, index) in connections(&state.env.network, is_meant) {
         let network = &mut state.env.network;
-        let index = network.link(from, to) as usize;
-        let link = &mut network.links[index];
-        if !link.is_stream() {
-            continue;
-        }
-        link.rare().dead_since = Some(now);
+        network.links[index].rare().dead_since = Some(now);
         if let Some(keepalive) = network.spec.keepalive {
             state.break_calls(|caller, callee| (caller, callee) == (from, to), keepalive, 0);
         }
@@ -193,10 +181,17 @@ pub(crate) fn suspect(state: &mut State<World>, is_meant: impl Fn(NodeId, NodeId
     }
 }
 
-/// The links that have been used so far, of which `is_meant` says so.
-fn meant(network: &Network, is_meant: impl Fn(NodeId, NodeId) -> bool) -> Vec<(NodeId, NodeId)> {
-    let senders = network.outgoing.iter().enumerate();
-    let pairs = senders
-        .flat_map(|(from, links)| links.iter().map(move |(to, _)| (NodeId(from as u32), *to)));
-    pairs.filter(|(from, to)| from != to && is_meant(*from, *to)).collect()
+/// The streams that have been used so far, with the places of their links, of which `is_meant` says
+/// so in one direction or the other.
+fn connections(
+    network: &Network,
+    is_meant: impl Fn(NodeId, NodeId) -> bool,
+) -> Vec<(NodeId, NodeId, usize)> {
+    let either = |from, to| is_meant(from, to) || is_meant(to, from);
+    let senders = (0..).map(NodeId).zip(&network.outgoing);
+    let used = senders.flat_map(|(from, links)| {
+        links.iter().map(move |(to, index)| (from, *to, *index as usize))
+    });
+    let streams = used.filter(|(.., index)| network.links[*index].is_stream());
+    streams.filter(|(from, to, _)| from != to && either(*from, *to)).collect()
 }

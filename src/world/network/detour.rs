@@ -243,9 +243,11 @@ impl Network {
     /// stream learns of a drop after a round trip, sends again, and does not give way.
     fn through(&mut self, place: Place, index: u32, packet: &Packet, at: Time) -> Option<Time> {
         let (from, to) = (packet.from.index(), packet.to.index());
+        let is_wired = !self.is_loopback(packet.from, packet.to);
         let link = &mut self.links[index as usize];
         let (is_stream, rare) = (link.is_stream(), link.rare.as_mut());
         let pipe = match place {
+            Place::Up if !is_wired => None,
             Place::Up => self.cards.get_mut(from).and_then(|card| card.0.as_mut()),
             Place::Down => self.cards.get_mut(to).and_then(|card| card.1.as_mut()),
             Place::Own => rare.and_then(|rare| rare.pipe.as_mut()),

@@ -2,7 +2,7 @@
 
 use super::bursts::Bursts;
 use super::pipe::Pipe;
-use super::spec::{LinkSpec, Reordering, Transport, ZoneLinkSpec};
+use super::spec::{LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec};
 use super::{Network, stage};
 use crate::engine::{Dist, NodeId, Ratio, Rng, Time, name_hash};
 
@@ -97,34 +97,46 @@ impl Link {
 }
 
 impl Network {
+    /// What is said of the pair of nodes: by the last entry that says it.
+    fn of_pair<T>(
+        &self,
+        (from, to): (NodeId, NodeId),
+        pick: impl Fn(&LinkSpec) -> Option<T>,
+    ) -> Option<T> {
+        let fitting = self.spec.links.iter().rev().filter(|link| link.fits(from, to));
+        fitting.into_iter().find_map(pick)
+    }
+
+    /// What is said of their zones: by the last entry that says it. It is not about a loopback.
+    fn of_zones<T>(
+        &self,
+        (from, to): (NodeId, NodeId),
+        pick: impl Fn(&ZoneLinkSpec) -> Option<T>,
+    ) -> Option<T> {
+        let mut places = self.lines_between(from, to).rev().filter(|_| !self.is_loopback(from, to));
+        places.find_map(|place| pick(&self.spec.zone_links[place / 2]))
+    }
+
     /// The link from one node to another, as the scenario has it.
     pub(super) fn make(&self, from: NodeId, to: NodeId) -> Link {
-        let spec = &self.spec;
-        let special = |pick: fn(&LinkSpec) -> bool| {
-            spec.links.iter().rev().filter(|link| link.fits(from, to)).find(|link| pick(link))
-        };
+        let (spec, pair) = (&self.spec, (from, to));
         let zone = |node: NodeId| self.zones[node.index()];
-        let between = |pick: fn(&ZoneLinkSpec) -> bool| {
-            let fitting =
-                self.lines_between(from, to).rev().map(|place| &spec.zone_links[place / 2]);
-            fitting.into_iter().find(|link| pick(link))
-        };
-        let latency = special(|link| link.latency.is_some())
-            .and_then(|link| link.latency.clone())
-            .or_else(|| {
-                between(|link| link.latency.is_some()).and_then(|link| link.latency.clone())
-            })
+        let is_loopback = self.is_loopback(from, to);
+        let latency = self
+            .of_pair(pair, |link| link.latency.clone())
+            .or_else(|| is_loopback.then(|| spec.loopback.clone()))
+            .or_else(|| self.of_zones(pair, |link| link.latency.clone()))
             .or_else(|| spec.between_zones.clone().filter(|_| zone(from) != zone(to)))
             .unwrap_or_else(|| spec.latency.clone());
-        let loss = special(|link| link.loss.is_some())
-            .and_then(|link| link.loss)
-            .or_else(|| between(|link| link.loss.is_some()).and_then(|link| link.loss));
-        let transport = special(|link| link.transport.is_some()).and_then(|link| link.transport);
+        let loss = self
+            .of_pair(pair, |link| link.loss)
+            .or(is_loopback.then_some(Ratio::ZERO))
+            .or_else(|| self.of_zones(pair, |link| link.loss));
         let stream = self.stream(from, to);
         Link {
             latency,
             loss: loss.unwrap_or(spec.loss),
-            transport: transport.unwrap_or(spec.transport),
+            transport: self.of_pair(pair, |link| link.transport).unwrap_or(spec.transport),
             rng: Rng::from_hash(self.seed, stream ^ name_hash("link")),
             last_arrival: Time(0),
             stalled_until: Time(0),
@@ -138,31 +150,39 @@ impl Network {
 
     /// What is rare about the link; `None` if nothing is.
     fn rare(&self, from: NodeId, to: NodeId) -> Option<Rare> {
-        let spec = &self.spec;
-        let special = |pick: fn(&LinkSpec) -> bool| {
-            spec.links.iter().rev().filter(|link| link.fits(from, to)).find(|link| pick(link))
-        };
-        let bursts = special(|link| link.bursts.is_some()).map_or(spec.bursts, |link| link.bursts);
-        let duplication = special(|link| link.duplication.is_some())
-            .and_then(|link| link.duplication)
-            .unwrap_or(spec.duplication);
-        let corruption = special(|link| link.corruption.is_some())
-            .and_then(|link| link.corruption)
-            .unwrap_or(spec.corruption);
-        let reordering = special(|link| link.reordering.is_some())
-            .map_or(&spec.reordering, |link| &link.reordering)
-            .clone();
-        let bandwidth = special(|link| link.bandwidth.is_some())
-            .and_then(|link| link.bandwidth)
-            .or(spec.bandwidth);
-        let queue = special(|link| link.queue.is_some()).and_then(|link| link.queue.as_ref());
+        let (spec, pair) = (&self.spec, (from, to));
+        let is_loopback = self.is_loopback(from, to);
+        // Nothing is on a loopback but what is said of the two nodes.
+        let wireless = NetworkSpec::default();
+        let general = if is_loopback { &wireless } else { spec };
+        let bursts = self
+            .of_pair(pair, |link| link.bursts)
+            .or_else(|| self.of_zones(pair, |link| link.bursts))
+            .or(general.bursts);
+        let duplication = self
+            .of_pair(pair, |link| link.duplication)
+            .or_else(|| self.of_zones(pair, |link| link.duplication))
+            .unwrap_or(general.duplication);
+        let corruption = self
+            .of_pair(pair, |link| link.corruption)
+            .or_else(|| self.of_zones(pair, |link| link.corruption))
+            .unwrap_or(general.corruption);
+        let reordering = self
+            .of_pair(pair, |link| link.reordering.clone())
+            .or_else(|| self.of_zones(pair, |link| link.reordering.clone()))
+            .or_else(|| general.reordering.clone());
+        let bandwidth = self.of_pair(pair, |link| link.bandwidth).or(general.bandwidth);
+        let queue = self.of_pair(pair, |link| link.queue.clone());
         let pipe = bandwidth.map(|bandwidth| {
             let rng = Rng::from_hash(self.seed, self.stream(from, to) ^ name_hash("queue"));
-            Pipe::new(bandwidth, queue.unwrap_or(&spec.queue), rng)
+            Pipe::new(bandwidth, queue.as_ref().unwrap_or(&spec.queue), rng)
         });
-        let line = self.lines_between(from, to).rev().find(|place| self.lines[*place].is_some());
-        let has_card = self.cards.get(to.index()).is_some_and(|card| card.1.is_some());
-        let sends = self.cards.get(from.index()).is_some_and(|card| card.0.is_some());
+        let mut lines = self.lines_between(from, to).rev().filter(|_| !is_loopback);
+        let line = lines.find(|place| self.lines[*place].is_some());
+        let has_card =
+            !is_loopback && self.cards.get(to.index()).is_some_and(|card| card.1.is_some());
+        let sends =
+            !is_loopback && self.cards.get(from.index()).is_some_and(|card| card.0.is_some());
         let has_more = spec.names.is_some() || spec.connect.round_trips() > 0;
         let is_rare = bursts.is_some()
             || !duplication.is_zero()

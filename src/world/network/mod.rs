@@ -18,13 +18,17 @@ mod problems;
 mod queue;
 mod spec;
 mod stage;
+mod usage;
 
 pub use bursts::Bursts;
 pub use names::NamesSpec;
 pub use queue::{DropPolicy, QueueSpec};
 pub use spec::{
-    CardSpec, Connect, LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec, ZoneSpec,
+    CardSpec, Connect, HostSpec, LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec,
+    ZoneSpec,
 };
+
+pub use usage::{Bottleneck, PipeUse};
 
 pub(crate) use connection::{crashed, half_open, reset, suspect};
 pub(super) use names::Ailment;
@@ -45,6 +49,8 @@ pub(crate) struct Network {
     seed: u64,
     hashes: Vec<u64>,
     zones: Vec<Option<u32>>,
+    /// On which of the scenario's hosts each node is.
+    hosts: Vec<Option<u32>>,
     links: Vec<Link>,
     /// For each sender its links, ordered by receiver.
     outgoing: Vec<Vec<(NodeId, u32)>>,
@@ -81,6 +87,7 @@ impl Network {
             seed,
             hashes: Vec::new(),
             zones: Vec::new(),
+            hosts: Vec::new(),
             links: Vec::new(),
             outgoing: Vec::new(),
             dark: Vec::new(),
@@ -98,6 +105,8 @@ impl Network {
         self.fell.push([None; 2]);
         let zone = self.spec.zones.iter().position(|zone| zone.nodes.contains(&node));
         self.zones.push(zone.map(|index| index as u32));
+        let host = self.spec.hosts.iter().position(|host| host.nodes.contains(&node));
+        self.hosts.push(host.map(|index| index as u32));
         if !self.spec.cards.is_empty() {
             self.cards.push(self.card(node, hash));
         }
@@ -120,6 +129,22 @@ impl Network {
     /// The zone that a node is in.
     pub fn zone(&self, node: NodeId) -> Option<u32> {
         self.zones[node.index()]
+    }
+
+    /// The host that a node shares with others, by its place in the scenario's list.
+    pub fn host(&self, node: NodeId) -> Option<u32> {
+        self.hosts[node.index()]
+    }
+
+    /// Do two nodes speak without a wire between them?
+    pub fn is_loopback(&self, one: NodeId, other: NodeId) -> bool {
+        self.host(one).is_some() && self.host(one) == self.host(other)
+    }
+
+    /// The nodes on the host of this name.
+    pub fn host_nodes(&self, name: &str) -> Vec<NodeId> {
+        let host = self.spec.hosts.iter().find(|host| host.name == name);
+        host.map_or(Vec::new(), |host| host.nodes.clone())
     }
 
     /// The nodes of the zone of this name.

@@ -1,6 +1,7 @@
 //! A bandwidth: packets pass one behind the other, each as long as its bytes take.
 
 use super::queue::{Coming, Dropper, QueueSpec};
+use super::usage::PipeUse;
 use crate::engine::{Bandwidth, Bytes, Rng, Span, Time};
 
 /// A bandwidth with its queue. Packets must come in the order of time.
@@ -11,10 +12,10 @@ pub(in crate::world) struct Pipe {
     rng: Rng,
     /// When everything that has come so far has passed.
     free_at: Time,
-    /// How long something passed, in all.
-    pub busy: Span,
+    /// How long something passed, in all, until all that has come has passed.
+    busy: Span,
     /// How many packets it has dropped.
-    pub dropped: u64,
+    dropped: u64,
 }
 
 impl Pipe {
@@ -56,6 +57,12 @@ impl Pipe {
         self.take(self.free_at.max(at), takes)
     }
 
+    /// What it has done until now.
+    pub fn usage(&self, now: Time) -> PipeUse {
+        let to_come = self.free_at.max(now) - now;
+        PipeUse { busy: Span(self.busy.0.saturating_sub(to_come.0)), dropped: self.dropped }
+    }
+
     fn take(&mut self, begins: Time, takes: Span) -> Time {
         self.busy += takes;
         self.free_at = begins + takes;
@@ -94,7 +101,8 @@ mod tests {
         assert_eq!(passed[3..], [None, None]);
         assert_eq!(pipe.offer(micros(110), 100), Some(micros(410)), "one has passed meanwhile");
         assert_eq!(pipe.offer(micros(900), 100), Some(micros(1_000)), "nobody is before it");
-        assert_eq!((pipe.dropped, pipe.busy), (2, Span(500_000)));
+        assert_eq!(pipe.usage(micros(1_000)), PipeUse { busy: Span(500_000), dropped: 2 });
+        assert_eq!(pipe.usage(micros(970)).busy, Span(470_000), "the rest is still to pass");
     }
 
     #[test]

@@ -1,89 +1,111 @@
 //! What types cannot say about a network, for the loader.
 
-use super::spec::{Connect, NetworkSpec};
+use super::queue::QueueSpec;
+use super::spec::{Connect, HostSpec, NetworkSpec, ZoneSpec};
+use crate::world::flaw::{Flaw, too_often};
 
 impl NetworkSpec {
-    /// What is wrong with it: the path of a value within the network, and a sentence.
-    pub fn problems(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut say = |path: String, problem: Option<&str>| {
-            problems.extend(problem.map(|problem| (path, problem.to_owned())));
+    /// What is wrong with it.
+    pub fn problems(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let mut say = |place: &'static str, flaw: Option<Flaw>| {
+            flaws.extend(flaw.map(|flaw| flaw.within(place)));
         };
-        let bursts = |bursts: &Option<super::Bursts>| bursts.and_then(|bursts| bursts.problem());
-        say("bursts".to_owned(), bursts(&self.bursts));
-        say("queue".to_owned(), self.queue.problem());
-        say(
-            "retransmit".to_owned(),
-            self.retransmit.is_zero().then_some("a stream that tries again at once never rests"),
-        );
-        let is_short = self.give_up < self.retransmit;
-        say(
-            "give_up".to_owned(),
-            is_short.then_some("a stream that gives up before it has tried again never does"),
-        );
-        let keepalive = self.keepalive.is_some_and(|span| span.is_zero());
-        say(
-            "keepalive".to_owned(),
-            keepalive.then_some("a keepalive of zero would break every connection at once"),
-        );
-        let idle = self.idle.is_some() && self.connect == Connect::Free;
-        say(
-            "idle".to_owned(),
-            idle.then_some("an idle connection that costs nothing to open makes no difference"),
-        );
+        say("bursts", self.bursts.and_then(|bursts| bursts.problem()));
+        say("queue", self.queue.problem());
+        flaws.extend(self.ill_timed());
         for (place, link) in self.links.iter().enumerate() {
-            say(format!("links.{place}.bursts"), bursts(&link.bursts));
-            let queue = link.queue.as_ref();
-            say(format!("links.{place}.queue"), queue.and_then(|queue| queue.problem()));
-            let lonely = queue.is_some() && link.bandwidth.or(self.bandwidth).is_none();
-            say(format!("links.{place}.queue"), lonely.then_some(LONELY));
+            let mut say = |flaw: Option<Flaw>| {
+                flaws.extend(flaw.map(|flaw| flaw.within(place).within("links")));
+            };
+            say(link.bursts.and_then(|bursts| bursts.problem().map(|flaw| flaw.within("bursts"))));
+            let bandwidth = link.bandwidth.or(self.bandwidth);
+            say(ill_queued(link.queue.as_ref(), bandwidth.is_some()));
             let same = link.from == link.to;
-            say(
-                format!("links.{place}"),
-                same.then_some("a node speaks to itself without a network"),
-            );
+            say(same.then(|| Flaw::at("to", "a node speaks to itself without a network")));
         }
         for (place, card) in self.cards.iter().enumerate() {
-            let queue = card.queue.as_ref();
-            say(format!("cards.{place}.queue"), queue.and_then(|queue| queue.problem()));
+            let mut say = |flaw: Option<Flaw>| {
+                flaws.extend(flaw.map(|flaw| flaw.within(place).within("cards")));
+            };
             let idle = card.up.is_none() && card.down.is_none();
-            say(
-                format!("cards.{place}"),
-                idle.then_some("a network card without `up` and `down` limits nothing"),
-            );
+            let title = "a network card without `up` and `down` limits nothing";
+            say(idle.then(|| Flaw::new(title)));
+            say(ill_queued(card.queue.as_ref(), true));
         }
         for (place, link) in self.zone_links.iter().enumerate() {
-            let queue = link.queue.as_ref();
-            say(format!("zone_links.{place}.queue"), queue.and_then(|queue| queue.problem()));
-            let lonely = queue.is_some() && link.bandwidth.is_none();
-            say(format!("zone_links.{place}.queue"), lonely.then_some(LONELY));
-        }
-        problems.extend(self.names_and_zones());
-        problems
-    }
-
-    /// What is wrong with the name service, and which zones there are not.
-    fn names_and_zones(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut say = |path: &str, problem: Option<&str>| {
-            problems.extend(problem.map(|problem| (path.to_owned(), problem.to_owned())));
-        };
-        if let Some(names) = &self.names {
-            let none = names.timeout.is_zero();
-            say("names.timeout", none.then_some("with a timeout of zero no name is ever resolved"));
-            let never = names.ttl.is_zero();
-            say("names.ttl", never.then_some("what is forgotten at once can never be used"));
-        }
-        for (place, link) in self.zone_links.iter().enumerate() {
+            let mut say = |flaw: Option<Flaw>| {
+                flaws.extend(flaw.map(|flaw| flaw.within(place).within("zone_links")));
+            };
+            say(link.bursts.and_then(|bursts| bursts.problem().map(|flaw| flaw.within("bursts"))));
+            say(ill_queued(link.queue.as_ref(), link.bandwidth.is_some()));
             for (end, zone) in [("from", &link.from), ("to", &link.to)] {
-                if !self.zones.iter().any(|known| known.name == *zone) {
-                    let path = format!("zone_links.{place}.{end}");
-                    problems.push((path, format!("no zone is called `{zone}`")));
-                }
+                let known = self.zones.iter().any(|known| known.name == *zone);
+                say((!known).then(|| Flaw::at(end, format!("no zone is called `{zone}`"))));
             }
         }
-        problems
+        let hosts = self.hosts.iter().enumerate();
+        let hosts = hosts.filter_map(|(place, host)| {
+            Some(self.ill_hosted(place, host)?.within(place).within("hosts"))
+        });
+        flaws.extend(hosts);
+        flaws
+    }
+
+    /// What is wrong with a host, the one at this place.
+    fn ill_hosted(&self, place: usize, host: &HostSpec) -> Option<Flaw> {
+        if self.hosts[..place].iter().any(|other| other.name == host.name) {
+            let title = format!("two hosts are called `{}`", host.name);
+            return Some(Flaw::at("name", title).label("the second"));
+        }
+        if host.cores == Some(0) {
+            let title = "without a core nothing is ever done on it";
+            return Some(Flaw::at("cores", title).label("at least 1 of `cores`"));
+        }
+        let has = |zone: &&ZoneSpec| host.nodes.iter().any(|node| zone.nodes.contains(node));
+        let zones: Vec<&str> =
+            self.zones.iter().filter(has).map(|zone| zone.name.as_str()).collect();
+        (zones.len() > 1).then(|| {
+            let zones = zones.join("` and `");
+            let title = format!("`{}` cannot be in several zones, `{zones}`", host.name);
+            Flaw::at("nodes", title).label("these are in more than one")
+        })
+    }
+
+    /// Times that bring a stream or a name service to nothing.
+    fn ill_timed(&self) -> impl Iterator<Item = Flaw> {
+        let short = "a stream that gives up before it has tried again never does";
+        let short = (self.give_up < self.retransmit).then(|| Flaw::at("give_up", short));
+        let idle = "an idle connection that costs nothing to open makes no difference";
+        let free = self.idle.is_some() && self.connect == Connect::Free;
+        let keepalive = "a keepalive of zero would break every connection at once";
+        let zero = self.keepalive.is_some_and(|span| span.is_zero());
+        let names = |zero: bool, field, title| zero.then(|| Flaw::at(field, title).within("names"));
+        let service = self.names.as_ref();
+        let flaws = [
+            too_often("retransmit", self.retransmit),
+            short,
+            zero.then(|| Flaw::at("keepalive", keepalive)),
+            free.then(|| Flaw::at("idle", idle)),
+            names(
+                service.is_some_and(|names| names.timeout.is_zero()),
+                "timeout",
+                "with a timeout of zero no name is ever resolved",
+            ),
+            names(
+                service.is_some_and(|names| names.ttl.is_zero()),
+                "ttl",
+                "what is forgotten at once can never be used",
+            ),
+        ];
+        flaws.into_iter().flatten()
     }
 }
 
-const LONELY: &str = "a queue without a bandwidth behind it never fills";
+/// What is wrong with the queue in front of a bandwidth, if there is one.
+fn ill_queued(queue: Option<&QueueSpec>, has_bandwidth: bool) -> Option<Flaw> {
+    let queue = queue?;
+    let lonely = "a queue without a bandwidth behind it never fills";
+    let flaw = queue.problem().or_else(|| (!has_bandwidth).then(|| Flaw::new(lonely)));
+    flaw.map(|flaw| flaw.within("queue"))
+}

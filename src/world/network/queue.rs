@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::engine::{Bytes, Ratio, Rng, Span, Time};
+use crate::engine::{Bytes, Msg, Ratio, Rng, Span, Time};
+use crate::world::flaw::{EVERY_MIN, Flaw, too_often};
 
 /// What waits in front of a bandwidth.
 ///
@@ -87,20 +88,25 @@ fn hundred_millis() -> Span {
 
 impl QueueSpec {
     /// What is wrong with it, for the loader.
-    pub(in crate::world) fn problem(&self) -> Option<&'static str> {
-        match &self.policy {
-            _ if self.size.0 == 0 => Some("a queue of no bytes takes no packet"),
+    pub(in crate::world) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match &self.policy {
+            _ if self.size.0 < u64::from(Msg::HEADER) => {
+                let title = format!("a queue of {} takes no message", self.size);
+                let label = format!("any message weighs {} bytes and more", Msg::HEADER);
+                return Some(Flaw::at("size", title).label(label));
+            }
             DropPolicy::Red { min, max, .. } if min >= max => {
-                Some("the queue's `min` must be shorter than its `max`")
+                ("min", "the queue's `min` must be shorter than its `max`")
             }
             DropPolicy::Red { weight, .. } if weight.is_zero() => {
-                Some("with a `weight` of zero the average never moves")
+                ("weight", "with a `weight` of zero the average never moves")
             }
-            DropPolicy::CoDel { interval, .. } if interval.is_zero() => {
-                Some("the queue's `interval` must be above zero")
+            DropPolicy::CoDel { interval, .. } if *interval < EVERY_MIN => {
+                return too_often("interval", *interval).map(|flaw| flaw.within("policy"));
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Flaw::at(field, title).within("policy"))
     }
 }
 

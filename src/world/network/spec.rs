@@ -100,6 +100,14 @@ pub struct NetworkSpec {
     pub give_up: Span,
     /// Nodes by zone; a node may be in one zone at most. Default: all in one place.
     pub zones: Vec<ZoneSpec>,
+    /// Nodes by host: what shares one fails with it, and speaks over its loopback; a node may be on
+    /// one host at most. Default: every node has a host of its own.
+    pub hosts: Vec<HostSpec>,
+    /// One-way latency between nodes on one host; nothing else of the network befalls what passes
+    /// there, but what `links` says of the two. Default: `"20us"`, the kernel's protocol stack
+    /// twice and the wake-up of the receiver, without a wire: of the order that lmbench's `lat_tcp`
+    /// shows on `localhost`.
+    pub loopback: Dist,
     /// Latency between nodes of different zones. Default: as within a zone.
     pub between_zones: Option<Dist>,
     /// Pairs of zones that differ from the rest; the last that fits counts. Default: none.
@@ -131,6 +139,8 @@ impl Default for NetworkSpec {
             retransmit: Span(200 * Span::MILLISECOND.0),
             give_up: Span(15 * Span::SECOND.0),
             zones: Vec::new(),
+            hosts: Vec::new(),
+            loopback: Dist::constant(Span(20 * Span::MICROSECOND.0)),
             between_zones: None,
             zone_links: Vec::new(),
             links: Vec::new(),
@@ -156,6 +166,7 @@ impl NetworkSpec {
             && self.bandwidth.is_none()
             && self.cards.is_empty()
             && self.links.is_empty()
+            && self.hosts.is_empty()
             && self.between_zones.is_none()
             && self.zone_links.is_empty()
             && self.names.is_none()
@@ -174,6 +185,25 @@ pub struct ZoneSpec {
     /// The region that it belongs to, with other zones. Default: none.
     #[serde(default)]
     pub region: Option<String>,
+}
+
+/// A host: a machine of hardware that several nodes share.
+///
+/// ```ron
+/// (name: "rack-7", nodes: ["shop", "bank"], cores: 4)
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSpec {
+    /// What it is called.
+    pub name: String,
+    /// The nodes on it.
+    pub nodes: Vec<NodeId>,
+    /// How many cores its nodes share. While more jobs than that are at work, each has an equal
+    /// share of a core: processor sharing, as a fair scheduler with a small time slice approaches
+    /// it. At least 1. Default: never too few.
+    #[serde(default)]
+    pub cores: Option<u32>,
 }
 
 /// A pair of zones that differs from the rest of the network, or one zone from and to itself.
@@ -197,6 +227,13 @@ pub struct ZoneLinkSpec {
     /// How often a packet is lost. Default: as the network has it.
     #[serde(default)]
     pub loss: Option<Ratio>,
+    /// How often a packet comes damaged. Default: as the network has it.
+    #[serde(default)]
+    pub corruption: Option<Ratio>,
+    /// Losses in bursts: each pair of nodes has good and bad times of its own. Default: as the
+    /// network has them.
+    #[serde(default)]
+    pub bursts: Option<Bursts>,
     /// The line between the zones: how much passes in each direction, for all who speak across it
     /// together. Default: without limit.
     #[serde(default)]
@@ -204,6 +241,12 @@ pub struct ZoneLinkSpec {
     /// What waits in front of the line. Default: as the network has it.
     #[serde(default)]
     pub queue: Option<QueueSpec>,
+    /// Packets that later ones overtake. Default: as the network has them.
+    #[serde(default)]
+    pub reordering: Option<Reordering>,
+    /// How often a datagram comes twice. Default: as the network has it.
+    #[serde(default)]
+    pub duplication: Option<Ratio>,
 }
 
 /// A pair of nodes that differs from the rest of the network.
@@ -227,16 +270,16 @@ pub struct LinkSpec {
     /// How often a packet is lost. Default: as the network or the zones have it.
     #[serde(default)]
     pub loss: Option<Ratio>,
-    /// Losses in bursts. Default: as the network has them.
+    /// Losses in bursts. Default: as the network or the zones have them.
     #[serde(default)]
     pub bursts: Option<Bursts>,
-    /// How often a datagram comes twice. Default: as the network has it.
+    /// How often a datagram comes twice. Default: as the network or the zones have it.
     #[serde(default)]
     pub duplication: Option<Ratio>,
-    /// Packets that later ones overtake. Default: as the network has them.
+    /// Packets that later ones overtake. Default: as the network or the zones have them.
     #[serde(default)]
     pub reordering: Option<Reordering>,
-    /// How often a packet comes damaged. Default: as the network has it.
+    /// How often a packet comes damaged. Default: as the network or the zones have it.
     #[serde(default)]
     pub corruption: Option<Ratio>,
     /// How much passes in each direction. Default: as the network has it.

@@ -1,7 +1,7 @@
 //! Tests of the links of a network.
 
 use super::*;
-use crate::engine::{Dist, Fault};
+use crate::engine::{Dist, Fault, Ratio};
 
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
@@ -114,4 +114,51 @@ fn only_a_host_that_is_on_refuses_a_connection() {
     assert!(network.weather.is_calm());
     let datagram = NetworkSpec { transport: Transport::Datagram, ..spec() };
     assert_eq!(self::network(datagram, &NAMES).knock(&packet(0, 1), Time(0)), None);
+}
+
+#[test]
+fn what_is_said_of_a_pair_of_zones_is_between_that_of_the_nodes_and_that_of_the_network() {
+    let zone = |name: &str, node: u32| ZoneSpec {
+        name: name.to_owned(),
+        nodes: vec![NodeId(node)],
+        region: None,
+    };
+    let share = |percent| Ratio::new(percent, 100).expect("it is a share");
+    let text = "(from: \"a\", to: \"b\", one_way: true, duplication: Some(\"20%\"),
+        corruption: Some(\"30%\"), bursts: Some((enter: \"1%\", leave: \"25%\")),
+        reordering: Some((rate: \"40%\", by: \"1ms\")))";
+    let spec = || NetworkSpec {
+        zones: vec![zone("a", 0), zone("b", 1), zone("c", 2)],
+        zone_links: vec![ron::from_str(text).expect("it can be read")],
+        duplication: share(1),
+        ..spec()
+    };
+    let rare = |network: &mut Network, from: u32, to: u32| {
+        let index = network.link(NodeId(from), NodeId(to)) as usize;
+        let rare = network.links[index].rare.as_ref().expect("datagrams come twice");
+        let reordered = rare.reordering.as_ref().map(|one| one.rate);
+        (rare.duplication, rare.corruption, rare.bursts.is_some(), reordered)
+    };
+    let mut general = network(spec(), &NAMES);
+    let (none, poor) = ((share(1), Ratio::ZERO, false, None), (share(20), share(30), true));
+    assert_eq!(rare(&mut general, 0, 1), (poor.0, poor.1, poor.2, Some(share(40))));
+    assert_eq!(rare(&mut general, 1, 0), none, "one way");
+    assert_eq!(rare(&mut general, 0, 2), none, "another zone");
+    let mut special = spec();
+    special.links = vec![LinkSpec {
+        from: NodeId(0),
+        to: NodeId(1),
+        one_way: false,
+        latency: None,
+        loss: None,
+        bursts: None,
+        duplication: None,
+        reordering: None,
+        corruption: Some(share(50)),
+        bandwidth: None,
+        queue: None,
+        transport: None,
+    }];
+    let mut special = network(special, &NAMES);
+    assert_eq!(rare(&mut special, 0, 1), (poor.0, share(50), poor.2, Some(share(40))));
 }

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::facts::{self, Guard};
 use super::shared::Share;
 use crate::engine::{NodeId, Reply, Span, Time};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 pub use outliers::{Outliers, SuccessRate};
 pub use pick::Pick;
 pub use subset::{Subset, SubsetBy};
@@ -285,15 +285,21 @@ impl Balance {
     }
 
     /// Whom its settings name.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<Flaw> {
         if self.zone.is_some_and(|zone| zone.instances_min == 0) {
-            return Some("a zone with no instance at all serves nobody: at least 1".to_owned());
+            let title = "a zone with no instance at all serves nobody: at least 1";
+            return Some(Flaw::at("zone.instances_min", title));
         }
         if self.zone.is_some_and(|zone| zone.outstanding_max == Some(0)) {
-            return Some("an instance that may have no call is always full: at least 1".to_owned());
+            let title = "an instance that may have no call is always full: at least 1";
+            return Some(Flaw::at("zone.outstanding_max", title));
         }
         let subset = self.subset.as_ref().and_then(Subset::problem);
         let outliers = || self.outliers.as_ref().and_then(|outliers| outliers.problem());
-        subset.or_else(outliers).or_else(|| self.pick.problem(self.knows))
+        let outliers = || outliers().map(|flaw| flaw.within("outliers"));
+        subset
+            .map(|flaw| flaw.within("subset"))
+            .or_else(outliers)
+            .or_else(|| self.pick.problem(self.knows))
     }
 }

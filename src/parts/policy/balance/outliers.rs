@@ -6,7 +6,7 @@ use super::Member;
 use crate::engine::{NodeId, Ratio, Reply, Span, Time};
 use crate::parts::policy::breaker::is_answer;
 use crate::parts::policy::facts;
-use crate::world::Cx;
+use crate::world::{Cx, EVERY_MIN, Flaw, too_often};
 
 /// When an instance is given no calls for a while, as Envoy's outlier detection has it.
 ///
@@ -160,32 +160,38 @@ impl Outliers {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        let text = match self {
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match self {
             Outliers { errors: None, success_rate: None, .. } => {
-                "outliers need `errors` or `success_rate`: nothing else ejects an instance"
+                let title =
+                    "outliers need `errors` or `success_rate`: nothing else ejects an instance";
+                return Some(Flaw::new(title));
             }
-            Outliers { errors: Some(0), .. } => "`errors` in a row are at least 1",
-            _ if self.interval.is_zero() || self.ejection.is_zero() => {
-                "an outlier's `interval` and `ejection` are longer than nothing"
+            Outliers { errors: Some(0), .. } => ("errors", "`errors` in a row are at least 1"),
+            _ if self.interval < EVERY_MIN => return too_often("interval", self.interval),
+            _ if self.ejection.is_zero() => {
+                ("ejection", "an outlier's `ejection` is longer than nothing")
             }
             _ if self.ejection > self.ejection_max => {
-                "an `ejection` is no longer than `ejection_max`"
+                ("ejection", "an `ejection` is no longer than `ejection_max`")
             }
             Outliers { success_rate: Some(rates), .. } => match rates {
-                SuccessRate { instances_min: 0 | 1, .. } => {
-                    "rates of success are compared between at least 2 instances"
+                SuccessRate { instances_min: 0 | 1, .. } => (
+                    "success_rate.instances_min",
+                    "rates of success are compared between at least 2 instances",
+                ),
+                SuccessRate { calls_min: 0, .. } => {
+                    ("success_rate.calls_min", "a rate of success needs at least 1 call")
                 }
-                SuccessRate { calls_min: 0, .. } => "a rate of success needs at least 1 call",
                 SuccessRate { deviations, .. }
                     if !(*deviations > 0.0 && deviations.is_finite()) =>
                 {
-                    "`deviations` are above 0"
+                    ("success_rate.deviations", "`deviations` are above 0")
                 }
                 _ => return None,
             },
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::hash::{affinity, jump, mix};
 use super::{Knowledge, Member, Peers};
 use crate::engine::{Factor, NodeId, Span};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// How one of several instances is picked.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
@@ -191,34 +191,40 @@ impl Pick {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self, knows: Knowledge) -> Option<String> {
-        let text = match self {
-            Pick::Choices { d: 0, .. } => "of no instances none can be picked: `d` is at least 1",
-            Pick::Ring { points: 0, .. } => "a ring needs at least one point for each instance",
+    pub(super) fn problem(&self, knows: Knowledge) -> Option<Flaw> {
+        let (field, title) = match self {
+            Pick::Choices { d: 0, .. } => {
+                ("pick.d", "of no instances none can be picked: `d` is at least 1")
+            }
+            Pick::Ring { points: 0, .. } => {
+                ("pick.points", "a ring needs at least one point for each instance")
+            }
             Pick::Ring { points, .. } if *points > 10_000 => {
-                "a ring has at most 10000 points for each instance"
+                ("pick.points", "a ring has at most 10000 points for each instance")
             }
             Pick::Ring { load: Some(load), .. } | Pick::Rendezvous { load: Some(load) }
                 if *load <= Factor::ONE =>
             {
-                "a bound on the load is above 1x: somebody must take what the others cannot"
+                let title =
+                    "a bound on the load is above 1x: somebody must take what the others cannot";
+                ("pick.load", title)
             }
             Pick::PeakEwma { decay } if decay.is_zero() => {
-                "a latency must be remembered for longer than nothing"
+                ("pick.decay", "a latency must be remembered for longer than nothing")
             }
             Pick::WeightedRoundRobin { weights } | Pick::WeightedRandom { weights }
                 if weights.values().any(|weight| *weight == 0) =>
             {
-                "a weight is at least 1; leave out what shall have no calls"
+                ("pick.weights", "a weight is at least 1; leave out what shall have no calls")
             }
             _ if knows == Knowledge::TrueQueue
                 && !matches!(self, Pick::Least | Pick::Choices { .. } | Pick::Idle) =>
             {
-                "only `Least`, `Choices` and `Idle` look at the `TrueQueue`"
+                ("knows", "only `Least`, `Choices` and `Idle` look at the `TrueQueue`")
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }
 

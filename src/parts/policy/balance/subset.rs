@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Member;
 use super::hash::{affinity, mix};
 use crate::engine::{NodeId, Rng};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 
 /// A caller speaks to some of the instances only.
 ///
@@ -57,8 +57,8 @@ impl Subset {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        (self.size == 0).then(|| "a subset has a `size` of at least 1".to_owned())
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        (self.size == 0).then(|| Flaw::at("size", "a subset has a `size` of at least 1"))
     }
 }
 

@@ -397,7 +397,7 @@ fn a_peak_is_felt_at_once_and_forgotten_with_time() {
 
 #[test]
 fn settings_that_cannot_work_are_explained() {
-    let problem = |balance: Balance| balance.problem().expect("it is wrong");
+    let problem = |balance: Balance| balance.problem().expect("it is wrong").title;
     let outliers = Some(Box::new(Outliers { errors: None, ..Outliers::default() }));
     assert!(problem(Balance { outliers, ..Balance::default() }).contains("nothing else ejects"));
     let knows = Knowledge::TrueQueue;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::facts::Guard;
 use super::shared::Share;
 use crate::engine::{Factor, Fault, NodeId, Rate, Ratio, Reply, Span, Time};
-use crate::world::Cx;
+use crate::world::{Cx, Flaw};
 use adaptive::{Aimd, Throttle};
 use bucket::Bucket;
 use window::{Counter, Fixed, Log};
@@ -287,15 +287,15 @@ impl RateLimit {
     }
 
     /// What is wrong with it, for the loader.
-    pub(super) fn problem(&self) -> Option<String> {
-        let text = match &self.by {
+    pub(super) fn problem(&self) -> Option<Flaw> {
+        let (field, title) = match &self.by {
             Limiter::TokenBucket { burst: 0, .. } => {
-                "a token bucket with a `burst` of 0 never holds a whole token"
+                ("by.burst", "a token bucket with a `burst` of 0 never holds a whole token")
             }
             Limiter::FixedWindow { max: 0, .. }
             | Limiter::SlidingLog { max: 0, .. }
             | Limiter::SlidingCounter { max: 0, .. } => {
-                "a rate limit with `max` of 0 lets no call through"
+                ("by.max", "a rate limit with `max` of 0 lets no call through")
             }
             Limiter::FixedWindow { window, .. }
             | Limiter::SlidingLog { window, .. }
@@ -303,29 +303,31 @@ impl RateLimit {
             | Limiter::Throttle { window, .. }
                 if window.is_zero() =>
             {
-                "a rate limit's `window` is longer than nothing"
+                ("by.window", "a rate limit's `window` is longer than nothing")
             }
             Limiter::Aimd { start, min, max, .. }
                 if start.mean_gap() > min.mean_gap() || max.mean_gap() > start.mean_gap() =>
             {
-                "an adaptive rate limit starts between its `min` and its `max`"
+                ("by.start", "an adaptive rate limit starts between its `min` and its `max`")
             }
             Limiter::Aimd { decrease, .. } if *decrease >= Factor::ONE => {
-                "`decrease` is what is left of the rate after a bad call: below 1"
+                ("by.decrease", "`decrease` is what is left of the rate after a bad call: below 1")
             }
-            Limiter::Throttle { k, .. } if *k < Factor::ONE => {
+            Limiter::Throttle { k, .. } if *k < Factor::ONE => (
+                "by.k",
                 "a throttle's `k` is at least 1x: below that it turns calls away though all are \
-                 accepted"
-            }
+                 accepted",
+            ),
             Limiter::Throttle { .. } if !self.wait.is_zero() => {
-                "a throttle turns calls away or lets them through: it has no `wait`"
+                ("wait", "a throttle turns calls away or lets them through: it has no `wait`")
             }
             Limiter::LeakyBucket { .. } if self.wait.is_zero() => {
-                "a leaky bucket holds calls until they leak out: say how deep it is with `wait`"
+                let title = "a leaky bucket holds calls until they leak out: say how deep it is with `wait`";
+                ("wait", title)
             }
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(Flaw::at(field, title))
     }
 }
 
