@@ -2,8 +2,8 @@
 //!
 //! All go through the public interface, so they time what a node pays, not the data structure
 //! alone. `hold/N` keeps N messages pending, each of which posts the next one to its own node after
-//! an exponential delay; `pingpong` is a request and its reply over the default network; `saga` is
-//! the simulator as a user runs it.
+//! an exponential delay; `pingpong` is a request and its reply over the default network; `saga` and
+//! `queue` are the simulator as a user runs it.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use stormglass::engine::{Dist, Halt, Msg, Name, NodeId, Reply, Span, Time};
@@ -125,5 +125,33 @@ fn saga(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hold, pingpong, saga);
+/// A queue as a user runs it: durable, ten consumers with a prefetch, metrics, checkers and digest.
+fn queue(criterion: &mut Criterion) {
+    let text = r#"Scenario(
+    title: "A queue at work",
+    run: (load: "20s", quiet: "5s"),
+    network: (latency: LogNormal(median: "250us", p99: "2ms")),
+    nodes: {
+        "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "5000/s")),
+        "broker": Broker(queues: {
+            "jobs": (consumers: [(to: "worker", operation: "do", prefetch: 20)]),
+        }),
+        "worker": Instances(of: Service(operations: {"do": (cost: Exponential(mean: "10ms"))}), count: 10),
+    },
+)"#;
+    let scenario = load(&Source::new("queue.ron", text)).expect("the scenario can be read");
+    let mut seed = 0;
+    let events = simulate(&scenario, &scenario.variants[0], seed, Time(0)).events;
+    let mut group = criterion.benchmark_group("queue");
+    group.throughput(Throughput::Elements(events)).sample_size(10);
+    group.bench_function("run", |bencher| {
+        bencher.iter(|| {
+            seed += 1;
+            simulate(&scenario, &scenario.variants[0], seed, Time(0))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, hold, pingpong, saga, queue);
 criterion_main!(benches);

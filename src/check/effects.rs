@@ -99,10 +99,7 @@ pub(crate) fn accounts(invariant: &Invariant) -> &[AccountRef] {
         | Invariant::Once { accounts }
         | Invariant::Conserved { accounts }
         | Invariant::Truthful { accounts } => accounts,
-        Invariant::Settled { .. }
-        | Invariant::Converged { .. }
-        | Invariant::Exclusive { .. }
-        | Invariant::Fenced { .. } => &[],
+        _ => &[],
     }
 }
 

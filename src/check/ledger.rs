@@ -8,6 +8,7 @@ use super::invariants::{Checker, Rest};
 use super::measures::{self, LoadEnd, Material, NodeSample};
 use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
 use super::own::AskedFacts;
+use super::queues::Queues;
 use super::requests::Requests;
 use super::timeline::Timeline;
 use super::uptime::Uptime;
@@ -53,6 +54,7 @@ pub struct Ledger {
     lost: u64,
     lost_updates: u64,
     calls: CallCounts,
+    queues: Option<Queues>,
     asked: AskedFacts,
 }
 
@@ -88,6 +90,7 @@ impl Ledger {
             lost: 0,
             lost_updates: 0,
             calls: CallCounts::default(),
+            queues: Queues::new(scenario, variant, from),
             asked: AskedFacts::new(scenario, from),
         }
     }
@@ -125,10 +128,15 @@ impl Ledger {
             stuck.splice(0..0, self.requests.stuck());
         }
         let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
+        if let Some(queues) = &mut self.queues {
+            queues.close(end);
+        }
         for checker in &mut self.checkers {
             checker.finish(&self.effects, &self.requests, &rest);
+            checker.finish_queue(self.queues.as_ref());
         }
         let mut findings: Vec<Finding> = vec![accounted];
+        findings.extend(self.queues.iter().flat_map(Queues::findings));
         findings.extend(self.checkers.iter().map(Checker::finding));
         let episodes = self.timeline.episodes(scenario, variant, &self.requests);
         let up = self.uptime.shares();
@@ -145,6 +153,7 @@ impl Ledger {
             lost: self.lost,
             lost_updates: self.lost_updates,
             calls: self.calls,
+            queues: self.queues.as_ref().map(|queues| &queues.counts),
             asked: &self.asked,
             uptime: &self.uptime,
             gauges: &run.gauges,
@@ -261,6 +270,7 @@ impl Observer for Ledger {
             }
             what if CacheCounts::reads(what) => self.caches.fact(fact),
             _ if self.calls.fact(fact) => {}
+            _ if self.queues.as_mut().is_some_and(|it| it.fact(fact, &self.requests)) => {}
             _ => self.effect(fact),
         }
         self.asked.noted(fact);

@@ -8,6 +8,7 @@ use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
 use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUse};
 use super::own::{self, AskedFacts};
+use super::queue_counts::QueueCounts;
 use super::requests::Requests;
 use super::uptime::Uptime;
 use crate::engine::{Counts, Fault, NodeId, Span, Time};
@@ -103,6 +104,7 @@ pub(crate) struct Material<'a> {
     pub lost: u64,
     pub lost_updates: u64,
     pub calls: CallCounts,
+    pub queues: Option<&'a QueueCounts>,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub asked: &'a AskedFacts,
@@ -133,10 +135,11 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     let facets = Facets::of(material);
     let mut measures = Vec::new();
     for metric in METRICS {
-        let value = match metric.axis {
+        let of_queues = material.queues.and_then(|queues| queues.value(metric.id));
+        let value = of_queues.or_else(|| match metric.axis {
             Axis::Latency => latency(metric.id, &total),
             _ => facets.value(metric.id, material),
-        };
+        });
         measures.push(measure(metric, metric.id.to_owned(), value));
     }
     for (name, share) in &material.up.1 {
@@ -147,7 +150,7 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     // The only client's latency is that of all, and told apart only where somebody asks for it.
     let is_told = |id: &String| material.requests.flows().len() > 1 || asks(material.scenario, id);
     for flow in material.requests.flows() {
-        for metric in METRICS.iter().filter(|metric| metric.axis == Axis::Latency) {
+        for metric in METRICS.iter().filter(|metric| is_of_requests(metric)) {
             let id = Some(format!("{}/{}", metric.id, flow.name)).filter(is_told);
             let value = latency(metric.id, &flow.latency);
             measures.extend(id.map(|id| measure(metric, id, value)));
@@ -156,7 +159,7 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     for class in material.requests.classes() {
         for metric in METRICS {
             let value = match metric.axis {
-                Axis::Latency => latency(metric.id, &class.flow.latency),
+                _ if is_of_requests(metric) => latency(metric.id, &class.flow.latency),
                 _ => match facets.of_class(metric.id, class) {
                     Some(value) => Some(value),
                     None => continue,
@@ -176,6 +179,12 @@ fn asks(scenario: &Scenario, id: &str) -> bool {
     expected || reckoned.any(|spec| matches!(spec, MeasureSpec::Metric(metric) if metric == id))
 }
 
+/// Is it a latency of requests, each of which has its own?
+fn is_of_requests(metric: &Metric) -> bool {
+    metric.axis == Axis::Latency
+        && !["latency.processed", "latency.queued"].iter().any(|of| metric.id.starts_with(of))
+}
+
 fn measure(metric: &Metric, id: String, value: Option<f64>) -> Measure {
     let Metric { label, axis, quantity, better, .. } = *metric;
     Measure { id, label: label.to_owned(), axis, quantity, better, value }
@@ -188,7 +197,8 @@ fn latency(id: &str, latencies: &Histogram) -> Option<f64> {
         "latency.p99" => latencies.quantile(0.99)? as f64,
         "latency.p999" => latencies.quantile(0.999)? as f64,
         "latency.max" => latencies.max()? as f64,
-        _ => latencies.mean()?,
+        "latency.mean" => latencies.mean()?,
+        _ => return None,
     };
     Some(nanoseconds / 1e9)
 }

@@ -56,6 +56,30 @@ pub const METRICS: &[Metric] = &[
     metric_of("latency.max", "max", LATENCY, "The slowest successful request."),
     metric_of("latency.mean", "mean", LATENCY, "Mean latency of the successful requests."),
     metric_of(
+        "latency.processed_p50",
+        "processed p50",
+        LATENCY,
+        "Half of the messages of queues were processed at most this long after their request was meant to begin.",
+    ),
+    metric_of(
+        "latency.processed_p99",
+        "processed p99",
+        LATENCY,
+        "99 % of the messages of queues were processed at most this long after their request was meant to begin.",
+    ),
+    metric_of(
+        "latency.queued_p50",
+        "queued p50",
+        LATENCY,
+        "Half of the messages of queues were processed at most this long after they were accepted.",
+    ),
+    metric_of(
+        "latency.queued_p99",
+        "queued p99",
+        LATENCY,
+        "99 % of the messages of queues were processed at most this long after they were accepted.",
+    ),
+    metric_of(
         "throughput.offered",
         "offered",
         (Axis::Throughput, Quantity::Rate, Better::Neither),
@@ -66,6 +90,12 @@ pub const METRICS: &[Metric] = &[
         "goodput",
         (Axis::Throughput, Quantity::Rate, Better::Higher),
         "Requests that succeeded, a second of the measured load.",
+    ),
+    metric_of(
+        "throughput.processed",
+        "processed",
+        (Axis::Throughput, Quantity::Rate, Better::Higher),
+        "Messages of queues that were processed, a second of the measured load.",
     ),
     metric_of(
         "throughput.fairness",
@@ -171,6 +201,12 @@ pub const METRICS: &[Metric] = &[
         "Answers that lacked the result of an optional call.",
     ),
     metric_of(
+        "availability.rejected",
+        "rejected by full queues",
+        (Axis::Availability, Quantity::Count, Better::Lower),
+        "Messages that a broker did not take in because their queue was full.",
+    ),
+    metric_of(
         "consistency.violations",
         "violations",
         WRONG,
@@ -238,6 +274,55 @@ pub const METRICS: &[Metric] = &[
         "For how long entries had expired that caches answered with, the mean over such answers.",
     ),
     metric_of(
+        "consistency.unprocessed",
+        "accepted, not processed",
+        WRONG,
+        "Messages that were accepted and not processed by the end: left over, dead, expired, dropped, lost or unconfirmed.",
+    ),
+    metric_of(
+        "consistency.messages_lost",
+        "messages lost",
+        WRONG,
+        "Messages that were accepted and that a restarted broker did not have any more.",
+    ),
+    metric_of(
+        "consistency.redelivered",
+        "redeliveries",
+        WRONG,
+        "Deliveries of a message after its first.",
+    ),
+    metric_of(
+        "consistency.repeated",
+        "acknowledged twice",
+        WRONG,
+        "Acknowledgements of messages that a queue did not have any more: work that was done more than once.",
+    ),
+    metric_of(
+        "consistency.recognised",
+        "duplicates recognised",
+        (Axis::Consistency, Quantity::Count, Better::Neither),
+        "Messages that were not taken in because the same had been within the deduplication window.",
+    ),
+    metric_of("consistency.dead", "dead letters", WRONG, "Messages that became dead letters."),
+    metric_of(
+        "consistency.expired",
+        "messages expired",
+        WRONG,
+        "Messages thrown away because their time to live was over.",
+    ),
+    metric_of(
+        "consistency.dropped",
+        "messages dropped",
+        WRONG,
+        "Messages thrown away to make room, or because their deliveries were used up.",
+    ),
+    metric_of(
+        "consistency.disordered",
+        "processed out of order",
+        WRONG,
+        "Messages processed after one of their queue, or group, that was accepted later.",
+    ),
+    metric_of(
         "cost.messages",
         "messages / request",
         EACH,
@@ -250,6 +335,12 @@ pub const METRICS: &[Metric] = &[
         "Bytes handed to the network for each request.",
     ),
     metric_of("cost.retries", "retries / request", EACH, "Calls tried again, for each request."),
+    metric_of(
+        "cost.deliveries",
+        "deliveries / message",
+        EACH,
+        "How often messages of queues were handed out, for each that was accepted.",
+    ),
     metric_of(
         "cost.hits",
         "cache hits",
@@ -352,6 +443,30 @@ pub const METRICS: &[Metric] = &[
         "longest queue",
         (Axis::Saturation, Quantity::Count, Better::Lower),
         "The longest queue of any node.",
+    ),
+    metric_of(
+        "saturation.depth_mean",
+        "queue depth",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "Messages in queues, those with consumers among them, on average over the run; dead letters do not count.",
+    ),
+    metric_of(
+        "saturation.depth_peak",
+        "deepest queue",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "The most messages in all queues together.",
+    ),
+    metric_of(
+        "saturation.oldest",
+        "oldest message",
+        (Axis::Saturation, Quantity::Time, Better::Lower),
+        "The greatest age that a message in a queue has reached.",
+    ),
+    metric_of(
+        "saturation.drain",
+        "backlog drained after",
+        (Axis::Saturation, Quantity::Time, Better::Lower),
+        "From the instant at which most messages waited until none did.",
     ),
     metric_of(
         "saturation.refused",

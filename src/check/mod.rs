@@ -16,6 +16,8 @@ mod metrics;
 pub mod outcome;
 mod own;
 pub mod published;
+mod queue_counts;
+mod queues;
 mod requests;
 mod timeline;
 mod uptime;

@@ -204,6 +204,12 @@ impl Requests {
         self.astray.get_or_insert(Violation { at, root, what: what.to_owned() });
     }
 
+    /// When a request was to begin.
+    pub fn began(&self, root: Root) -> Option<Time> {
+        let place = (root.0 as usize).checked_sub(1)?;
+        self.requests.get(place).map(|request| request.began)
+    }
+
     /// Every request with its root.
     pub fn iter(&self) -> impl Iterator<Item = (Root, &Request)> {
         self.requests.iter().enumerate().map(|(place, request)| (Root(place as u32 + 1), request))

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::cx::Cx;
 use super::environment::Environment;
+use super::time::Span;
 use super::waits::WaitId;
 
 /// Tasks waiting for something to change, in the order in which they came.
@@ -19,6 +20,12 @@ impl Condition {
     /// Waits for the next announcement.
     pub async fn wait<E: Environment>(&self, cx: &Cx<E>) {
         let _ = cx.wait(|_, id| self.waiting.borrow_mut().push_back(id)).await;
+    }
+
+    /// Waits for the next announcement, but no longer than this span.
+    pub async fn wait_within<E: Environment>(&self, cx: &Cx<E>, span: Span) {
+        let waits = cx.wait(|_, id| self.waiting.borrow_mut().push_back(id));
+        let _ = waits.within(span).await;
     }
 
     /// Wakes everybody who waits, now, in the order in which they came.

@@ -102,6 +102,12 @@ pub enum Msg {
         /// The rows of the transaction.
         rows: Rc<[Row]>,
     },
+    /// Several messages at once, each of an operation of its own: what a broker hands out to
+    /// whoever asks it for messages, and what one broker keeps for another.
+    Batch {
+        /// The messages, in order.
+        parcels: Rc<[Parcel]>,
+    },
     /// Nobody wants the answer to a request any more: drop it. The engine does, and no node is
     /// asked.
     Cancel {
@@ -120,6 +126,7 @@ impl Msg {
             Msg::Done { value } => *value,
             Msg::Clash { row, found } => u64::from(*row) << 32 ^ *found,
             Msg::Commit { rows } => rows.first().map_or(0, |row| row.key),
+            Msg::Batch { parcels } => parcels.first().map_or(0, |parcel| parcel.id),
             Msg::Cancel { request, .. } => u64::from(request.slot()),
         }
     }
@@ -133,6 +140,7 @@ impl Msg {
             Msg::Get { table, .. } => u64::from(table.value()) << 8 | 3,
             Msg::Commit { rows } => (rows.len() as u64) << 8 | 4,
             Msg::Cancel { unless_begun, .. } => u64::from(*unless_begun) << 8 | 5,
+            Msg::Batch { parcels } => (parcels.len() as u64) << 8 | 6,
         }
     }
 
@@ -150,10 +158,15 @@ impl Msg {
         (self.tag(), self.key())
     }
 
-    /// Size on the wire in bytes: a header of [`Msg::HEADER`] and 32 for each row.
+    /// Size on the wire in bytes: a header of [`Msg::HEADER`], 32 for each row, and of each message
+    /// in a batch another header and its body.
     pub fn bytes(&self) -> u32 {
         match self {
             Msg::Commit { rows } => Msg::HEADER + 32 * rows.len() as u32,
+            Msg::Batch { parcels } => parcels
+                .iter()
+                .map(|parcel| Msg::HEADER.saturating_add(parcel.payload))
+                .fold(Msg::HEADER, u32::saturating_add),
             _ => Msg::HEADER,
         }
     }
@@ -161,6 +174,27 @@ impl Msg {
     /// What any message weighs: a small HTTP/2 or gRPC request with its compressed headers and a
     /// short body is 100 to 300 bytes.
     pub const HEADER: u32 = 200;
+}
+
+/// One of several messages that travel together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parcel {
+    /// Which message it is, in the terms of whoever hands it out or keeps it.
+    pub id: u64,
+    /// The business operation that it belongs to.
+    pub root: Root,
+    /// Its class.
+    pub class: Class,
+    /// Bytes of its body.
+    pub payload: u32,
+    /// The business object that it is about.
+    pub key: u64,
+    /// Its amount.
+    pub value: u64,
+    /// Since when whoever hands it out has had it.
+    pub since: Time,
+    /// The how-manieth time it is handed out, from 1; or what its keeper notes about it.
+    pub count: u32,
 }
 
 /// One row of a transaction: a condition on what stands there, and a change.
@@ -297,6 +331,24 @@ mod tests {
         assert_eq!(size_of::<Msg>(), 24);
         assert_eq!(size_of::<Reply>(), 24);
         assert_eq!(size_of::<Option<Reply>>(), 24);
+    }
+
+    #[test]
+    fn a_batch_weighs_what_is_in_it() {
+        let parcel = Parcel {
+            id: 7,
+            root: Root(1),
+            class: Class(0),
+            payload: 1_000,
+            key: 9,
+            value: 1,
+            since: Time(0),
+            count: 1,
+        };
+        let batch = |parcels: &[Parcel]| Msg::Batch { parcels: parcels.into() };
+        assert_eq!(batch(&[]).bytes(), 200);
+        assert_eq!(batch(&[parcel, parcel]).bytes(), 200 + 2 * 1_200);
+        assert_eq!((batch(&[parcel]).key(), batch(&[parcel]).tag()), (7, 1 << 8 | 6));
     }
 
     #[test]

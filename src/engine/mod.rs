@@ -40,7 +40,7 @@ pub use dist::{Dist, SizeDist};
 pub use environment::{Due, Environment, Packet, Verdict};
 pub use event::{PENDING_MAX, SEQUENCE_MAX};
 pub use fact::{Fact, Fate, Hop, Observer, Step, Tracer};
-pub use message::{Baggage, Change, Class, Expect, Fault, Msg, NodeId, Reply, Root, Row};
+pub use message::{Baggage, Change, Class, Expect, Fault, Msg, NodeId, Parcel, Reply, Root, Row};
 pub use name::{Lexicon, Name};
 pub use rng::{Rng, name_hash};
 pub use state::{Counts, State, Status};

@@ -12,10 +12,17 @@ use crate::check::outcome::{Chain, ChainStep, Violation};
 use crate::engine::{
     Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
 };
-use crate::parts::{LEASE_OPERATIONS, client_facts, lease_facts, policy_facts, store_facts};
+use crate::parts::{
+    BROKER_OPERATIONS, LEASE_OPERATIONS, broker_facts, client_facts, lease_facts, policy_facts,
+    store_facts,
+};
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
+
+mod queued;
+
+use queued::queued;
 
 /// Runs a seed again and tells the story of the violation's operation.
 pub(crate) fn chain(
@@ -93,9 +100,9 @@ impl Trail {
         let mut lexicon = scenario.lexicon.clone();
         let of_nodes = CATALOGUE.iter().map(|kind| kind.facts);
         let others =
-            [&facts::NAMES[..], &policy_facts::NAMES, &LEASE_OPERATIONS, &["service.records"]];
+            [&facts::NAMES[..], &policy_facts::NAMES, &LEASE_OPERATIONS, &BROKER_OPERATIONS];
         let known = of_nodes.chain(others);
-        for name in known.flatten() {
+        for name in known.flatten().chain(&["service.records"]) {
             // A scenario's name with the same hash was there first and stays.
             let _ = lexicon.intern(name);
         }
@@ -219,6 +226,11 @@ impl Trail {
                 };
                 format!("commit {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
             }
+            Ok(Msg::Batch { parcels }) => match parcels.len() {
+                0 => "nothing".to_owned(),
+                1 => "a message".to_owned(),
+                count => format!("{count} messages"),
+            },
             Ok(Msg::Cancel { .. }) => "forget it".to_owned(),
             Err(fault) => fault.label().to_owned(),
         }
@@ -261,6 +273,12 @@ impl Trail {
             lease_facts::RAN_OUT => "its lease may have run out: changes nothing".to_owned(),
             lease_facts::FENCE => format!("durable: a write with token {}", fact.value),
             store_facts::DROPPED => "a newer write is there: drops this one".to_owned(),
+            what if broker_facts::ALL.contains(&what) => match queued(fact) {
+                Some((text, is_bad)) => {
+                    return self.tell((fact.at, fact.node, fact.root), is_bad, text);
+                }
+                None => return,
+            },
             facts::LOST => {
                 let table = Name::from_value(fact.key as u32);
                 let (table, back) = (self.lexicon.spelling(table), fact.value as i64);

@@ -1,5 +1,6 @@
 //! The nodes that every pattern is made of, and the policies between them.
 
+mod broker;
 mod cache;
 mod client;
 mod lease;
@@ -8,6 +9,11 @@ mod service;
 mod store;
 mod table;
 
+pub use broker::{
+    Broker, Consumer, DeadLetters, Guarantee, MessageQueue, OPERATIONS as BROKER_OPERATIONS, Order,
+    Overflow, Persistence, Preset, Receiver, Removal, Return, facts as broker_facts,
+};
+pub(crate) use broker::{Rules as QueueRules, of_message_id};
 pub use cache::{Cache, Eviction, Refresh, facts as cache_facts};
 pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,

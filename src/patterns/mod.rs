@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::engine::NodeId;
 use crate::parts::{
-    Cache, Client, LeaseHolder, LockService, Service, Store, cache_facts, client_facts,
-    lease_facts, service_facts, store_facts,
+    Broker, Cache, Client, Consumer, LeaseHolder, LockService, Service, Store, broker_facts,
+    cache_facts, client_facts, lease_facts, service_facts, store_facts,
 };
 use crate::world::{
     Ask, ClassInfo, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
@@ -112,5 +112,7 @@ nodes! {
     LeaseHolder(false, "../parts/lease/holder.rs", &lease_facts::NAMES),
     Instances(false, "instances.rs", &[]),
     Cache(false, "../parts/cache/mod.rs", &cache_facts::NAMES),
+    Broker(false, "../parts/broker/mod.rs", &broker_facts::NAMES),
+    Consumer(false, "../parts/broker/consumer.rs", &[]),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

@@ -182,6 +182,56 @@ pub enum Invariant {
         /// The store.
         store: NodeId,
     },
+    /// No message that this queue has accepted is lost with its broker. For every queue with
+    /// persistence `On` or `Mirrored` it is checked without being asked for, as `queues-kept`.
+    ///
+    /// ```ron
+    /// Kept(broker: "post", queue: "mail")
+    /// ```
+    Kept {
+        /// The broker.
+        broker: NodeId,
+        /// The queue.
+        queue: Name,
+    },
+    /// Every message that this queue has accepted waits, or is processed, dead, expired or dropped:
+    /// none is lost, or was handed out in vain. For every queue that promises it, it is checked
+    /// without being asked for, as `queues-at-least-once`.
+    ///
+    /// ```ron
+    /// AtLeastOnce(broker: "post", queue: "mail")
+    /// ```
+    AtLeastOnce {
+        /// The broker.
+        broker: NodeId,
+        /// The queue.
+        queue: Name,
+    },
+    /// No message of this queue is handed out twice. For every queue that promises it, it is
+    /// checked without being asked for, as `queues-at-most-once`.
+    ///
+    /// ```ron
+    /// AtMostOnce(broker: "post", queue: "mail")
+    /// ```
+    AtMostOnce {
+        /// The broker.
+        broker: NodeId,
+        /// The queue.
+        queue: Name,
+    },
+    /// Messages of this queue are acknowledged for the first time in the order in which they were
+    /// accepted, each group for itself. For every queue with order `Fifo` or `Groups` it is checked
+    /// without being asked for, as `queues-in-order`.
+    ///
+    /// ```ron
+    /// InOrder(broker: "post", queue: "mail")
+    /// ```
+    InOrder {
+        /// The broker.
+        broker: NodeId,
+        /// The queue.
+        queue: Name,
+    },
 }
 
 impl Invariant {
@@ -192,13 +242,27 @@ impl Invariant {
             | Invariant::Once { accounts }
             | Invariant::Conserved { accounts }
             | Invariant::Truthful { accounts } => (&accounts[..], &[][..]),
-            Invariant::Settled { node: one } | Invariant::Fenced { store: one } => {
-                (&[][..], std::slice::from_ref(one))
-            }
+            Invariant::Settled { node: one }
+            | Invariant::Fenced { store: one }
+            | Invariant::Kept { broker: one, .. }
+            | Invariant::AtLeastOnce { broker: one, .. }
+            | Invariant::AtMostOnce { broker: one, .. }
+            | Invariant::InOrder { broker: one, .. } => (&[][..], std::slice::from_ref(one)),
             Invariant::Exclusive { holders } => (&[][..], &holders[..]),
             Invariant::Converged { .. } => (&[][..], &[][..]),
         };
         accounts.iter().map(|account| account.store).chain(nodes.iter().copied())
+    }
+
+    /// The queue that it is about.
+    pub fn queue(&self) -> Option<(NodeId, Name)> {
+        match self {
+            Invariant::Kept { broker, queue }
+            | Invariant::AtLeastOnce { broker, queue }
+            | Invariant::AtMostOnce { broker, queue }
+            | Invariant::InOrder { broker, queue } => Some((*broker, *queue)),
+            _ => None,
+        }
     }
 }
 

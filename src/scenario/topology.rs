@@ -14,6 +14,7 @@ use petgraph::visit::{Dfs, EdgeRef};
 use super::{Scenario, Variant};
 use crate::engine::NodeId;
 use crate::patterns::{CATALOGUE, Spec};
+use crate::world::Way;
 
 /// A node in the topology.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,10 +86,11 @@ impl Topology {
         let at = |id: NodeId| of_node.get(id.index()).copied().flatten();
         for (from, spec) in specs {
             let edges = spec.edges().into_iter();
-            let edges: BTreeSet<(NodeIndex, bool)> =
-                edges.filter_map(|edge| Some((at(edge.to)?, edge.is_synchronous))).collect();
-            for (to, is_synchronous) in edges {
-                graph.add_edge(from, to, is_synchronous);
+            let edges: BTreeSet<(NodeIndex, Way)> =
+                edges.filter_map(|edge| Some((at(edge.to)?, edge.way))).collect();
+            for (to, way) in edges {
+                let (from, to) = if way == Way::Fetch { (to, from) } else { (from, to) };
+                graph.add_edge(from, to, way == Way::Call);
             }
         }
         Topology { name: variant.name.clone(), graph, clients }

@@ -9,12 +9,25 @@ use crate::engine::{Name, NodeId};
 pub struct Ask {
     /// The way to what says so.
     pub steps: Vec<Step>,
-    /// The fields there that say whom and what.
+    /// The fields there that say whom and what; empty for what says it as a whole.
     pub fields: [&'static str; 2],
     /// Whom.
     pub to: NodeId,
     /// What.
     pub what: Want,
+    /// How the two speak for that.
+    pub way: Way,
+}
+
+/// How one node speaks to another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Way {
+    /// It asks and waits for the answer.
+    Call,
+    /// It sends and goes on.
+    Send,
+    /// It fetches what others have sent there: messages flow from there to it.
+    Fetch,
 }
 
 /// What is asked for.
@@ -28,12 +41,26 @@ pub enum Want {
     Commit([Vec<Name>; 2]),
     /// Leases.
     Locks,
+    /// Messages of this queue.
+    Queue(Name),
+    /// That it keeps copies of messages.
+    Copies,
 }
 
 impl Ask {
     /// What the fields `whom` and `which` of a value say.
     pub fn of(fields: [&'static str; 2], to: NodeId, what: Want) -> Ask {
-        Ask { steps: Vec::new(), fields, to, what }
+        Ask { steps: Vec::new(), fields, to, what, way: Way::Call }
+    }
+
+    /// The same, and nobody waits for the answer.
+    pub fn sent(self) -> Ask {
+        Ask { way: Way::Send, ..self }
+    }
+
+    /// The same of what others have sent there.
+    pub fn fetched(self) -> Ask {
+        Ask { way: Way::Fetch, ..self }
     }
 
     /// The same, told by what has it there.
@@ -82,6 +109,8 @@ pub struct Offers {
     pub commits: bool,
     /// Does it grant leases?
     pub locks: bool,
+    /// The queues whose messages it hands out, if it is a broker.
+    pub queues: Option<Vec<Name>>,
     /// Does it write to its disk?
     pub logs: bool,
 }

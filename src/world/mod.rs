@@ -18,7 +18,7 @@ mod machine;
 mod network;
 mod node;
 
-pub use ask::{Ask, Known, Offers, RowsOf, Want};
+pub use ask::{Ask, Known, Offers, RowsOf, Want, Way};
 pub use budget::Budget;
 pub use class::{ClassInfo, ClassTraits};
 pub use clock::{ClockSpec, ClocksSpec};

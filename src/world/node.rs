@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Ask, ClassInfo, Cx, DiskSpec, Flaw, MachineSpec, Offers, Sim};
+use super::{Ask, ClassInfo, Cx, DiskSpec, Flaw, MachineSpec, Offers, Sim, Way};
 use crate::engine::{Desk, Msg, NodeId, Reply, pool};
 
 /// A node is an async function from a request to a reply.
@@ -38,11 +38,12 @@ pub trait Node: Clone + 'static {
         Offers::default()
     }
 
-    /// Whom it speaks to: the edges of the topology. Default: whom it asks for something, and waits
-    /// for.
+    /// Whom it speaks to: the edges of the topology. Default: whom it asks for something, in the
+    /// way in which it does.
     fn edges(&self) -> Vec<Edge> {
         let mut edges: Vec<Edge> = Vec::new();
-        for edge in self.asks().into_iter().map(|ask| Edge::call(ask.to)) {
+        for Ask { to, way, .. } in self.asks() {
+            let edge = Edge { to, way };
             if !edges.contains(&edge) {
                 edges.push(edge);
             }
@@ -67,20 +68,8 @@ pub trait Node: Clone + 'static {
 pub struct Edge {
     /// To whom.
     pub to: NodeId,
-    /// Does it wait for the answer?
-    pub is_synchronous: bool,
-}
-
-impl Edge {
-    /// It calls and waits for the answer.
-    pub fn call(to: NodeId) -> Edge {
-        Edge { to, is_synchronous: true }
-    }
-
-    /// It sends and goes on.
-    pub fn send(to: NodeId) -> Edge {
-        Edge { to, is_synchronous: false }
-    }
+    /// How.
+    pub way: Way,
 }
 
 /// From its next start on a node is made from this.

@@ -10,7 +10,9 @@ use std::rc::Rc;
 use stormglass::check::outcome::{Finding, Outcome};
 use stormglass::engine::{Fate, Lexicon, Span, Step, Time, Tracer};
 use stormglass::explore::traced;
-use stormglass::parts::{cache_facts, client_facts, lease_facts, policy_facts, store_facts};
+use stormglass::parts::{
+    broker_facts, cache_facts, client_facts, lease_facts, policy_facts, store_facts,
+};
 use stormglass::patterns::saga;
 use stormglass::scenario::{Scenario, Variant, diagnose, load, source::Source};
 use stormglass::world;
@@ -125,6 +127,7 @@ pub fn record(scenario: &Scenario, variant: &Variant, seed: u64) -> Record {
     let known = [
         &client_facts::NAMES[..],
         &cache_facts::NAMES,
+        &broker_facts::NAMES,
         &policy_facts::NAMES,
         &saga::facts::NAMES,
         &world::facts::NAMES,

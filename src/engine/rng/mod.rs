@@ -130,8 +130,7 @@ impl Rng {
     /// is exact to 2^-64, and 0 and 1 are certain.
     #[inline]
     pub fn chance(&mut self, ratio: Ratio) -> bool {
-        let product = u128::from(self.u64()) * u128::from(ratio.denominator());
-        ((product >> 64) as u64) < ratio.numerator()
+        ratio.covers(self.u64())
     }
 
     /// A standard exponential number (mean 1).

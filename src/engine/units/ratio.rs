@@ -98,6 +98,13 @@ impl Ratio {
         Ratio { numerator: self.denominator - self.numerator, ..self }
     }
 
+    /// Does a number belong to this share of all 2^64, which are the lowest ones? So whoever
+    /// belongs to a share belongs to every greater one.
+    pub fn covers(self, number: u64) -> bool {
+        let product = u128::from(number) * u128::from(self.denominator);
+        ((product >> 64) as u64) < self.numerator
+    }
+
     /// The nearest float, for reports.
     pub fn as_f64(self) -> f64 {
         self.numerator as f64 / self.denominator as f64

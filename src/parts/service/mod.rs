@@ -86,7 +86,7 @@ fn record(cx: &Cx, verb: Name, key: u64, expect: Expect, state: u64) -> Row {
 }
 
 /// The finaliser of A. Appleby's MurmurHash3, which gives each number another.
-fn mixed(number: u64) -> u64 {
+pub(in crate::parts) fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let number = (number ^ (number >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     number ^ (number >> 33)
@@ -233,7 +233,7 @@ impl Node for Service {
         } else {
             cx.work(cost).await?;
         }
-        if cx.errs(verb) {
+        if cx.errs(verb) || operation.is_poisoned(key) {
             return Err(Fault::Failed);
         }
         if happens(cx, operation.refuses) {

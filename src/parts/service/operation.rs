@@ -31,6 +31,10 @@ pub struct Operation {
     /// How often it refuses for business reasons, before anything is changed. Default: never.
     #[serde(default)]
     pub refuses: Ratio,
+    /// The share of the business objects that it can never process: it fails for them, however
+    /// often they come, before anything is changed. Default: none.
+    #[serde(default)]
+    pub poison: Ratio,
     /// The size of the answer's body, besides the 200 bytes that any message weighs; a failure has
     /// none. At most 4 GiB: what is longer is cut. Default: nothing.
     #[serde(default)]
@@ -79,6 +83,10 @@ pub struct CallSpec {
     /// How many times, as for a fan-out to many leaves. At least 1. Default: 1.
     #[serde(default = "CallSpec::once")]
     pub count: u32,
+    /// Is it sent one way? Then nobody waits for an answer, or learns that there is none. Default:
+    /// false.
+    #[serde(default)]
+    pub one_way: bool,
     /// How many of them must succeed, from 1 to `count`: the operation goes on as soon as so many
     /// have, and the others are given up. A quorum. Default: all.
     #[serde(default)]
@@ -230,6 +238,7 @@ impl Operation {
         }
         for (place, call) in self.calls.iter().enumerate() {
             let ask = Ask::of(["to", "operation"], call.to, Want::Operation(call.operation));
+            let ask = if call.one_way { ask.sent() } else { ask };
             let asked = call.policy.asks("policy", ask);
             asks.extend(asked.map(|ask| ask.within(place).within("calls")));
         }
@@ -243,6 +252,13 @@ impl Operation {
         let taken = self.transfer.map(|it| it.from);
         let touches = set.count() > 0 || self.transfer.is_some();
         touches.then(|| [given.collect(), taken.into_iter().collect()])
+    }
+}
+
+impl Operation {
+    /// Is this one of the business objects that it can never process?
+    pub(super) fn is_poisoned(&self, key: u64) -> bool {
+        !self.poison.is_zero() && self.poison.covers(mixed(key))
     }
 }
 
@@ -296,6 +312,17 @@ impl CallSpec {
             let title = "`needs` is from 1 to `count`, the number of calls";
             return Some(Flaw::at("needs", title));
         }
+        let idle = match self {
+            _ if !self.one_way => None,
+            _ if self.policy != Policy::default() => Some("policy"),
+            _ if self.needs.is_some() => Some("needs"),
+            _ if self.optional => Some("optional"),
+            _ => None,
+        };
+        if let Some(field) = idle {
+            let title = "nobody waits for a call that is sent one way";
+            return Some(Flaw::at(field, title).label(format!("it has no `{field}`")));
+        }
         let title = "a call that is made 0 times is none: leave it out";
         let never = (self.count == 0).then(|| Flaw::at("count", title));
         never.or_else(|| self.policy.problem().map(|flaw| flaw.within("policy")))
@@ -308,6 +335,10 @@ impl CallSpec {
             return Ok(Msg::Done { value });
         }
         let request = Msg::Do { verb: self.operation, key, value };
+        if self.one_way {
+            cx.send(self.to, request);
+            return Ok(Msg::Done { value });
+        }
         self.policy.call(cx, self.to, request).await
     }
 }

@@ -35,6 +35,7 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../../parts/client/bursts.rs"),
     include_str!("../../parts/client/keys.rs"),
     include_str!("../../parts/service/operation.rs"),
+    include_str!("../../parts/broker/settings.rs"),
     include_str!("../../parts/cache/shelf.rs"),
     include_str!("../../parts/policy/backoff.rs"),
     include_str!("../../parts/policy/balance/mod.rs"),
@@ -60,6 +61,7 @@ pub(super) const SOURCES: &[&str] = &[
 /// Where facts are declared besides in these.
 pub(super) const FACTS: &[&str] = &[
     include_str!("../../world/mod.rs"),
+    include_str!("../../parts/broker/facts.rs"),
     include_str!("../../parts/client/facts.rs"),
     include_str!("../../patterns/saga/facts.rs"),
     include_str!("../../parts/lease/mod.rs"),

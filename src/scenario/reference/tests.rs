@@ -108,6 +108,16 @@ fn check(entry: &Entry, text: &str) {
         }
         (_, "Refresh", _) => reads::<Spec>(&within("Cache(store: \"bank\", refresh: ", ")")),
         (_, _, "Rows") => reads::<Spec>(&within("Store(tables: [", "])")),
+        (_, _, "MessageQueue") => reads::<Spec>(&within("Broker(queues: {\"mail\": ", "})")),
+        (_, _, "Receiver") => {
+            reads::<Spec>(&within("Broker(queues: {\"mail\": (consumers: [", "])})"));
+        }
+        (_, "Order", _) => {
+            reads::<Spec>(&within("Broker(queues: {\"mail\": (order: ", ")})"));
+        }
+        (_, _, "DeadLetters") => {
+            reads::<Spec>(&within("Broker(queues: {\"mail\": (dead: ", ")})"));
+        }
         (_, _, "Budget") => reads::<Budget>(text),
         (_, _, "Clocks") => reads::<ClocksSpec>(text),
         (_, _, "Clock") => reads::<ClockSpec>(text),

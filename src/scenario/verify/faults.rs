@@ -35,7 +35,12 @@ const IDLE: &str = "it writes nothing to a disk";
 /// Does a node write to its disk in any variant? A fault that is the same for all need not mean
 /// something for each.
 fn logs(whole: &Whole<'_>, id: NodeId) -> bool {
+    let keeps_copies = |variant| {
+        let all = fit::all(&Whole { variant, ..*whole });
+        all.iter().any(|(_, ask)| ask.to == id && ask.what == Want::Copies)
+    };
     whole.offers_anywhere(id).any(|(offers, _)| offers.logs)
+        || whole.variants.iter().any(keeps_copies)
 }
 
 /// A fault of a variant.

@@ -67,6 +67,17 @@ impl Asked<'_> {
             Want::Locks => {
                 (!offers.locks).then(|| self.misfit("grants no leases", "a LockService does"))
             }
+            Want::Queue(name) => {
+                let Some(queues) = &offers.queues else {
+                    return Some(self.misfit("has no queues", "a Broker has"));
+                };
+                let is_known = queues.contains(name);
+                (!is_known).then(|| self.unknown(*name, "queue", &self.spelt(queues)))
+            }
+            Want::Copies => {
+                let is_broker = offers.queues.is_some();
+                (!is_broker).then(|| self.misfit("keeps no copies of messages", "a Broker does"))
+            }
         }
     }
 
@@ -129,7 +140,10 @@ impl Asked<'_> {
     fn at(&self, field: usize) -> Problem {
         let path = format!("nodes.{}", self.whole.places.name(self.from));
         let mut inner = self.whole.places.path("", &self.ask.steps);
-        inner += &format!(".{}", self.ask.fields[field]);
+        let field = self.ask.fields[field];
+        if !field.is_empty() {
+            inner += &format!(".{field}");
+        }
         self.whole.at(&path, &inner)
     }
 

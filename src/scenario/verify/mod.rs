@@ -7,6 +7,7 @@
 mod faults;
 mod fit;
 mod places;
+mod queues;
 mod variant;
 
 use super::diagnose::Problem;
@@ -201,7 +202,11 @@ fn rest(invariant: &Invariant, draft: &Draft, places: Places<'_>, path: &str) ->
         Invariant::Once { .. }
         | Invariant::Conserved { .. }
         | Invariant::Exclusive { .. }
-        | Invariant::Fenced { .. } => false,
+        | Invariant::Fenced { .. }
+        | Invariant::Kept { .. }
+        | Invariant::AtLeastOnce { .. }
+        | Invariant::AtMostOnce { .. }
+        | Invariant::InOrder { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";
     (in_the_end && draft.run.quiet.is_zero()).then(|| {

@@ -1,7 +1,7 @@
 //! What does not fit together in a variant as a whole.
 
 use super::places::Places;
-use super::{faults, fit};
+use super::{faults, fit, queues};
 use crate::engine::{Name, NodeId};
 use crate::patterns::Spec;
 use crate::scenario::diagnose::Problem;
@@ -34,6 +34,7 @@ pub(in crate::scenario) fn variant(
     problems.extend(whole.invariants());
     problems.extend(whole.tenants());
     problems.extend(fit::problems(&whole));
+    problems.extend(queues::problems(&whole));
     problems.extend(faults::problems(&whole));
     problems.extend(classes::problem(variant, places));
     problems

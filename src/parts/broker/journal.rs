@@ -1,0 +1,251 @@
+//! What a broker's log holds, so that a crash loses exactly what each queue's persistence says.
+//!
+//! A message that comes in is an entry with a row; the row says its number and since when it is
+//! there. A message that leaves is another entry. A restart reads both and has what came and did
+//! not leave; how often it was handed out is forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::backlog::Message;
+use super::line::Lane;
+use super::settings::Persistence;
+use super::{Broker, facts, message_id, note, of_message_id};
+use crate::engine::{Change, Class, Expect, Fault, Name, Row, Time};
+use crate::world::{Cx, Entry};
+
+/// An entry about a message that has left its queue; the key is the message.
+pub(super) const SETTLED: Name = Name::of("queue.settled");
+/// An entry about a message that came; the key is the business object.
+const CAME: Name = Name::of("queue.came");
+
+/// What the logs say.
+#[derive(Default)]
+pub(super) struct Found {
+    /// What came and did not leave, by queue and number.
+    pub messages: BTreeMap<(u16, u64), Message>,
+    pub settled: BTreeSet<(u16, u64)>,
+    /// The highest number of each queue.
+    pub newest: BTreeMap<u16, u64>,
+    /// What came, whether it left or not, for queues that recognise what comes again.
+    came: Vec<(u16, Message)>,
+}
+
+impl Found {
+    /// Takes in what an entry of the broker's own log says.
+    fn learn(&mut self, entry: &Entry) {
+        if entry.what == SETTLED {
+            let id = of_message_id(entry.key);
+            self.messages.remove(&id);
+            self.settled.insert(id);
+            return;
+        }
+        let Some((place, message)) = read(entry) else { return };
+        self.messages.insert((place, message.number), message);
+        // One that was never really handed out stands there once more.
+        self.settled.remove(&(place, message.number));
+        self.know(place, message.number);
+        self.came.push((place, message));
+    }
+
+    /// This number is taken.
+    pub fn know(&mut self, place: u16, number: u64) {
+        let newest = self.newest.entry(place).or_default();
+        *newest = number.max(*newest);
+    }
+}
+
+/// What an entry of a log says of a message that came.
+fn read(entry: &Entry) -> Option<(u16, Message)> {
+    let row = entry.rows.first().filter(|row| row.table == facts::STORED)?;
+    let (Expect::Stamped(since), Change::Set(value)) = (row.expect, row.change) else {
+        return None;
+    };
+    let (place, number) = of_message_id(row.key);
+    let origin = (entry.value >> 8) as u16;
+    let message = Message {
+        number,
+        root: entry.root,
+        class: Class(entry.value as u8),
+        payload: entry.payload,
+        key: entry.key,
+        value,
+        since: Time(since),
+        origin: origin.checked_sub(1),
+    };
+    Some((place, message))
+}
+
+impl Broker {
+    fn append(&self, cx: &Cx, place: u16, message: &Message) -> Result<(), Fault> {
+        let row = Row {
+            table: facts::STORED,
+            key: message_id(place, message.number),
+            expect: Expect::Stamped(message.since.0),
+            change: Change::Set(message.value),
+        };
+        let origin = message.origin.map_or(0, |origin| u64::from(origin) + 1);
+        let about = u64::from(message.class.0) | origin << 8;
+        cx.disk().append(CAME, message.key, about, [row].into())
+    }
+
+    /// Keeps a message as its queue's persistence has it; then it may be taken in.
+    pub(super) async fn keep(&self, cx: &Cx, place: u16, message: &Message) -> Result<(), Fault> {
+        match self.persistence(place) {
+            Persistence::Off => Ok(()),
+            Persistence::Lazy => {
+                self.append(cx, place, message)?;
+                cx.disk().sync_later();
+                Ok(())
+            }
+            Persistence::On => {
+                self.append(cx, place, message)?;
+                self.sync(cx).await
+            }
+            Persistence::Mirrored => {
+                self.append(cx, place, message)?;
+                let copies = self.copy_out(cx, place, message);
+                let turn = self.turn(cx, place, message.number);
+                // What a mirror has may come back, so that it failed is not certain.
+                let kept = match self.sync(cx).await {
+                    Ok(()) => copies.await,
+                    failed => failed,
+                };
+                turn.await;
+                if kept.is_err() {
+                    self.forget(cx, place, message.number);
+                }
+                kept.map_err(|_| Fault::Timeout)
+            }
+        }
+    }
+
+    /// A message is being stored from now on; whoever awaits this waits until all that came before
+    /// it are stored, or have failed.
+    fn turn<'a>(
+        &'a self,
+        cx: &'a Cx,
+        place: u16,
+        number: u64,
+    ) -> impl Future<Output = ()> + use<'a> {
+        let lane = self.lane(place);
+        if let Some(lane) = lane {
+            lane.line.borrow_mut().storing.insert(number);
+        }
+        async move {
+            let Some(lane) = lane else { return };
+            while lane.line.borrow().storing.first().is_some_and(|first| *first < number) {
+                lane.stored.wait(cx).await;
+            }
+            lane.line.borrow_mut().storing.remove(&number);
+            lane.stored.announce(cx);
+        }
+    }
+
+    /// Makes the log durable, or gives up what the disk did not take.
+    async fn sync(&self, cx: &Cx) -> Result<(), Fault> {
+        if cx.disk().sync().await.is_err() {
+            cx.disk().rewind();
+            return Err(Fault::Failed);
+        }
+        Ok(())
+    }
+
+    /// A message that is published again may still be on its way to the disk: whoever publishes it
+    /// again is told what the first is told.
+    pub(super) async fn confirm(
+        &self,
+        cx: &Cx,
+        place: u16,
+        number: u64,
+        what: (u64, u64),
+    ) -> Result<(), Fault> {
+        match self.persistence(place) {
+            Persistence::Off | Persistence::Lazy => Ok(()),
+            Persistence::On => cx.disk().sync().await.map_err(|_| Fault::Failed),
+            Persistence::Mirrored => {
+                let copies = self.copy_out(cx, place, &self.message(cx, number, what));
+                cx.disk().sync().await.map_err(|_| Fault::Timeout)?;
+                copies.await.map_err(|_| Fault::Timeout)
+            }
+        }
+    }
+
+    fn persistence(&self, place: u16) -> Persistence {
+        self.lane(place).map_or(Persistence::Off, |lane| lane.rules.persistence)
+    }
+
+    /// A message has left its queue.
+    pub(super) fn forget(&self, cx: &Cx, place: u16, number: u64) {
+        let persistence = self.persistence(place);
+        if persistence == Persistence::Off {
+            return;
+        }
+        let id = message_id(place, number);
+        // On a full disk it comes back after a restart.
+        if cx.disk().append(SETTLED, id, 0, [].into()).is_ok() {
+            cx.disk().sync_later();
+        }
+        if persistence == Persistence::Mirrored {
+            self.uncopy_out(cx, id);
+        }
+    }
+
+    /// A message leaves its queue, durably, before it is on its way to its consumer.
+    pub(super) async fn forget_first(&self, cx: &Cx, place: u16, number: u64) -> Result<(), Fault> {
+        if self.persistence(place) == Persistence::Off {
+            return Ok(());
+        }
+        cx.disk().append(SETTLED, message_id(place, number), 0, [].into())?;
+        self.sync(cx).await?;
+        if self.persistence(place) == Persistence::Mirrored {
+            self.uncopy_out(cx, message_id(place, number));
+        }
+        Ok(())
+    }
+
+    /// A message that had left its queue is there again: it never reached its consumer.
+    pub(super) fn remember(&self, cx: &Cx, place: u16, message: &Message) {
+        if self.persistence(place) != Persistence::Off && self.append(cx, place, message).is_ok() {
+            cx.disk().sync_later();
+        }
+    }
+
+    /// Finds what there was before, and opens the queues.
+    pub(super) async fn recover(&self, cx: &Cx) {
+        let mut found = Found::default();
+        for entry in cx.disk().replay() {
+            if !self.copied.borrow_mut().learn(&entry) {
+                found.learn(&entry);
+            }
+        }
+        let is_mirrored = |lane: &Lane| lane.rules.persistence == Persistence::Mirrored;
+        let lanes = self.open(cx);
+        if lanes.iter().any(is_mirrored) {
+            self.fetch(cx, &mut found).await;
+        }
+        for (place, message) in &found.came {
+            let Some(lane) = lanes.get(usize::from(*place)) else { continue };
+            if lane.rules.deduplication.is_some() {
+                let recent = &mut lane.line.borrow_mut().recent;
+                recent.add(message.since, message.root, message.key, message.number);
+            }
+        }
+        for (&(place, _), message) in &found.messages {
+            let Some(lane) = lanes.get(usize::from(place)) else { continue };
+            let delay = lane.delay.as_ref().map(|delay| cx.draw(delay)).unwrap_or_default();
+            lane.admit(cx, *message, message.since + delay);
+            lane.note_group(cx, message, place);
+            note(cx, message, place, facts::RECOVERED, 0);
+        }
+        for (place, lane) in (0_u16..).zip(&lanes) {
+            let mut line = lane.line.borrow_mut();
+            let newest = found.newest.get(&place).copied().unwrap_or_default();
+            line.backlog.begin_after(newest);
+            let depth = line.backlog.depth() as u64;
+            drop(line);
+            cx.note(facts::OPENED, message_id(place, 0), depth);
+        }
+        // A node boots once in each of its lives.
+        let _ = self.lanes.set(lanes);
+    }
+}

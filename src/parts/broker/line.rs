@@ -1,0 +1,229 @@
+//! A queue while its broker runs: its messages, who consumes them, and who waits for what.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::backlog::{Backlog, Message, Taken};
+use super::recent::Recent;
+use super::settings::{MessageQueue, Order, Overflow, Rules};
+use super::{facts, note};
+use crate::engine::{Condition, Dist, Name, NodeId, Time};
+use crate::parts::Backoff;
+use crate::world::Cx;
+
+/// A queue of a broker that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    pub name: Name,
+    pub rules: Rules,
+    /// How many may wait, and what happens if more come.
+    pub length_max: usize,
+    pub overflow: Overflow,
+    pub delay: Option<Dist>,
+    pub redelivery: Option<Backoff>,
+    /// The place of the queue that dead letters go to, and which go there besides those that were
+    /// handed out too often: what is too old, what had to make room.
+    pub dead: Option<(u16, bool, bool)>,
+    pub line: RefCell<Line>,
+    /// Room in the queue.
+    pub room: Condition,
+    /// Messages that mirrors have.
+    pub stored: Condition,
+    /// Messages for whoever asks.
+    pub arrived: Condition,
+}
+
+/// What changes.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub backlog: Backlog,
+    pub recent: Recent,
+    /// Messages that are being stored: they will need room.
+    pub coming: usize,
+    /// Which of those mirrors do not have yet: they are taken in in the order of their numbers, as
+    /// after a restart.
+    pub storing: BTreeSet<u64>,
+    /// A task wakes at this instant to see what has fallen due; [`Time::MAX`] for none.
+    pub armed: Time,
+    links: Vec<Link>,
+    /// For each receiver the instances that its address stood for last.
+    seen: Vec<Vec<NodeId>>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+/// A connection to a consumer.
+#[derive(Clone, Debug)]
+struct Link {
+    node: NodeId,
+    receiver: usize,
+    /// How many more messages it takes.
+    credit: u32,
+    /// Its connection broke; nothing is sent before this instant.
+    broken_until: Time,
+    /// Does its address stand for it now?
+    is_listed: bool,
+}
+
+impl Link {
+    fn is_free(&self, now: Time) -> bool {
+        self.is_listed && self.credit > 0 && self.broken_until <= now
+    }
+}
+
+impl Lane {
+    pub fn new(
+        name: Name,
+        queue: &MessageQueue,
+        dead: Option<(u16, bool, bool)>,
+        life: u32,
+    ) -> Lane {
+        let rules = queue.rules();
+        let line = Line {
+            backlog: Backlog::new(rules.order, rules.ttl, life),
+            recent: Recent::default(),
+            coming: 0,
+            storing: BTreeSet::new(),
+            armed: Time::MAX,
+            links: Vec::new(),
+            seen: vec![Vec::new(); queue.consumers.len()],
+            turn: 0,
+        };
+        Lane {
+            name,
+            rules,
+            length_max: queue.length_max.map_or(usize::MAX, |most| most as usize),
+            overflow: queue.overflow.unwrap_or_default(),
+            delay: queue.delay.clone(),
+            redelivery: queue.redelivery,
+            dead,
+            line: RefCell::new(line),
+            room: Condition::default(),
+            stored: Condition::default(),
+            arrived: Condition::default(),
+        }
+    }
+
+    /// Is there room for one more?
+    pub fn has_room(&self) -> bool {
+        let line = self.line.borrow();
+        line.backlog.waiting() + line.coming < self.length_max
+    }
+
+    /// Hands out the next message that may go.
+    pub fn take(&self, cx: &Cx) -> Option<Taken> {
+        let mut line = self.line.borrow_mut();
+        let backlog = &mut line.backlog;
+        if backlog.out() >= self.rules.in_flight_max as usize {
+            return None;
+        }
+        let taken = backlog.take(|below| cx.random(|rng| rng.below(below)))?;
+        drop(line);
+        self.room.announce_one(cx);
+        Some(taken)
+    }
+
+    /// Hands out the next message to a consumer that is free: which connection it is to take.
+    pub fn push(&self, cx: &Cx, queue: &MessageQueue) -> Option<(usize, Taken)> {
+        let link = self.line.borrow_mut().free(cx, queue)?;
+        let taken = self.take(cx)?;
+        let mut line = self.line.borrow_mut();
+        line.turn = link + 1;
+        line.links[link].credit -= 1;
+        drop(line);
+        Some((link, taken))
+    }
+
+    /// Hands the next message to the consumer that has just finished one.
+    pub fn push_to(&self, cx: &Cx, link: usize) -> Option<Taken> {
+        let is_free = self.line.borrow().links[link].is_free(cx.now());
+        let taken = if is_free { self.take(cx)? } else { return None };
+        self.line.borrow_mut().links[link].credit -= 1;
+        Some(taken)
+    }
+
+    /// A consumer has finished a message.
+    pub fn give_back(&self, link: usize) {
+        self.line.borrow_mut().links[link].credit += 1;
+    }
+
+    /// The connection to a consumer broke.
+    pub fn broke(&self, cx: &Cx, link: usize, queue: &MessageQueue) {
+        let mut line = self.line.borrow_mut();
+        let link = &mut line.links[link];
+        link.broken_until = cx.now() + queue.consumers[link.receiver].reconnect;
+    }
+
+    /// Whom a connection leads to, and which receiver of the queue it belongs to.
+    pub fn link(&self, link: usize) -> (NodeId, usize) {
+        let line = self.line.borrow();
+        (line.links[link].node, line.links[link].receiver)
+    }
+
+    /// The instant at which something happens next by itself.
+    pub fn next_due(&self, now: Time) -> Time {
+        let mut line = self.line.borrow_mut();
+        let due = line.backlog.next_due();
+        if line.backlog.waiting() == 0 {
+            return due;
+        }
+        let broken = line.links.iter().filter(|link| link.is_listed && link.broken_until > now);
+        broken.map(|link| link.broken_until).min().unwrap_or(Time::MAX).min(due)
+    }
+
+    /// From when on a message that was just taken in may be handed out.
+    pub fn first_due(&self, cx: &Cx) -> Time {
+        self.delay.as_ref().map_or(cx.now(), |delay| cx.now() + cx.draw(delay))
+    }
+
+    /// Notes which group a message belongs to, where that counts.
+    pub fn note_group(&self, cx: &Cx, message: &Message, place: u16) {
+        if matches!(self.rules.order, Order::Groups { .. }) {
+            let group = self.rules.order.group(message.key);
+            note(cx, message, place, facts::GROUPED, group);
+        }
+    }
+
+    /// Takes a message in, to be handed out from `from` on.
+    pub fn admit(&self, cx: &Cx, message: Message, from: Time) {
+        let rank = cx.with(|state| state.env.class(message.class).priority);
+        self.line.borrow_mut().backlog.admit(message, rank, from, cx.now());
+    }
+}
+
+impl Line {
+    /// A consumer that is free, in turn.
+    fn free(&mut self, cx: &Cx, queue: &MessageQueue) -> Option<usize> {
+        self.connect(cx, queue);
+        let (now, count) = (cx.now(), self.links.len());
+        (0..count)
+            .map(|step| (self.turn + step) % count)
+            .find(|link| self.links[*link].is_free(now))
+    }
+
+    /// Sees whom the receivers' addresses stand for.
+    fn connect(&mut self, cx: &Cx, queue: &MessageQueue) {
+        for (place, receiver) in queue.consumers.iter().enumerate() {
+            let now = cx.instances(receiver.to);
+            let now = now.as_deref().unwrap_or(std::slice::from_ref(&receiver.to));
+            if self.seen[place] == now {
+                continue;
+            }
+            let own = self.links.iter_mut().filter(|link| link.receiver == place);
+            own.for_each(|link| link.is_listed = now.contains(&link.node));
+            for node in now.iter().copied() {
+                let is_it = |link: &Link| (link.receiver, link.node) == (place, node);
+                if !self.links.iter().any(is_it) {
+                    self.links.push(Link {
+                        node,
+                        receiver: place,
+                        credit: receiver.prefetch.unwrap_or(u32::MAX),
+                        broken_until: Time(0),
+                        is_listed: true,
+                    });
+                }
+            }
+            self.seen[place] = now.to_vec();
+        }
+    }
+}

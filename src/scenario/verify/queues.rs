@@ -1,0 +1,132 @@
+//! Queues that a broker or an invariant speaks of: the broker has them.
+
+use super::variant::{Described, Whole};
+use crate::engine::{Name, NodeId};
+use crate::patterns::Spec;
+use crate::scenario::diagnose::Problem;
+
+/// Queues that dead letters go to and queues that invariants are about, and that there are not.
+pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (id, node) in whole.described() {
+        let (spec, of) = match node {
+            Described::Node(spec) => (spec, ""),
+            Described::Group(group) => (&*group.spec.of, ".of"),
+        };
+        let Spec::Broker(broker) = spec else { continue };
+        let path = format!("nodes.{}", whole.places.name(id));
+        for (queue, to) in broker.dead_letters() {
+            let queue = whole.places.lexicon.spelling(queue);
+            let inner = format!("{of}.queues.{queue}.dead.to");
+            problems.extend(unknown(whole, (id, to), (&path, &inner)));
+        }
+    }
+    for (name, invariant) in &whole.draft.invariants {
+        let queue = invariant.queue();
+        let path = format!("invariants.{name}");
+        problems.extend(queue.and_then(|queue| unknown(whole, queue, (&path, ".queue"))));
+    }
+    problems
+}
+
+/// What is said of a queue that its broker does not have. A variant may do without the broker.
+fn unknown(
+    whole: &Whole<'_>,
+    (broker, queue): (NodeId, Name),
+    (path, inner): (&str, &str),
+) -> Option<Problem> {
+    let (offers, kind) = whole.offers(broker)?;
+    let (name, lexicon) = (whole.places.name(broker), whole.places.lexicon);
+    let Some(queues) = offers.queues else {
+        let title = format!("`{name}` is a {kind} and has no queues");
+        return Some(whole.at(path, ".broker").title(title).label("a Broker has"));
+    };
+    let spelt = lexicon.spelling(queue);
+    let known: Vec<&str> = queues.iter().map(|queue| lexicon.spelling(*queue)).collect();
+    (!queues.contains(&queue)).then(|| {
+        let title = format!("`{name}` has no queue `{spelt}`");
+        let problem = whole.at(path, inner).title(title).label("no queue of this name");
+        problem.choose(spelt, &known, "its queues are")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::diagnose::render;
+    use crate::scenario::load;
+    use crate::scenario::source::Source;
+
+    const TEXT: &str = r#"Scenario(
+    title: "Queues",
+    run: (load: "10s"),
+    nodes: {
+        "a": Client(target: "b", operation: "mail", load: Poisson(rate: "1/s")),
+        "b": Broker(mirrors: ["m"], queues: {"mail": (persistence: Off, deliveries_max: 2, dead: (to: "dead")), "dead": ()}),
+        "f": Consumer(from: "b", queue: "mail", to: "w", operation: "do"),
+        "m": Broker(),
+        "w": Service(operations: {"do": (calls: [(to: "b", operation: "dead", one_way: true)])}),
+    },
+    invariants: {"kept": Kept(broker: "b", queue: "mail")},
+)"#;
+
+    /// What is said of these queues with one thing changed, and more besides.
+    fn complaint(right: &str, wrong: &str, more: &str) -> String {
+        assert!(TEXT.contains(right), "{right}");
+        let text = TEXT.replacen(right, wrong, 1);
+        let text = text.strip_suffix(')').expect("it is one value").to_owned() + more + ")";
+        let source = Source::new("queues.ron", text);
+        let problems = load(&source).map(|_| ());
+        problems.map_or_else(|problems| render(&problems, Some(&source), false), |()| String::new())
+    }
+
+    /// Each is what stands there, what stands there instead, where that is, and what is said of it.
+    fn refused(cases: &[(&str, &str, &str, &str)]) {
+        for (right, wrong, place, says) in cases {
+            let text = complaint(right, wrong, "");
+            let place = format!("queues.ron:{place}\n");
+            assert!(text.contains(&place) && text.contains(says), "{right} -> {wrong}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_there_is_not_is_found_at_its_place_with_the_nearest_that_there_is() {
+        assert_eq!(complaint("Queues", "Queues", ""), "");
+        refused(&[
+            // A queue is an operation of its broker, for whoever publishes.
+            ("n: \"mail\"", "n: \"mial\"", "5:45", "did you mean `mail`?"),
+            ("n: \"dead\"", "n: \"daed\"", "9:71", "did you mean `dead`?"),
+            ("(to: \"dead\"", "(to: \"daed\"", "6:103", "did you mean `dead`?"),
+            ("queue: \"mail\", to", "queue: \"mial\", to", "7:41", "did you mean `mail`?"),
+            ("from: \"b\"", "from: \"w\"", "7:29", "`w` is a Service and has no queues"),
+            ("n: \"do\"", "n: \"to\"", "7:69", "did you mean `do`?"),
+            ("[\"m\"]", "[\"w\"]", "6:31", "`w` is a Service and keeps no copies"),
+            ("queue: \"mail\")}", "queue: \"letter\")}", "11:51", "its queues are"),
+            ("broker: \"b\"", "broker: \"w\"", "11:39", "`w` is a Service and has no queues"),
+        ]);
+    }
+
+    #[test]
+    fn what_a_queue_cannot_be_is_refused_at_its_field() {
+        refused(&[
+            ("deliveries_max: 2", "deliveries_max: 0", "6:89", "at least 1"),
+            ("deliveries_max: 2", "order: BestEffort(spread: 1)", "6:99", "among at least 2"),
+            ("\"dead\": ()", "\"receive\": ()", "6:124", "something else by this name"),
+            ("to: \"w\"", "pause: \"1us\", to: \"w\"", "7:56", "too often"),
+            ("one_way: true", "one_way: true, optional: true", "9:104", "nobody waits"),
+            ("one_way: true", "one_way: true, needs: 1", "9:101", "nobody waits"),
+        ]);
+    }
+
+    #[test]
+    fn a_broker_has_a_log_if_a_queue_or_another_broker_wants_one() {
+        let full = |node: &str, persistence: &str| {
+            let fault = format!("\"f\": (what: DiskFull(node: \"{node}\"), at: \"1s\")");
+            let queue = format!("\"dead\": (persistence: {persistence})");
+            complaint("\"dead\": ()", &queue, &format!("faults: {{{fault}}},"))
+        };
+        assert_eq!(full("b", "Lazy"), "");
+        assert_eq!(full("m", "Off"), "", "it keeps copies for another");
+        let text = full("b", "Off");
+        assert!(text.contains("`b` has no log"), "its queues are in memory\n{text}");
+    }
+}

@@ -1,0 +1,179 @@
+//! What a queue's settings promise holds under any faults that leave disks intact, and what they do
+//! not promise does not hold for long.
+
+mod common;
+
+use common::scenario;
+use proptest::prelude::*;
+use stormglass::check::outcome::{Ending, Outcome};
+use stormglass::engine::Time;
+use stormglass::explore::simulate;
+
+/// `QUEUE` stands in the queue, `PUSH` in its consumers, `PULL` among the nodes, `SEND` in what the
+/// worker does, `FAULTS` for the faults. All four invariants are looked at, promised or not.
+const TEXT: &str = r#"Scenario(
+    title: "Promises",
+    run: (load: "6s", quiet: "30s"),
+    network: (latency: LogNormal(median: "1ms", p99: "5ms")),
+    nodes: {
+        "shop": Client(
+            target: "broker", operation: "jobs", load: Poisson(rate: "60/s"), keys: Uniform(objects: 20),
+            policy: (timeout: "200ms", retries: 3, backoff: (base: "50ms", max: "400ms")),
+            classes: [(name: "low", priority: 3), (name: "high", priority: 1)],
+        ),
+        "broker": Broker(
+            mirrors: ["mirror-1", "mirror-2"],
+            disk: (sync: "DISK"),
+            queues: {"jobs": (consumers: [PUSH], QUEUE), "dead": (persistence: Mirrored)},
+        ),
+        "mirror-1": Broker(),
+        "mirror-2": Broker(),
+        "worker": Service(operations: {"do": (SEND)}),
+        PULL
+    },
+    faults: {FAULTS},
+    invariants: {
+        "kept": Kept(broker: "broker", queue: "jobs"),
+        "at-least-once": AtLeastOnce(broker: "broker", queue: "jobs"),
+        "at-most-once": AtMostOnce(broker: "broker", queue: "jobs"),
+        "in-order": InOrder(broker: "broker", queue: "jobs"),
+    },
+)"#;
+
+const PUSH: &str = "(to: \"worker\", operation: \"do\", prefetch: 5, reconnect: \"200ms\")";
+const PULL: &str = "\"fetcher\": Consumer(from: \"broker\", queue: \"jobs\", to: \"worker\", operation: \"do\", policy: (timeout: \"5s\"), concurrency: 5, wait: \"1s\"),";
+const SEND: &str = "cost: Exponential(mean: \"40ms\"), refuses: \"10 %\"";
+
+fn run(queue: &str, is_push: bool, send: &str, faults: &str, seed: u64) -> Outcome {
+    let (push, pull) = if is_push { (PUSH, "") } else { ("", PULL) };
+    // A disk that takes its time, where it is not waited for: then a crash finds something to lose.
+    let disk = if queue.contains("Lazy") { "100ms" } else { "500us" };
+    let text = TEXT
+        .replace("DISK", disk)
+        .replace("QUEUE", queue)
+        .replace("PUSH", push)
+        .replace("PULL", pull);
+    let scenario = scenario(&text.replace("SEND", send).replace("FAULTS", faults));
+    simulate(&scenario, &scenario.variants[0], seed, Time(0))
+}
+
+fn violations(outcome: &Outcome, invariant: &str) -> u64 {
+    common::finding(outcome, invariant).violations
+}
+
+/// Is it broken by some seed?
+fn breaks(queue: &str, is_push: bool, faults: &str, invariant: &str) -> bool {
+    (1..=10).any(|seed| violations(&run(queue, is_push, SEND, faults, seed), invariant) > 0)
+}
+
+const CRASH: &str = r#""crash": (what: Crash(node: "broker"), at: "3s", for: "500ms")"#;
+const CONSUMER: &str = r#""crash": (what: Crash(node: "worker"), at: "3s", for: "500ms")"#;
+
+#[test]
+fn what_is_not_promised_is_sometimes_broken() {
+    for is_push in [true, false] {
+        // In memory a crash loses what waits; a lazy disk loses the last of it.
+        let slow = "persistence: Off, delay: \"300ms\"";
+        assert!(breaks(slow, is_push, CRASH, "kept"), "{is_push}");
+        assert!(breaks("persistence: Lazy, delay: \"300ms\"", is_push, CRASH, "kept"), "{is_push}");
+        assert!(breaks(slow, is_push, CRASH, "at-least-once"), "{is_push}");
+        assert!(breaks("guarantee: AtMostOnce", is_push, CONSUMER, "at-least-once"), "{is_push}");
+        // At least once is more than once.
+        assert!(breaks("visibility: \"1s\"", is_push, CONSUMER, "at-most-once"), "{is_push}");
+        for order in ["Arrival", "BestEffort(spread: 3)", "Priority"] {
+            assert!(breaks(&format!("order: {order}"), is_push, "", "in-order"), "{order}");
+        }
+    }
+    // A disk that is lost takes with it what nobody else has.
+    let wiped = r#""crash": (what: Crash(node: "broker", wipe: true), at: "3s", for: "500ms")"#;
+    assert!(breaks("persistence: On, delay: \"300ms\"", true, wiped, "kept"));
+    assert!(!breaks("persistence: Mirrored, delay: \"300ms\"", true, wiped, "kept"));
+}
+
+/// Settings of a queue: fields with commas.
+fn queue() -> impl Strategy<Value = String> {
+    let persistence = prop_oneof![Just("Off"), Just("Lazy"), Just("On"), Just("Mirrored")];
+    let guarantee = prop_oneof![2 => Just("AtLeastOnce"), 1 => Just("AtMostOnce")];
+    let order = prop_oneof![
+        Just("Arrival"),
+        Just("BestEffort(spread: 4)"),
+        Just("Priority"),
+        Just("Fifo"),
+        Just("Groups()"),
+        Just("Groups(count: 3)"),
+    ];
+    let bounds = prop_oneof![
+        3 => Just(""),
+        1 => Just("length_max: 20, "),
+        1 => Just("length_max: 20, overflow: DropOldest, "),
+        1 => Just("length_max: 20, overflow: Block, "),
+    ];
+    let extras = prop_oneof![
+        2 => Just(""),
+        1 => Just("ttl: \"2s\", "),
+        1 => Just("delay: \"300ms\", "),
+        1 => Just("deduplication: \"10s\", "),
+        1 => Just("in_flight_max: 3, "),
+        1 => Just("dead: (to: \"dead\", expired: true, overflow: true, redrive: [\"5s\"]), ttl: \"2s\", "),
+    ];
+    let visibility = 100_u64..3_000;
+    let many = (persistence, guarantee, order, bounds, extras, visibility, any::<(bool, bool)>());
+    many.prop_map(|(persistence, guarantee, order, bounds, extras, visibility, (late, limit))| {
+        // Mirrors and at most once do not go together.
+        let is_once = guarantee == "AtMostOnce";
+        let persistence = if is_once && persistence == "Mirrored" { "On" } else { persistence };
+        let limit = if limit && !is_once { "deliveries_max: 4, " } else { "" };
+        format!(
+            "persistence: {persistence}, guarantee: {guarantee}, order: {order}, \
+             visibility: \"{visibility}ms\", late_acks: {late}, {bounds}{extras}{limit}"
+        )
+    })
+}
+
+/// A schedule of faults that leave disks intact.
+fn faults() -> impl Strategy<Value = String> {
+    let node = prop_oneof![
+        3 => Just("broker"), 2 => Just("worker"), 1 => Just("mirror-1"), 1 => Just("shop"),
+    ];
+    let fault =
+        (node, 0_u32..9, 100_u64..5_500, 50_u64..1_500).prop_map(|(node, kind, at, lasts)| {
+            let what = match kind {
+                0..=2 => format!("Crash(node: \"{node}\")"),
+                3 => format!("Crash(node: \"{node}\", host: true)"),
+                4 => format!("Pause(node: \"{node}\")"),
+                5 => "Partition(links: Between([\"broker\"], [\"worker\"]))".to_owned(),
+                6 => format!("Loss(links: Around(\"{node}\"), rate: \"20 %\")"),
+                7 => format!("Slow(node: \"{node}\", factor: \"10x\")"),
+                _ => format!("Latency(links: Around(\"{node}\"), add: \"100ms\")"),
+            };
+            format!("(what: {what}, at: \"{at}ms\", for: \"{lasts}ms\")")
+        });
+    prop::collection::vec(fault, 0..5).prop_map(|all| {
+        let named = all.iter().enumerate().map(|(place, one)| format!("\"f{place}\": {one}, "));
+        named.collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_is_promised_holds(
+        queue in queue(),
+        faults in faults(),
+        is_push in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let outcome = run(&queue, is_push, SEND, &faults, seed);
+        prop_assert_eq!(&outcome.ending, &Ending::Complete);
+        let promised = outcome.findings.iter().filter(|it| it.invariant.starts_with("queues-"));
+        for found in promised {
+            prop_assert_eq!(found.violations, 0, "{}: {:?}", found.invariant, found.first);
+        }
+        prop_assert_eq!(outcome.findings[0].violations, 0, "{:?}", outcome.findings[0].first);
+    }
+}
