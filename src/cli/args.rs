@@ -233,6 +233,10 @@ pub enum Listing {
     Faults,
     /// When requests come, how often, and which objects they are about
     Loads,
+    /// What guards calls: limits, breakers, retries, hedging, balancing, fallbacks
+    Calls,
+    /// What a machine does with its work, and what caches do for it
+    Servers,
     /// Distributions of time spans
     Distributions,
     /// What can be demanded to hold

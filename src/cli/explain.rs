@@ -102,6 +102,7 @@ impl<'e> Page<'e> {
             let places = few(&part.used_in);
             text += &format!("\n{} (in {places})\n", part.name);
             text += &format!("{}\n", wrapped(&part.says, 2, self.width));
+            text += &self.source(part.source.as_deref(), 2);
             text += &self.contents(part, 2);
         }
         if let Some((example, place)) = self.example(entry) {
@@ -368,5 +369,26 @@ fn bound(quantity: Quantity) -> &'static str {
         Quantity::Count => "12",
         Quantity::Bytes => "1500",
         Quantity::Money => "0.25",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_explanation_says_where_something_comes_from() {
+        for (name, source) in [
+            ("BitRot", "  Source: the corruption of reads and writes in TigerBeetle's VOPR"),
+            ("Conserved", "  Source: Jepsen's bank test"),
+            // A choice, by itself and among the others.
+            ("SlidingCounter", "  Source: Cloudflare"),
+            ("RateLimit", "        Source: Cloudflare"),
+            // A part that only this has.
+            ("Policy", "  Source: M. Nygard, \"Release It!\", 2007; resilience4j's `Bulkhead`"),
+        ] {
+            let text = explain(name, 1_000).unwrap_or_default();
+            assert!(text.contains(&format!("\n{source}")), "{name}:\n{text}");
+        }
     }
 }

@@ -21,7 +21,53 @@ const HEADINGS: &[(Topic, &str)] = &[
 ];
 
 /// What a client chooses from: when requests come, how often, and what they are about.
-const LOADS: [&str; 3] = ["Load", "Profile", "Keys"];
+const LOADS: &[&str] = &["Load", "Profile", "Keys"];
+
+/// What guards calls, from the outside to the inside, as a `Policy` applies it.
+const CALLS: &[&str] = &[
+    "Policy",
+    "Fallback",
+    "Resort",
+    "RateLimit",
+    "Limiter",
+    "Bulkhead",
+    "Breaker",
+    "SlowCalls",
+    "Window",
+    "Failure",
+    "Backoff",
+    "Growth",
+    "Jitter",
+    "RetryBudget",
+    "Funding",
+    "Hedge",
+    "Delay",
+    "Balance",
+    "Pick",
+    "Knowledge",
+    "OwnZone",
+    "Subset",
+    "SubsetBy",
+    "Outliers",
+    "SuccessRate",
+    "Avoid",
+];
+
+/// What a server does with its work: a machine, and the caches in front of stores.
+const SERVERS: &[&str] = &[
+    "Machine",
+    "Discipline",
+    "Limit",
+    "DelayControl",
+    "Shedding",
+    "Signal",
+    "Threshold",
+    "Memory",
+    "Critical",
+    "Cache",
+    "Refresh",
+    "Eviction",
+];
 
 /// Names and first sentences, aligned.
 pub fn list(what: Listing, width: usize) -> String {
@@ -40,16 +86,28 @@ pub fn list(what: Listing, width: usize) -> String {
         Listing::Measures => of(&[Topic::Measure]),
         Listing::Facts => of(&[Topic::Fact]),
         Listing::Units => of(&[Topic::Unit]),
-        Listing::Loads => {
-            let chosen = entries.iter().filter(|entry| LOADS.contains(&entry.of.as_str()));
-            let named: Vec<(String, &str)> = chosen
-                .map(|entry| (format!("{} ({})", entry.name, entry.of), entry.brief()))
-                .collect();
-            rows(named.iter().map(|(name, says)| (name.as_str(), *says)), width)
-        }
+        Listing::Loads => parts(&entries, LOADS, width),
+        Listing::Calls => parts(&entries, CALLS, width),
+        Listing::Servers => parts(&entries, SERVERS, width),
         Listing::Metrics => metrics(width),
         Listing::Topics => topics(&entries, width),
     }
+}
+
+/// The parts of these names, in their order; of a part that is one of several, these.
+fn parts(entries: &[Entry], names: &[&str], width: usize) -> String {
+    let mut named: Vec<(String, &str)> = Vec::new();
+    for name in names {
+        let is_itself = |entry: &&Entry| {
+            let is_whole = matches!(entry.topic, Topic::Node | Topic::Part);
+            is_whole && entry.name == *name && entry.choices.is_empty()
+        };
+        let itself = entries.iter().filter(is_itself);
+        named.extend(itself.map(|entry| (entry.name.clone(), entry.brief())));
+        let choices = entries.iter().filter(|entry| entry.of == *name);
+        named.extend(choices.map(|entry| (format!("{} ({name})", entry.name), entry.brief())));
+    }
+    rows(named.iter().map(|(name, says)| (name.as_str(), *says)), width)
 }
 
 fn metrics(width: usize) -> String {
@@ -72,4 +130,49 @@ fn topics(entries: &[Entry], width: usize) -> String {
     text += &format!("Metrics\n{}\n", metrics(width));
     let guides = GUIDES.iter().map(|(name, says, _)| (*name, *says));
     text + "Commands\n" + &rows(guides, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parts of a part, with those of its choices and theirs.
+    fn within(entries: &[Entry], owner: &str) -> Vec<String> {
+        let mut found = vec![owner.to_owned()];
+        for place in 0.. {
+            let Some(name) = found.get(place).cloned() else { break };
+            let is_it = |entry: &&Entry| entry.topic == Topic::Part && entry.name == name;
+            let whole = entries.iter().filter(is_it);
+            let owners = whole.flat_map(|part| std::iter::once(part).chain(&part.choices));
+            let parts = owners.flat_map(|one| &one.fields).flat_map(|field| field.parts.clone());
+            for part in parts {
+                // Distributions have a list of their own.
+                if part != "Distribution" && !found.contains(&part) {
+                    found.push(part);
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn whatever_a_policy_or_a_machine_can_have_is_listed() {
+        let entries = entries();
+        let listings = [(Listing::Calls, "Policy", CALLS), (Listing::Servers, "Machine", SERVERS)];
+        for (what, owner, names) in listings {
+            let parts = within(&entries, owner);
+            assert!(parts.len() > 5, "{owner}: {parts:?}");
+            for part in parts {
+                assert!(names.contains(&part.as_str()), "{part} of {owner} is not listed");
+            }
+            let list = list(what, 200);
+            for name in names {
+                let is_about = |line: &str| {
+                    line.split_whitespace().next() == Some(name)
+                        || line.contains(&format!("({name})"))
+                };
+                assert!(list.lines().any(is_about), "nothing is said of {name}:\n{list}");
+            }
+        }
+    }
 }

@@ -118,6 +118,9 @@ pub struct AccountRef {
 pub enum Invariant {
     /// When the system has come to rest, each business operation has given to all of these accounts
     /// or to none of them: nothing is half applied.
+    ///
+    /// Source: atomicity, as T. Härder and A. Reuter, "Principles of Transaction-Oriented Database
+    /// Recovery", Computing Surveys 15(4), 1983, define it for transactions.
     Atomic {
         /// One account for each part of the operation.
         accounts: Vec<AccountRef>,
@@ -125,12 +128,16 @@ pub enum Invariant {
     /// Each business operation has given to each of these accounts once or not at all, and has
     /// taken back no more than it gave: no double charge, no double refund. Checked at every
     /// change.
+    ///
+    /// Source: this simulator's own, after the at-most-once semantics of remote procedure calls.
     Once {
         /// The accounts that operations give to.
         accounts: Vec<AccountRef>,
     },
     /// The sum over these accounts never changes: nothing appears or vanishes. Checked whenever
     /// time moves on.
+    ///
+    /// Source: Jepsen's bank test, where transfers leave the total as it is.
     Conserved {
         /// The accounts between which it moves.
         accounts: Vec<AccountRef>,
@@ -138,6 +145,9 @@ pub enum Invariant {
     /// When the system has come to rest, what clients were told is so: every operation reported as
     /// a success has given to all of these accounts, every one reported as certainly failed to
     /// none.
+    ///
+    /// Source: this simulator's own; Jepsen's histories tell apart what is `ok`, what has certainly
+    /// failed (`fail`) and what is unknown (`info`).
     Truthful {
         /// One account for each part of the operation.
         accounts: Vec<AccountRef>,
@@ -158,12 +168,18 @@ pub enum Invariant {
         within: Option<Span>,
     },
     /// When the system has come to rest, no saga of this coordinator is left without an end.
+    ///
+    /// Source: H. Garcia-Molina and K. Salem, "Sagas", SIGMOD 1987: a saga is completed or
+    /// compensated for.
     Settled {
         /// The coordinator.
         node: NodeId,
     },
     /// Mutual exclusion: none of these nodes acts under a lock while another of them, granted it
     /// later, is at work under it, or acts at the same time. Checked whenever one acts.
+    ///
+    /// Source: E. W. Dijkstra, "Solution of a Problem in Concurrent Programming Control", CACM
+    /// 8(9), 1965, for mutual exclusion; judged here by what is done under leases.
     ///
     /// ```ron
     /// Exclusive(holders: ["shop", "bank"])
@@ -174,6 +190,8 @@ pub enum Invariant {
     },
     /// No write under a lease becomes durable in this store after one with a newer fencing token of
     /// the same lock. Checked at every such write.
+    ///
+    /// Source: M. Kleppmann, "How to do distributed locking", 2016 (fencing tokens).
     ///
     /// ```ron
     /// Fenced(store: "bank")

@@ -29,9 +29,13 @@ impl Unit for Bytes {
 ))]
 pub enum Shape<U: Unit = Span> {
     /// Always the same span: `Constant("5ms")`, or only `"5ms"`.
+    ///
+    /// Source: the deterministic distribution, D in Kendall's notation of queues.
     Constant(U),
 
     /// Every nanosecond from `min` to `max` equally likely: `Uniform(min: "1ms", max: "9ms")`.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6.
     Uniform {
         /// The shortest span.
         min: U,
@@ -41,6 +45,8 @@ pub enum Shape<U: Unit = Span> {
 
     /// Without memory, the classic model of arrivals and of service times:
     /// `Exponential(mean: "10ms")` or `Exponential(rate: "100/s")`. Exactly one of the two.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6.
     Exponential {
         /// The mean span, above zero. Default: taken from `rate`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,6 +58,9 @@ pub enum Shape<U: Unit = Span> {
 
     /// The sum of `k` equal exponential stages, more regular than one:
     /// `Erlang(k: 3, mean: "10ms")`.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6 (a gamma distribution with
+    /// a whole number as its shape).
     Erlang {
         /// The number of stages, from 1 to 1 000 000; the coefficient of variation is 1/sqrt(k).
         k: u32,
@@ -61,6 +70,8 @@ pub enum Shape<U: Unit = Span> {
 
     /// Between regular and bursty as you choose: `Gamma(mean: "10ms", cv: 0.5)` or
     /// `Gamma(mean: "10ms", shape: 4)`. Exactly one of `cv` and `shape`.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6.
     Gamma {
         /// The mean span, above zero.
         mean: U,
@@ -75,6 +86,9 @@ pub enum Shape<U: Unit = Span> {
     /// What measured latencies look like: `LogNormal(median: "5ms", p99: "40ms")` or
     /// `LogNormal(mean: "8ms", cv: 1.2)`. Exactly one of `median` and `mean`, and exactly one of
     /// `p99` and `cv`.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6; to give it by `median` and
+    /// `p99` is this simulator's own.
     LogNormal {
         /// Half of the draws are shorter; above zero. Default: taken from `mean`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +108,9 @@ pub enum Shape<U: Unit = Span> {
     /// Around a mean, as sums of many small things are: `Normal(mean: "10ms", deviation: "2ms")`.
     /// No span is negative: what would be counts as that much above zero (the folded normal
     /// distribution), so the mean is larger than stated where `deviation` is not small beside it.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6; F. C. Leone, L. S. Nelson
+    /// and R. B. Nottingham, "The Folded Normal Distribution", Technometrics 3(4), 1961.
     Normal {
         /// The mean before folding, zero allowed.
         mean: U,
@@ -103,6 +120,8 @@ pub enum Shape<U: Unit = Span> {
 
     /// Times to failure: `Weibull(mean: "30d", shape: 0.7)` or `Weibull(scale: "1h", shape: 2)`.
     /// Exactly one of `mean` and `scale`.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6.
     Weibull {
         /// The mean span, above zero. Default: taken from `scale`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +136,9 @@ pub enum Shape<U: Unit = Span> {
 
     /// A heavy tail, a few draws far longer than all others: `Pareto(min: "1ms", alpha: 2.5)`, or
     /// cut off at the top: `Pareto(min: "1ms", alpha: 1.1, max: "10s")`.
+    ///
+    /// Source: M. Harchol-Balter, "Performance Modeling and Design of Computer Systems", 2013
+    /// (Pareto and bounded Pareto).
     Pareto {
         /// The shortest span, above zero.
         min: U,
@@ -131,6 +153,9 @@ pub enum Shape<U: Unit = Span> {
     /// One of several exponentials, more bursty than one: `HyperExponential(mean: "10ms", cv: 3)`
     /// for two of them with balanced means, or
     /// `HyperExponential(branches: [(weight: 0.9, mean: "2ms"), (weight: 0.1, mean: "80ms")])`.
+    ///
+    /// Source: H. C. Tijms, "A First Course in Stochastic Models", 2003, for the one with balanced
+    /// means.
     HyperExponential {
         /// The mean span, above zero. Default: taken from `branches`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,11 +170,15 @@ pub enum Shape<U: Unit = Span> {
 
     /// One of several distributions, such as a cache hit or a miss:
     /// `Mixture([(weight: 0.9, dist: "1ms"), (weight: 0.1, dist: Exponential(mean: "20ms"))])`.
+    ///
+    /// Source: the method of composition: A. M. Law, "Simulation Modeling and Analysis", chapter 8.
     Mixture(Vec<Part<U>>),
 
     /// What was measured: `Empirical(points: [("1ms", 0), ("3ms", 0.5), ("9ms", 0.99),
     /// ("50ms", 1)])` from quantiles, or `Empirical(values: ["1ms", "2ms", "9ms"])` from single
     /// measurements, each drawn with the same probability. Exactly one of the two.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6.
     Empirical {
         /// Spans and the probability that a draw is at most so long; both must rise, from
         /// probability 0 (the minimum) to 1 (the maximum). Default: taken from `values`.
@@ -165,6 +194,8 @@ pub enum Shape<U: Unit = Span> {
 
     /// Another distribution plus a constant, such as a wire's delay:
     /// `Shifted(by: "1ms", dist: Exponential(mean: "2ms"))`.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6.
     Shifted {
         /// The constant that is added.
         by: U,
@@ -176,6 +207,9 @@ pub enum Shape<U: Unit = Span> {
     /// `Truncated(max: "1s", dist: LogNormal(median: "5ms", p99: "400ms"))`. A draw outside is
     /// drawn again, so the rest keeps its proportions; at least 1 % must lie inside. After 10 000
     /// draws outside (less likely than 1 in 10^40) the last is moved to the nearer bound.
+    ///
+    /// Source: A. M. Law, "Simulation Modeling and Analysis", chapter 6; drawing again is
+    /// acceptance and rejection, chapter 8.
     Truncated {
         /// The shortest span that is kept. Default: no lower bound.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -95,9 +95,13 @@ pub struct Cache {
 #[serde(deny_unknown_fields)]
 pub enum Refresh {
     /// Not before it has expired.
+    ///
+    /// Source: this simulator's own; a cache with nothing but a time to live.
     #[default]
     Never,
     /// In the background, by the first read that comes so shortly before it expires.
+    ///
+    /// Source: the refresh-ahead of Oracle Coherence.
     ///
     /// ```ron
     /// Ahead(before: "5s")
@@ -107,7 +111,10 @@ pub enum Refresh {
         before: Span,
     },
     /// By a read that draws it, the more probably the nearer expiry is and the longer the last
-    /// fetch took: XFetch (A. Vattani, F. Chierichetti and K. Lowenstein, VLDB 2015).
+    /// fetch took.
+    ///
+    /// Source: XFetch: A. Vattani, F. Chierichetti and K. Lowenstein, "Optimal Probabilistic Cache
+    /// Stampede Prevention", VLDB 2015.
     ///
     /// ```ron
     /// Early(beta: "1x")

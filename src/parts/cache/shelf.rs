@@ -11,13 +11,23 @@ use crate::engine::{Name, Rng, Span, Time};
 #[serde(deny_unknown_fields)]
 pub enum Eviction {
     /// The one that was not read for longest.
+    ///
+    /// Source: least recently used, as in the page replacement of operating systems.
     #[default]
     Lru,
     /// The one that has been there for longest.
+    ///
+    /// Source: L. A. Belady, "A Study of Replacement Algorithms for a Virtual-Storage Computer",
+    /// IBM Systems Journal 5(2), 1966.
     Fifo,
     /// The one that was read least often since it came; of those, the one not read for longest.
+    ///
+    /// Source: least frequently used, as in the page replacement of operating systems.
     Lfu,
     /// Any of them.
+    ///
+    /// Source: L. A. Belady, "A Study of Replacement Algorithms for a Virtual-Storage Computer",
+    /// IBM Systems Journal 5(2), 1966.
     Random,
 }
 

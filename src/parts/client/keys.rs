@@ -17,12 +17,17 @@ use crate::world::Flaw;
 pub enum Keys {
     /// An object that nobody has asked about before: every request is an order of its own.
     ///
+    /// Source: this simulator's own; a new order for each request.
+    ///
     /// ```ron
     /// Fresh
     /// ```
     #[default]
     Fresh,
     /// Each of the objects equally often.
+    ///
+    /// Source: the distribution `uniform` of B. Cooper et al., "Benchmarking Cloud Serving Systems
+    /// with YCSB", SoCC 2010.
     ///
     /// ```ron
     /// Uniform(objects: 10000)
@@ -48,6 +53,9 @@ pub enum Keys {
     },
     /// A part of the objects gets most of the requests, and from time to time it is another part.
     ///
+    /// Source: the distribution `hotspot` of the benchmark YCSB; that the hot set moves is this
+    /// simulator's own.
+    ///
     /// ```ron
     /// HotSet(objects: 10000, hot: 100, share: "90 %", every: "60s")
     /// ```
@@ -64,6 +72,8 @@ pub enum Keys {
         every: Option<Span>,
     },
     /// One object after the other, from 0 on.
+    ///
+    /// Source: the distribution `sequential` of the benchmark YCSB.
     ///
     /// ```ron
     /// Sequential(objects: 10000)

@@ -15,6 +15,9 @@ use crate::world::Flaw;
 pub enum Load {
     /// Open loop, exponential gaps: many independent users.
     ///
+    /// Source: the arrivals M of queueing theory: L. Kleinrock, "Queueing Systems, Volume I", 1975;
+    /// under a profile E. Çinlar, "Introduction to Stochastic Processes", 1975, section 4.7.
+    ///
     /// ```ron
     /// Poisson(rate: Ramp(from: "10/s", to: "100/s", over: "60s"))
     /// ```
@@ -23,6 +26,9 @@ pub enum Load {
         rate: Intensity,
     },
     /// Open loop, equal gaps.
+    ///
+    /// Source: the arrivals D of queueing theory; load generators with a constant rate, such as
+    /// wrk2.
     ///
     /// ```ron
     /// Constant(rate: "50/s")
@@ -35,6 +41,8 @@ pub enum Load {
         first: Option<Span>,
     },
     /// Open loop, gaps of a gamma distribution: between regular and bursty as you choose.
+    ///
+    /// Source: the renewal process of D. R. Cox, "Renewal Theory", 1962.
     ///
     /// ```ron
     /// Gamma(rate: "50/s", cv: 3)
@@ -52,6 +60,8 @@ pub enum Load {
     },
     /// Open loop, gaps of a Weibull distribution: below a shape of 1 requests come in clusters.
     ///
+    /// Source: the renewal process of D. R. Cox, "Renewal Theory", 1962.
+    ///
     /// ```ron
     /// Weibull(rate: "50/s", shape: 0.6)
     /// ```
@@ -62,6 +72,8 @@ pub enum Load {
         shape: f64,
     },
     /// Open loop, gaps of any distribution.
+    ///
+    /// Source: the renewal process of D. R. Cox, "Renewal Theory", 1962.
     ///
     /// ```ron
     /// Gaps(Uniform(min: "10ms", max: "30ms"))
@@ -82,6 +94,8 @@ pub enum Load {
     },
     /// Open loop, requests at these instants, which count from the start of the run.
     ///
+    /// Source: this simulator's own; a recording in the scenario itself.
+    ///
     /// ```ron
     /// At(["0ms", "5ms", "6ms", "20ms"])
     /// ```
@@ -92,6 +106,9 @@ pub enum Load {
     /// client's classes) and `payload` (bytes, or a size with a unit); what there is no column for
     /// is drawn as the client has it. Blank lines and lines that begin with `#` are skipped.
     ///
+    /// Source: trace-driven simulation: A. M. Law, "Simulation Modeling and Analysis", chapter 6;
+    /// the form of the file is this simulator's own.
+    ///
     /// ```ron
     /// Trace(file: "arrivals.csv")
     /// ```
@@ -100,6 +117,9 @@ pub enum Load {
         file: Recording,
     },
     /// Closed loop: each user waits for the answer, thinks, and asks again.
+    ///
+    /// Source: B. Schroeder, A. Wierman and M. Harchol-Balter, "Open Versus Closed: A Cautionary
+    /// Tale", NSDI 2006; `every` is against what G. Tene calls coordinated omission.
     ///
     /// ```ron
     /// Closed(users: 20, think: Exponential(mean: "500ms"))

@@ -22,6 +22,9 @@ pub enum Intensity {
 pub enum Profile {
     /// From one rate to another on a straight line.
     ///
+    /// Source: this simulator's own form of what load tests do, such as the ramping arrival rate of
+    /// k6.
+    ///
     /// ```ron
     /// Ramp(from: "10/s", to: "100/s", at: "10s", over: "60s")
     /// ```
@@ -38,6 +41,9 @@ pub enum Profile {
     },
     /// From one rate to another at once.
     ///
+    /// Source: this simulator's own form of what load tests do, and of the step response of control
+    /// theory.
+    ///
     /// ```ron
     /// Step(from: "50/s", to: "200/s", at: "30s")
     /// ```
@@ -50,6 +56,8 @@ pub enum Profile {
         at: Span,
     },
     /// Another rate for a while.
+    ///
+    /// Source: this simulator's own form of the spike test of load testing.
     ///
     /// ```ron
     /// Spike(base: "50/s", peak: "500/s", at: "30s", for: "5s")
@@ -67,6 +75,9 @@ pub enum Profile {
     },
     /// Up and down as days and nights: mean · (1 + amplitude · sin(2π (t + phase) / period)).
     ///
+    /// Source: S. G. Eick, W. A. Massey and W. Whitt, "M_t/G/∞ Queues with Sinusoidal Arrival
+    /// Rates", Management Science 39(2), 1993.
+    ///
     /// ```ron
     /// Diurnal(mean: "50/s", amplitude: "60 %", period: "24h", phase: "6h")
     /// ```
@@ -83,6 +94,9 @@ pub enum Profile {
     },
     /// A crowd that comes at once and dwindles: after the peak, what is above the base falls to
     /// 1/e = 37 % with every `decay`.
+    ///
+    /// Source: J. Jung, B. Krishnamurthy and M. Rabinovich, "Flash Crowds and Denial of Service
+    /// Attacks", WWW 2002, for the term; the shape is this simulator's own.
     ///
     /// ```ron
     /// FlashCrowd(base: "50/s", peak: "1000/s", at: "30s", rise: "2s", decay: "20s")
@@ -102,6 +116,9 @@ pub enum Profile {
     },
     /// Any rates at any instants. Before the first point the rate is that of the first, after the
     /// last that of the last.
+    ///
+    /// Source: the piecewise rates of nonstationary Poisson processes: A. M. Law, "Simulation
+    /// Modeling and Analysis", chapter 6.
     ///
     /// ```ron
     /// Points(points: [("0s", "40/s"), ("25s", "80/s"), ("75s", "0/s")])

@@ -7,6 +7,9 @@ use crate::world::{Cx, Flaw};
 
 /// How long to wait between tries.
 ///
+/// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015; the defaults
+/// are this simulator's own.
+///
 /// ```ron
 /// (base: "50ms", max: "2s", growth: Exponential, multiplier: "2x", jitter: Full)
 /// ```
@@ -45,28 +48,42 @@ const TWICE: Factor = Factor::TWO;
 #[serde(deny_unknown_fields)]
 pub enum Growth {
     /// Not at all: always the base.
+    ///
+    /// Source: resilience4j's `IntervalFunction` (its default).
     Fixed,
     /// By the base with each try.
+    ///
+    /// Source: this simulator's own; common among clients.
     Linear,
     /// By the multiplier with each try.
+    ///
+    /// Source: R. M. Metcalfe and D. R. Boggs, "Ethernet: Distributed Packet Switching for Local
+    /// Computer Networks", CACM 19(7), 1976.
     #[default]
     Exponential,
 }
 
-/// How much of a backoff is left to chance, in the terms of M. Brooker, "Exponential Backoff And
-/// Jitter", AWS Architecture Blog, 2015.
+/// How much of a backoff is left to chance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Jitter {
     /// Nothing: everybody comes back at once.
+    ///
+    /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     None,
     /// All of it: uniform between nothing and the backoff. With base 100 ms, 2x and max 1 s this is
     /// the backoff of gRPC's retry design (proposal A6).
+    ///
+    /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     #[default]
     Full,
     /// Half of it: the backoff's half, and uniform up to the whole.
+    ///
+    /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     Equal,
     /// Uniform between the base and three times the wait before; growth and multiplier have no say.
+    ///
+    /// Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     Decorrelated,
 }
 

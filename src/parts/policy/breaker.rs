@@ -18,6 +18,8 @@ use crate::world::{Cx, Flaw};
 /// ones. It belongs to the caller's process and the target: all of its calls there with the same
 /// settings share it.
 ///
+/// Source: M. Nygard, "Release It!", 2007; windows, slow calls and probes as in resilience4j.
+///
 /// ```ron
 /// (rate: "50 %", slow: (than: "500ms", rate: "80 %"), window: Time("30s"), calls_min: 20,
 ///     open_for: "10s", probes: 5)
@@ -50,6 +52,8 @@ pub struct Breaker {
 }
 
 /// When calls are slow, and how many of them are too many.
+///
+/// Source: resilience4j's `CircuitBreaker` (slow call rate).
 ///
 /// ```ron
 /// (than: "500ms", rate: "80 %")

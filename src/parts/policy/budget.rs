@@ -29,8 +29,10 @@ pub struct RetryBudget {
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Funding {
-    /// Every call deposits a share of a token and every retry takes one, as Finagle's retry budget
-    /// does: beyond what was saved up, retries add no more than that share.
+    /// Every call deposits a share of a token and every retry takes one: beyond what was saved up,
+    /// retries add no more than that share.
+    ///
+    /// Source: Finagle's `RetryBudget`.
     ///
     /// ```ron
     /// Share(deposit: "10 %", capacity: 5)
@@ -49,7 +51,9 @@ pub enum Funding {
         capacity: u32,
     },
     /// Every failed try takes a token and every success gives back a share of one; nothing is tried
-    /// again while no more than half of them are left: gRPC's retry throttling (proposal A6).
+    /// again while no more than half of them are left.
+    ///
+    /// Source: gRPC's retry design (proposal A6).
     ///
     /// ```ron
     /// Throttle(tokens: 10, ratio: "10 %")
@@ -63,7 +67,9 @@ pub enum Funding {
         ratio: Ratio,
     },
     /// Every retry takes some tokens and more after a timeout; a success gives back what its last
-    /// retry took, or a little if it needed none: the standard retry mode of the AWS SDKs.
+    /// retry took, or a little if it needed none.
+    ///
+    /// Source: the standard retry mode of the AWS SDKs.
     ///
     /// ```ron
     /// Quota(capacity: 500, cost: 5, timeout_cost: 10)

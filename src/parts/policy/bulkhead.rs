@@ -14,6 +14,8 @@ use crate::world::{Cx, Flaw};
 /// So many calls to a target at once and no more. Others wait for their turn, first in, first out,
 /// or are turned away: limited by their caller.
 ///
+/// Source: M. Nygard, "Release It!", 2007; resilience4j's `Bulkhead`.
+///
 /// ```ron
 /// (max: 25, wait: "100ms", queue_max: 50)
 /// ```

@@ -15,6 +15,8 @@ use crate::world::{Ask, Cx, Flaw, Want};
 /// as a success, though the call may have had no effect or taken one: for reading, and for what may
 /// be left out.
 ///
+/// Source: Netflix's Hystrix, whose commands have fallbacks.
+///
 /// ```ron
 /// (to: Cached(max_age: "1min"))
 /// ```
@@ -30,8 +32,12 @@ pub struct Fallback {
 #[serde(deny_unknown_fields)]
 pub enum Resort {
     /// A result that is always there, such as an empty list.
+    ///
+    /// Source: Netflix's Hystrix (static fallback).
     Value(u64),
     /// The last good answer to this operation, if it is not too old.
+    ///
+    /// Source: Netflix's Hystrix (fallback to a cache), here in the caller's own memory.
     ///
     /// ```ron
     /// Cached(max_age: "1min", per_key: true)
@@ -47,6 +53,8 @@ pub enum Resort {
         answers_max: u32,
     },
     /// Another target, asked once.
+    ///
+    /// Source: Netflix's Hystrix (primary and secondary).
     ///
     /// ```ron
     /// Other(to: "bank", timeout: "100ms")

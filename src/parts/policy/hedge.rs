@@ -12,8 +12,9 @@ use crate::engine::{Fault, NodeId, Ratio, Span};
 use crate::world::{Cx, Flaw};
 
 /// Another copy of a call that takes too long, to another instance if there is one; the first
-/// answer counts (J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013). Only for
-/// operations that may happen twice.
+/// answer counts. Only for operations that may happen twice.
+///
+/// Source: J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013.
 ///
 /// ```ron
 /// (after: Percentile(at: "95 %"), max: 1, budget: (by: Share(deposit: "5 %")))
@@ -46,8 +47,13 @@ pub struct Hedge {
 #[serde(deny_unknown_fields)]
 pub enum Delay {
     /// Always this long.
+    ///
+    /// Source: the `hedgingDelay` of gRPC's retry design (proposal A6).
     Fixed(Span),
     /// As long as that share of the latest answers took at most.
+    ///
+    /// Source: J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013; Finagle's
+    /// `BackupRequestFilter`.
     ///
     /// ```ron
     /// Percentile(at: "95 %", window: 1000, calls_min: 100)

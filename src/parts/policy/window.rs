@@ -11,8 +11,12 @@ use crate::engine::{Span, Time};
 #[serde(deny_unknown_fields)]
 pub enum Window {
     /// The last so many calls.
+    ///
+    /// Source: resilience4j's sliding window by count.
     Calls(u32),
     /// The calls that ended within the last so long.
+    ///
+    /// Source: resilience4j's sliding window by time.
     Time(Span),
 }
 

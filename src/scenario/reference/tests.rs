@@ -221,6 +221,56 @@ fn every_example_belongs_to_an_entry() {
     }
 }
 
+/// What has choices of which each says where it comes from.
+const SOURCED: &[&str] = &[
+    "Load",
+    "Profile",
+    "Keys",
+    "Discipline",
+    "DelayControl",
+    "Limit",
+    "Signal",
+    "Refresh",
+    "Eviction",
+    "Limiter",
+    "Growth",
+    "Jitter",
+    "Funding",
+    "Delay",
+    "Window",
+    "Resort",
+    "Pick",
+    "Knowledge",
+    "SubsetBy",
+    "Avoid",
+];
+
+/// Parts that say themselves where they come from.
+const SOURCED_PARTS: &[&str] =
+    &["Breaker", "SlowCalls", "Bulkhead", "Hedge", "Fallback", "Backoff", "Shedding", "Memory"];
+
+/// Does the entry say where it comes from?
+fn is_sourced(entry: &Entry) -> bool {
+    match entry.topic {
+        Topic::Fault | Topic::Distribution | Topic::Invariant => true,
+        Topic::Choice => SOURCED.contains(&entry.of.as_str()),
+        Topic::Part => SOURCED_PARTS.contains(&entry.name.as_str()),
+        _ => false,
+    }
+}
+
+#[test]
+fn what_must_have_a_source_is_in_the_reference() {
+    let entries = entries();
+    for owner in SOURCED {
+        assert!(entries.iter().any(|entry| entry.of == *owner), "{owner} has no choices");
+    }
+    for part in SOURCED_PARTS {
+        let is_it = |entry: &Entry| entry.topic == Topic::Part && entry.name == *part;
+        assert!(entries.iter().any(is_it), "{part} is no part");
+    }
+}
+
 #[test]
 fn every_topic_has_entries_and_every_entry_an_explanation() {
     let entries = entries();
@@ -228,6 +278,7 @@ fn every_topic_has_entries_and_every_entry_an_explanation() {
         assert!(entry.says.ends_with(['.', ')', '`']), "{}: {:?}", entry.name, entry.says);
         let is_shown_elsewhere = matches!(entry.topic, Topic::Part | Topic::Choice);
         assert!(entry.example.is_some() || is_shown_elsewhere, "{} has no example", entry.name);
+        assert!(entry.source.is_some() || !is_sourced(entry), "{} has no `Source:`", entry.name);
         let is_used = !entry.used_in.is_empty() || !entry.of.is_empty();
         let is_root = entry.type_name == ROOT || entry.topic <= Topic::Node;
         assert!(is_used || is_root, "{} is used nowhere", entry.name);

@@ -14,6 +14,9 @@ pub enum Injection {
     /// The node's process dies: its tasks and its memory are gone, of its disk what was synced
     /// stays, and its connections break. When the fault ends it starts again and recovers.
     ///
+    /// Source: Jepsen's nemesis package (kill and start), the crashes of TigerBeetle's VOPR,
+    /// `PodChaos` of Chaos Mesh.
+    ///
     /// ```ron
     /// (what: Crash(node: "bank", wipe: true), at: "20s", for: "5s")
     /// ```
@@ -40,6 +43,8 @@ pub enum Injection {
     /// Every node on a host is gone with it: there is only silence, of disks what was synced stays.
     /// When the fault ends they all start again.
     ///
+    /// Source: the node kill of Antithesis; Chaos Mesh stops machines of clouds likewise.
+    ///
     /// ```ron
     /// (what: HostDown(host: "rack-7"), at: "20s", for: "30s")
     /// ```
@@ -54,6 +59,9 @@ pub enum Injection {
     /// Every node in a zone is gone with its host: there is only silence, of disks what was synced
     /// stays. When the fault ends they all start again.
     ///
+    /// Source: this simulator's own, after outages of availability zones; Chaos Mesh stops machines
+    /// of a cloud one by one.
+    ///
     /// ```ron
     /// (what: ZoneDown(zone: "a"), at: "20s", for: "30s")
     /// ```
@@ -62,6 +70,8 @@ pub enum Injection {
         zone: String,
     },
     /// Every node in every zone of a region is gone, as when one zone is.
+    ///
+    /// Source: this simulator's own, after outages of whole regions.
     ///
     /// ```ron
     /// (what: RegionDown(region: "eu-west"), at: "20s", for: "30s")
@@ -73,6 +83,8 @@ pub enum Injection {
     /// A graceful stop: the node is taken out of its address, goes on serving for `pre_stop`, then
     /// refuses requests and finishes those that it has; when it is idle, or after `grace` in any
     /// case, it is stopped. When the fault ends it starts again, or serves on if it still runs.
+    ///
+    /// Source: Kubernetes, the termination of pods (`preStop`, `terminationGracePeriodSeconds`).
     ///
     /// ```ron
     /// (what: Stop(node: "shop", pre_stop: "5s"), at: "20s", for: "1m")
@@ -91,6 +103,9 @@ pub enum Injection {
     /// The instances of an address are stopped gracefully and started again, a few at a time; the
     /// next ones when those serve again. When the fault ends, no further one is stopped.
     ///
+    /// Source: the rolling update of a Deployment of Kubernetes; Jepsen upgrades clusters as a
+    /// fault.
+    ///
     /// ```ron
     /// (what: RollingRestart(node: "shop", pause: "5s"), at: "20s")
     /// ```
@@ -98,12 +113,18 @@ pub enum Injection {
     /// As `RollingRestart`, but each comes back as the `next` version of the instances: for a while
     /// both are live.
     ///
+    /// Source: the rolling update of a Deployment of Kubernetes (`maxSurge`, `maxUnavailable`);
+    /// Jepsen upgrades clusters as a fault. The rollback by itself is this simulator's own.
+    ///
     /// ```ron
     /// (what: RollingUpgrade(node: "shop", surge: 1, ready_within: "1m", rollback: true), at: "20s")
     /// ```
     RollingUpgrade(RollSpec),
     /// So many instances of an address are wanted. New ones start, those with the highest numbers
     /// are stopped gracefully. When it ends, as many are wanted as before.
+    ///
+    /// Source: scaling by hand in Kubernetes, where a StatefulSet stops its highest numbers first;
+    /// Jepsen's membership changes.
     ///
     /// ```ron
     /// (what: Scale(node: "shop", to: 8), at: "20s", for: "1m")
@@ -116,6 +137,9 @@ pub enum Injection {
     },
     /// Random failures: each node is well for a time drawn from `mttf`, then down for one from
     /// `mttr`, and so on, by a random stream of its own. When the fault ends all are repaired.
+    ///
+    /// Source: the alternating renewal process of reliability theory: Trivedi, "Probability and
+    /// Statistics with Reliability, Queuing and Computer Science Applications".
     ///
     /// ```ron
     /// (what: Failures(node: "shop", mttf: Exponential(mean: "50h"), mttr: "1h"), at: "0s")
@@ -134,6 +158,9 @@ pub enum Injection {
     /// Attrition: now and then one of the instances that serve crashes, but never so that fewer
     /// than `keep` are left.
     ///
+    /// Source: the workload `Attrition` of FoundationDB's simulation; TigerBeetle's VOPR
+    /// crashes within the quorum likewise.
+    ///
     /// ```ron
     /// (what: Attrition(node: "shop", keep: 2, every: Exponential(mean: "10s"), down: "30s"), at: "5s")
     /// ```
@@ -150,6 +177,9 @@ pub enum Injection {
     /// The node is frozen, as in a long garbage collection: what reaches it waits, its timers are
     /// late, its memory is intact.
     ///
+    /// Source: Jepsen's nemesis package (SIGSTOP and SIGCONT), replica pauses of TigerBeetle's
+    /// VOPR.
+    ///
     /// ```swarm
     /// Pause(node: {node})
     /// ```
@@ -160,6 +190,9 @@ pub enum Injection {
     /// The node's machine takes longer: for everything, or only for one operation or one caller, a
     /// grey failure that a health check does not see. Several that are on multiply.
     ///
+    /// Source: `StressChaos` of Chaos Mesh; for one operation or caller P. Huang et al., "Gray
+    /// Failure: The Achilles' Heel of Cloud-Scale Systems", HotOS 2017.
+    ///
     /// ```ron
     /// (what: Slow(node: "bank", factor: "5x", operation: "commit", caller: "shop"), at: "20s")
     /// ```
@@ -169,6 +202,8 @@ pub enum Injection {
     /// ```
     Slow(SlowSpec),
     /// Operations of the node fail before they have changed anything.
+    ///
+    /// Source: `HTTPChaos` of Chaos Mesh (abort, replace).
     ///
     /// ```swarm
     /// Errors(node: {node}, rate: "{1..100} %")
@@ -184,6 +219,9 @@ pub enum Injection {
     },
     /// Messages take longer.
     ///
+    /// Source: Jepsen's nemesis package (packet delay), `latency` of Toxiproxy, `NetworkChaos` of
+    /// Chaos Mesh (delay).
+    ///
     /// ```swarm
     /// Latency(links: {links}, add: Exponential(mean: "{1..500}ms"))
     /// ```
@@ -195,6 +233,9 @@ pub enum Injection {
     },
     /// Packets are lost: a stream sends them again, datagrams are gone.
     ///
+    /// Source: Jepsen's nemesis package (packet loss), packet loss of TigerBeetle's VOPR,
+    /// `NetworkChaos` of Chaos Mesh (loss).
+    ///
     /// ```swarm
     /// Loss(links: {links}, rate: "{1..80} %")
     /// ```
@@ -205,6 +246,9 @@ pub enum Injection {
         rate: Ratio,
     },
     /// Packets are lost in bursts: a stream sends them again, datagrams are gone.
+    ///
+    /// Source: the model of Gilbert (1960) and Elliott (1963), as for the bursts of a network;
+    /// `NetworkChaos` of Chaos Mesh correlates losses.
     ///
     /// ```ron
     /// (what: Bursts(links: All, bursts: (enter: "1 %", leave: "25 %")), at: "10s", for: "5s")
@@ -221,6 +265,9 @@ pub enum Injection {
     },
     /// Datagrams come twice, the copy a further latency later; a stream throws copies away.
     ///
+    /// Source: Jepsen's nemesis package (packet duplication), packet replay of TigerBeetle's VOPR,
+    /// `NetworkChaos` of Chaos Mesh (duplicate).
+    ///
     /// ```ron
     /// (what: Duplication(links: All, rate: "1 %"), at: "10s", for: "5s")
     /// ```
@@ -235,6 +282,9 @@ pub enum Injection {
         rate: Ratio,
     },
     /// Packets are held up, so that later ones overtake them; in a stream those behind wait.
+    ///
+    /// Source: Jepsen's nemesis package (packet reordering), `NetworkChaos` of Chaos Mesh
+    /// (reorder).
     ///
     /// ```ron
     /// (what: Reordering(links: All, rate: "5 %", by: "20ms"), at: "10s", for: "5s")
@@ -254,6 +304,9 @@ pub enum Injection {
     /// Packets come damaged. With the network's `checksum` they are as good as lost; without it a
     /// request fails without effect (`failed`), and a damaged answer breaks the connection.
     ///
+    /// Source: Jepsen's nemesis package (packet corruption), `NetworkChaos` of Chaos Mesh
+    /// (corrupt).
+    ///
     /// ```ron
     /// (what: Corruption(links: All, rate: "1 %"), at: "10s", for: "5s")
     /// ```
@@ -268,6 +321,9 @@ pub enum Injection {
         rate: Ratio,
     },
     /// Little passes: each link has no more than this bandwidth, in each direction.
+    ///
+    /// Source: `bandwidth` of Toxiproxy, `NetworkChaos` of Chaos Mesh (bandwidth), Jepsen's nemesis
+    /// package (rate).
     ///
     /// ```ron
     /// (what: Throttle(links: Around("bank"), bandwidth: "1Mbit/s"), at: "10s", for: "5s")
@@ -288,6 +344,9 @@ pub enum Injection {
     /// Everything waits, nothing is lost, no connection breaks; when the fault ends all of it comes
     /// at once.
     ///
+    /// Source: path clogging of TigerBeetle's VOPR; FoundationDB's simulation and Antithesis clog
+    /// as well.
+    ///
     /// ```ron
     /// (what: Clog(links: Around("bank")), at: "10s", for: "5s")
     /// ```
@@ -301,6 +360,9 @@ pub enum Injection {
     },
     /// The links go down and up again, all together, the first time when the fault begins; while
     /// they are down it is a partition.
+    ///
+    /// Source: TigerBeetle's VOPR, whose partitions come and go by their probabilities; Jepsen's
+    /// generators that start and stop a nemesis.
     ///
     /// ```ron
     /// (what: Flapping(links: All, up: "2s", down: Exponential(mean: "300ms")), at: "10s")
@@ -320,6 +382,9 @@ pub enum Injection {
     /// No packet passes. A stream keeps trying until the partition heals or it gives up; who waits
     /// for an answer learns of it by `keepalive` only.
     ///
+    /// Source: Jepsen's partitioner and nemesis package, the partitions of TigerBeetle's VOPR,
+    /// `NetworkChaos` of Chaos Mesh (partition).
+    ///
     /// ```swarm
     /// Partition(links: {links})
     /// ```
@@ -330,6 +395,8 @@ pub enum Injection {
     /// Connections are reset when the fault begins; how long it lasts makes no difference. Whoever
     /// waits for an answer learns it at once (`connection reset`), what is under way is lost, and
     /// what was delivered is worked on in vain. Datagrams know no connection.
+    ///
+    /// Source: `reset_peer` of Toxiproxy; the reset of TCP (RFC 9293).
     ///
     /// ```ron
     /// (what: Reset(links: Around("bank")), at: "10s", every: "5s", for: "1s")
@@ -346,6 +413,8 @@ pub enum Injection {
     /// long it lasts makes no difference. Nobody is told: what is sent or awaited over them is in
     /// vain until the sender gives up or `keepalive` finds out; then a new one is opened.
     ///
+    /// Source: half-open connections of TCP (RFC 9293); `timeout` of Toxiproxy is near.
+    ///
     /// ```ron
     /// (what: HalfOpen(links: Around("bank")), at: "10s")
     /// ```
@@ -356,6 +425,8 @@ pub enum Injection {
     /// Requests are accepted and never answered, also not when the fault has ended; whoever asked
     /// learns nothing until its own timeout.
     ///
+    /// Source: `timeout` of Toxiproxy without an end, the node hang of Antithesis.
+    ///
     /// ```ron
     /// (what: Hang(links: OneWay(["shop"], ["bank"])), at: "10s", for: "5s")
     /// ```
@@ -364,6 +435,8 @@ pub enum Injection {
         links: Targets,
     },
     /// The name service takes longer; longer than its `timeout` is as if it were down.
+    ///
+    /// Source: this simulator's own, after the timeouts of resolvers (resolv.conf(5)).
     ///
     /// ```ron
     /// (what: SlowNames(add: "200ms"), at: "10s", for: "5s")
@@ -375,12 +448,16 @@ pub enum Injection {
     /// The name service does not answer: after its `timeout` the call fails without effect
     /// (`unreachable`). Who still knows an address is not concerned.
     ///
+    /// Source: this simulator's own, after the timeouts of resolvers (resolv.conf(5)).
+    ///
     /// ```ron
     /// (what: NamesDown, at: "10s", for: "5s")
     /// ```
     NamesDown,
     /// The name service does not know this name: the call fails without effect (`unreachable`) as
     /// soon as the service has said so. Who still knows the address is not concerned.
+    ///
+    /// Source: `DNSChaos` of Chaos Mesh (error).
     ///
     /// ```ron
     /// (what: MissingName(node: "bank"), at: "10s", for: "5s")
@@ -392,6 +469,9 @@ pub enum Injection {
     /// The name service does not learn of moves while it lasts: it gives the address that a node
     /// had when the fault began, and callers go by it for a `ttl`.
     ///
+    /// Source: this simulator's own, after the caching of names for their time to live (RFC 1034);
+    /// `DNSChaos` of Chaos Mesh gives wrong addresses (random).
+    ///
     /// ```ron
     /// (what: StaleNames, at: "10s", for: "5s")
     /// ```
@@ -400,6 +480,8 @@ pub enum Injection {
     /// yet durable some entries are on the disk, and of the next one some of its rows (of one
     /// without rows, a value of zero). With checksums the torn entry is found and left out when the
     /// node starts again; without, it is applied by half.
+    ///
+    /// Source: LazyFS, as Jepsen uses it, and the write faults of TigerBeetle's VOPR at a crash.
     ///
     /// ```ron
     /// (what: TornWrite(node: "bank"), at: "20s", for: "10s")
@@ -416,6 +498,9 @@ pub enum Injection {
         rate: Ratio,
     },
     /// Syncs take their time and end in an error; nothing was made durable.
+    ///
+    /// Source: `IOChaos` of Chaos Mesh (fault); A. Rebello et al., "Can Applications Recover from
+    /// fsync Failures?", USENIX ATC 2020, for what follows.
     ///
     /// ```ron
     /// (what: SyncFails(node: "bank", rate: "10 %", after_failure: Retryable), at: "20s", for: "5s")
@@ -437,6 +522,9 @@ pub enum Injection {
     /// Syncs are acknowledged although nothing was made durable: a drive with a volatile cache that
     /// ignores flushes. The next honest sync writes what is in the cache; a crash loses it.
     ///
+    /// Source: LazyFS, as Jepsen uses it, loses what was not synced; that a sync itself lies is a
+    /// drive's volatile cache, modelled here in this simulator's own way.
+    ///
     /// ```ron
     /// (what: SyncLies(node: "bank"), at: "20s", for: "5s")
     /// ```
@@ -448,6 +536,8 @@ pub enum Injection {
         rate: Ratio,
     },
     /// The disk is full: nothing can be appended. What was appended before can still be synced.
+    ///
+    /// Source: `IOChaos` of Chaos Mesh (fault, with the error ENOSPC).
     ///
     /// ```ron
     /// (what: DiskFull(node: "bank"), at: "20s", for: "5s")
@@ -463,6 +553,8 @@ pub enum Injection {
     /// The disk completes nothing; when this ends, the sync under way goes on with what was left of
     /// it.
     ///
+    /// Source: `IOChaos` of Chaos Mesh (latency).
+    ///
     /// ```ron
     /// (what: DiskStall(node: "bank"), at: "20s", for: "3s")
     /// ```
@@ -476,6 +568,9 @@ pub enum Injection {
     },
     /// Syncs that begin while this is on take longer: by a factor, or as long as what they write
     /// takes at a lower rate, or both.
+    ///
+    /// Source: the read and write latencies of TigerBeetle's VOPR, `IOChaos` of Chaos Mesh
+    /// (latency).
     ///
     /// ```ron
     /// (what: DiskThrottle(node: "bank", factor: "10x", throughput: "1MB/s"), at: "20s", for: "10s")
@@ -498,6 +593,9 @@ pub enum Injection {
     /// With checksums they are found and left out when the log is read again; without, the wrong
     /// amount is believed. They stay so when the fault ends.
     ///
+    /// Source: the corruption of reads and writes in TigerBeetle's VOPR, Jepsen's bit flips in
+    /// files, `IOChaos` of Chaos Mesh (mistake).
+    ///
     /// ```ron
     /// (what: BitRot(node: "bank", entries: 3), at: "20s")
     /// ```
@@ -512,6 +610,8 @@ pub enum Injection {
     /// lost, and at its own place the written one is missing. With checksums, which cover the
     /// place, it is found and left out; without, it is believed where it stands.
     ///
+    /// Source: the misdirected writes of TigerBeetle's VOPR.
+    ///
     /// ```ron
     /// (what: MisdirectedWrite(node: "bank", rate: "1 %"), at: "20s", for: "5s")
     /// ```
@@ -524,6 +624,8 @@ pub enum Injection {
     },
     /// The node's clock jumps, forwards or back, and when this ends it jumps to where it would be
     /// without.
+    ///
+    /// Source: Jepsen's clock nemesis (bump), `TimeChaos` of Chaos Mesh.
     ///
     /// ```ron
     /// (what: ClockJump(node: "bank", by: "-2s"), at: "20s", for: "10s")
@@ -541,6 +643,8 @@ pub enum Injection {
     /// The node's clock runs too fast or too slow. When this ends it runs as before, and what it
     /// has gained or lost stays.
     ///
+    /// Source: the clock drift of TigerBeetle's VOPR.
+    ///
     /// ```ron
     /// (what: ClockDrift(node: "bank", ppm: 500), at: "20s", for: "10s")
     /// ```
@@ -555,6 +659,8 @@ pub enum Injection {
         ppm: i64,
     },
     /// The node's clock jumps to and fro: by so much for one period, back for the next.
+    ///
+    /// Source: Jepsen's clock nemesis (strobe).
     ///
     /// ```ron
     /// (what: ClockStrobe(node: "bank", by: "500ms", period: "100ms"), at: "20s", for: "10s")

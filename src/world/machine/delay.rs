@@ -10,7 +10,9 @@ use crate::world::flaw::Flaw;
 #[serde(deny_unknown_fields)]
 pub enum DelayControl {
     /// Controlled delay: while no job has waited for less than the target for a whole interval,
-    /// jobs are dropped one by one, ever more often (RFC 8289).
+    /// jobs are dropped one by one, ever more often.
+    ///
+    /// Source: RFC 8289, "Controlled Delay Active Queue Management", 2018, with its defaults.
     ///
     /// ```ron
     /// CoDel(target: "5ms", interval: "100ms")
@@ -24,8 +26,9 @@ pub enum DelayControl {
         interval: Span,
     },
     /// The variant for servers: a job is dropped if it has waited for longer than the interval, and
-    /// for longer than the target while the queue has not been empty for an interval (B. Maurer,
-    /// "Fail at Scale", ACM Queue 13(8), 2015).
+    /// for longer than the target while the queue has not been empty for an interval.
+    ///
+    /// Source: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
     ///
     /// ```ron
     /// ControlledDelay(target: "5ms", interval: "100ms")

@@ -15,6 +15,8 @@ use crate::world::flaw::{EVERY_MIN, Flaw, too_often};
 pub enum Limit {
     /// Always the same.
     ///
+    /// Source: Netflix's library concurrency-limits (`FixedLimit`).
+    ///
     /// ```ron
     /// Fixed(jobs: 50)
     /// ```
@@ -24,6 +26,8 @@ pub enum Limit {
     },
     /// Additive increase, multiplicative decrease: one more for each job that is done in time while
     /// at least half of the limit is used, and fewer after each that is not.
+    ///
+    /// Source: Netflix's library concurrency-limits (`AIMDLimit`), with its defaults.
     ///
     /// ```ron
     /// Aimd(latency_max: "200ms")
@@ -47,6 +51,8 @@ pub enum Limit {
     },
     /// By the gradient between the long-term and the present latency: as latency rises above what
     /// is usual the limit falls, and a small queue is always allowed (`Gradient2`).
+    ///
+    /// Source: Netflix's library concurrency-limits (`Gradient2Limit`), with its defaults.
     ///
     /// ```ron
     /// Gradient(initial: 20, max: 200)

@@ -8,6 +8,9 @@ use crate::world::flaw::{EVERY_MIN, Flaw, too_often};
 
 /// Which requests are turned away as load rises, before they take a place in the queue.
 ///
+/// Source: this simulator's own form of criticality in Google's *Site Reliability Engineering*,
+/// chapter 21.
+///
 /// ```ron
 /// (by: Occupancy, thresholds: [(priority: 1, load: "80 %"), (priority: 2, load: "50 %")])
 /// ```
@@ -38,9 +41,13 @@ pub struct Threshold {
 pub enum Signal {
     /// How many jobs are there, of all that there is room for: workers and queue, or the limit if
     /// that is lower.
+    ///
+    /// Source: this simulator's own.
     #[default]
     Occupancy,
     /// How busy the workers were in the last whole window.
+    ///
+    /// Source: the utilisation signals of Google's *Site Reliability Engineering*, chapter 21.
     ///
     /// ```ron
     /// Utilisation(window: "1s")

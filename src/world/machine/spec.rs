@@ -15,13 +15,20 @@ use crate::world::flaw::Flaw;
 #[serde(deny_unknown_fields)]
 pub enum Discipline {
     /// First in, first out.
+    ///
+    /// Source: first come, first served: L. Kleinrock, "Queueing Systems, Volume I", 1975.
     #[default]
     Fifo,
     /// Last in, first out: under overload some are served fast and the rest not at all.
+    ///
+    /// Source: last come, first served: L. Kleinrock, "Queueing Systems, Volume I", 1975.
     Lifo,
     /// First in, first out while the queue is healthy; last in, first out while it is long or old,
-    /// so that those who still wait are served (B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
-    /// The same text drops the old ones by `ControlledDelay`.
+    /// so that those who still wait are served. The text that it comes from drops the old ones by
+    /// `ControlledDelay`.
+    ///
+    /// Source: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015; the defaults are this simulator's
+    /// own.
     ///
     /// ```ron
     /// AdaptiveLifo(age: "50ms")
@@ -37,6 +44,10 @@ pub enum Discipline {
     /// The most important class first, first in, first out within it. Into a full queue a more
     /// important request gets in the place of the least important one that waits.
     ///
+    /// Source: A. Cobham, "Priority Assignment in Waiting Line Problems", Journal of the Operations
+    /// Research Society of America 2(1), 1954; preemptive L. Kleinrock, "Queueing Systems, Volume
+    /// II", 1976.
+    ///
     /// ```ron
     /// Priority(preemptive: true)
     /// ```
@@ -47,13 +58,19 @@ pub enum Discipline {
         preemptive: bool,
     },
     /// The least work first, which is best for the mean and worst for whoever brings much.
+    ///
+    /// Source: R. W. Conway, W. L. Maxwell and L. W. Miller, "Theory of Scheduling", 1967.
     ShortestFirst,
     /// Each tenant gets a share of the work by its weight while all of them want it, equal ones
-    /// where the machine names no `weights`, by self-clocked fair queueing (S. J. Golestani, "A
-    /// Self-Clocked Fair Queueing Scheme for Broadband Applications", INFOCOM 1994).
+    /// where the machine names no `weights`.
+    ///
+    /// Source: S. J. Golestani, "A Self-Clocked Fair Queueing Scheme for Broadband Applications",
+    /// INFOCOM 1994.
     FairQueueing,
     /// All jobs are worked on at once, each at an equal share of the workers: a processor that
     /// switches quickly between threads.
+    ///
+    /// Source: L. Kleinrock, "Queueing Systems, Volume II", 1976.
     ///
     /// ```ron
     /// ProcessorSharing(jobs_max: 200)
@@ -74,6 +91,9 @@ fn hundred_milliseconds() -> Span {
 /// it is exceeded: the process is killed, as by the out-of-memory killer of Linux. That is a crash:
 /// its connections are reset, its memory is gone, its disk keeps what was synced. So a queue that
 /// grows without a bound ends.
+///
+/// Source: the out-of-memory killer of Linux and systemd's restarts; that each job takes the same
+/// is this simulator's own.
 ///
 /// ```ron
 /// (limit: "512MiB", base: "64MiB", per_job: "1MiB")

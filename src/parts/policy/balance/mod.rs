@@ -52,10 +52,14 @@ pub struct Balance {
 #[serde(deny_unknown_fields)]
 pub enum Knowledge {
     /// How many of its own calls each has not answered: what a client can know.
+    ///
+    /// Source: what the least-request balancers of Envoy and Finagle go by.
     #[default]
     Outstanding,
     /// How many jobs each has on its machine, whosever they are and without delay: an oracle, for
     /// what is known in theory.
+    ///
+    /// Source: this simulator's own; what theorems on joining the shortest queue assume.
     TrueQueue,
 }
 
@@ -64,13 +68,20 @@ pub enum Knowledge {
 #[serde(deny_unknown_fields)]
 pub enum Avoid {
     /// None: a retry may meet the same one again.
+    ///
+    /// Source: Envoy's default.
     #[default]
     Nothing,
     /// Those that this call has tried, as long as there are others.
+    ///
+    /// Source: Envoy's `retry_host_predicate` (previous hosts).
     Tried,
 }
 
 /// Calls stay in the caller's own zone while there is room.
+///
+/// Source: the zone-aware routing of Envoy; that calls spill over by their number is this
+/// simulator's own.
 ///
 /// ```ron
 /// (instances_min: 2, outstanding_max: 10)

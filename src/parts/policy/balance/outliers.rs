@@ -8,7 +8,9 @@ use crate::parts::policy::breaker::is_answer;
 use crate::parts::policy::facts;
 use crate::world::{Cx, EVERY_MIN, Flaw, too_often};
 
-/// When an instance is given no calls for a while, as Envoy's outlier detection has it.
+/// When an instance is given no calls for a while.
+///
+/// Source: Envoy's outlier detection, with its defaults.
 ///
 /// ```ron
 /// (errors: 5, success_rate: (calls_min: 50), ejection: "30s", share_max: "20 %")
@@ -45,6 +47,8 @@ impl Default for Outliers {
 }
 
 /// When the rate of success of an instance is well below that of the others.
+///
+/// Source: Envoy's outlier detection by success rate, with its defaults.
 ///
 /// ```ron
 /// (instances_min: 5, calls_min: 100, deviations: 1.9)

@@ -14,10 +14,13 @@ use crate::world::{Cx, Flaw};
 #[serde(deny_unknown_fields)]
 pub enum Pick {
     /// One after the other; every caller begins somewhere else.
+    ///
+    /// Source: the default of nginx and of Envoy (`ROUND_ROBIN`).
     #[default]
     RoundRobin,
-    /// One after the other, each as often as its weight says and evenly spread (nginx's smooth
-    /// weighted round robin).
+    /// One after the other, each as often as its weight says and evenly spread.
+    ///
+    /// Source: the smooth weighted round robin of nginx.
     ///
     /// ```ron
     /// WeightedRoundRobin(weights: {"bank": 3, "shop": 1})
@@ -27,8 +30,12 @@ pub enum Pick {
         weights: BTreeMap<NodeId, u32>,
     },
     /// Any, each as likely.
+    ///
+    /// Source: `RANDOM` of Envoy.
     Random,
     /// Any, each as likely as its weight says.
+    ///
+    /// Source: random selection by weight, as DNS has it for services (RFC 2782).
     ///
     /// ```ron
     /// WeightedRandom(weights: {"bank": 9})
@@ -39,8 +46,14 @@ pub enum Pick {
     },
     /// The least loaded; of several, any. With what is outstanding this is least request, with the
     /// true queue it is join the shortest queue.
+    ///
+    /// Source: W. Winston, "Optimality of the Shortest Line Discipline", Journal of Applied
+    /// Probability 14(1), 1977; `least_conn` of nginx.
     Least,
-    /// The least loaded of so many that are drawn: the power of two choices (Mitzenmacher 1996).
+    /// The least loaded of so many that are drawn: the power of two choices.
+    ///
+    /// Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", doctoral
+    /// thesis, Berkeley, 1996.
     ///
     /// ```ron
     /// Choices(d: 2)
@@ -53,11 +66,15 @@ pub enum Pick {
         #[serde(default)]
         replace: bool,
     },
-    /// An idle one; of several, any. If there is none, any at all: join the idle queue (Lu et al.
-    /// 2011).
+    /// An idle one; of several, any. If there is none, any at all: join the idle queue.
+    ///
+    /// Source: Y. Lu et al., "Join-Idle-Queue: A Novel Load Balancing Algorithm for Dynamically
+    /// Scalable Web Services", Performance Evaluation 68(11), 2011.
     Idle,
     /// Of two that are drawn, the one with the lower product of calls outstanding and latency; the
-    /// latency jumps up with a slow answer and comes down with time (Finagle's peak EWMA).
+    /// latency jumps up with a slow answer and comes down with time.
+    ///
+    /// Source: the balancer of this name in Finagle.
     ///
     /// ```ron
     /// PeakEwma(decay: "10s")
@@ -67,7 +84,11 @@ pub enum Pick {
         #[serde(default = "Pick::ten_seconds")]
         decay: Span,
     },
-    /// The next on a hash ring, by the request's key: consistent hashing (Karger et al. 1997).
+    /// The next on a hash ring, by the request's key: consistent hashing.
+    ///
+    /// Source: D. Karger et al., "Consistent Hashing and Random Trees", STOC 1997; with `load` V.
+    /// Mirrokni, M. Thorup and M. Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA
+    /// 2018.
     ///
     /// ```ron
     /// Ring(points: 100, load: "1.25x")
@@ -78,12 +99,14 @@ pub enum Pick {
         #[serde(default = "Pick::hundred")]
         points: u32,
         /// How much more than its share of the outstanding calls one may have before the next on
-        /// the ring is taken (Mirrokni et al. 2018). Above 1. Default: without bound.
+        /// the ring is taken. Above 1. Default: without bound.
         #[serde(default)]
         load: Option<Factor>,
     },
-    /// The one whose name and the request's key hash highest together (Thaler and Ravishankar
-    /// 1998).
+    /// The one whose name and the request's key hash highest together: rendezvous hashing.
+    ///
+    /// Source: D. G. Thaler and C. V. Ravishankar, "Using Name-Based Mappings to Increase Hit
+    /// Rates", IEEE/ACM Transactions on Networking 6(1), 1998; with `load` as for the ring.
     ///
     /// ```ron
     /// Rendezvous(load: "1.25x")
@@ -93,8 +116,9 @@ pub enum Pick {
         #[serde(default)]
         load: Option<Factor>,
     },
-    /// By jump hash of the request's key over the instances in their order (Lamping and Veach
-    /// 2014).
+    /// By jump hash of the request's key over the instances in their order.
+    ///
+    /// Source: J. Lamping and E. Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014.
     Jump,
 }
 

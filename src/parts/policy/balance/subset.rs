@@ -27,14 +27,20 @@ pub struct Subset {
 #[serde(deny_unknown_fields)]
 pub enum SubsetBy {
     /// Callers share out the instances in rounds, each round in another order, so that all have as
-    /// many callers: deterministic subsetting (Google's *Site Reliability Engineering*, chapter
-    /// 20). Callers are numbered as the scenario's nodes are, in the order of their names.
+    /// many callers: deterministic subsetting. Callers are numbered as the scenario's nodes are, in
+    /// the order of their names.
+    ///
+    /// Source: Google's *Site Reliability Engineering*, chapter 20 (deterministic subsetting).
     #[default]
     Rounds,
     /// By the caller's name and theirs: as good as random, and another caller changes nothing.
+    ///
+    /// Source: this simulator's own use of rendezvous hashing.
     Name,
     /// By the request's key and their names: shuffle sharding. Two keys rarely share all of their
     /// instances, so whoever is ill served drags few others along.
+    ///
+    /// Source: shuffle sharding of AWS, here by rendezvous hashing.
     Key,
 }
 

@@ -43,6 +43,8 @@ pub enum Limiter {
     /// Tokens come in continuously and each call takes one: the rate holds in the long run, and
     /// what was saved up may be spent at once.
     ///
+    /// Source: RFC 2215 (the token bucket of integrated services); Envoy's local rate limit.
+    ///
     /// ```ron
     /// TokenBucket(rate: "10/s", burst: 20)
     /// ```
@@ -56,6 +58,9 @@ pub enum Limiter {
     /// Calls leak out evenly, one at a time: nothing is saved up, so `wait` is the depth of the
     /// bucket.
     ///
+    /// Source: J. S. Turner, "New Directions in Communications (or Which Way to the Information
+    /// Age?)", IEEE Communications Magazine 24(10), 1986.
+    ///
     /// ```ron
     /// LeakyBucket(rate: "10/s")
     /// ```
@@ -64,7 +69,9 @@ pub enum Limiter {
         rate: Rate,
     },
     /// So many calls in each window of the clock: where two windows meet, twice as many may come
-    /// close together. This is how resilience4j limits, and the simplest gateways.
+    /// close together. This is how the simplest gateways limit.
+    ///
+    /// Source: resilience4j's `RateLimiter`.
     ///
     /// ```ron
     /// FixedWindow(max: 100, window: "1s")
@@ -76,6 +83,8 @@ pub enum Limiter {
         window: Span,
     },
     /// So many calls in any span of this length: exact, and every call is remembered.
+    ///
+    /// Source: common among gateways, where it is the sliding window log; no single source.
     ///
     /// ```ron
     /// SlidingLog(max: 100, window: "1s")
@@ -89,6 +98,9 @@ pub enum Limiter {
     /// So many calls in about any span of this length, judged by two counters: of the window
     /// before, as large a part counts as the span still reaches into it.
     ///
+    /// Source: Cloudflare, "How we built rate limiting capable of scaling to millions of domains",
+    /// 2017.
+    ///
     /// ```ron
     /// SlidingCounter(max: 100, window: "1s")
     /// ```
@@ -100,7 +112,11 @@ pub enum Limiter {
     },
     /// The rate follows what the target can take: it grows by a step a second while calls go well
     /// and shrinks by a factor when one fails or is slow: additive increase, multiplicative
-    /// decrease (Chiu and Jain 1989), as in TCP.
+    /// decrease, as in TCP.
+    ///
+    /// Source: D.-M. Chiu and R. Jain, "Analysis of the Increase and Decrease Algorithms for
+    /// Congestion Avoidance in Computer Networks", Computer Networks and ISDN Systems 17, 1989; the
+    /// factor of the AWS SDKs' adaptive mode.
     ///
     /// ```ron
     /// Aimd(start: "100/s", min: "1/s", max: "1000/s", increase: "10/s", decrease: "0.7")
@@ -129,9 +145,10 @@ pub enum Limiter {
         pause: Span,
     },
     /// A call is turned away with a probability that grows with the share of calls that the target
-    /// did not accept lately: client-side throttling (Google's *Site Reliability Engineering*,
-    /// chapter 21). Of `requests` and `accepts` in the window, the probability is
-    /// (requests - k accepts) / (requests + 1).
+    /// did not accept lately: client-side throttling. Of `requests` and `accepts` in the window,
+    /// the probability is (requests - k accepts) / (requests + 1).
+    ///
+    /// Source: Google's *Site Reliability Engineering*, chapter 21 (client-side throttling).
     ///
     /// ```ron
     /// Throttle(k: "2x", window: "2min")
