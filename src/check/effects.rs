@@ -99,6 +99,7 @@ pub(crate) fn accounts(invariant: &Invariant) -> &[AccountRef] {
         | Invariant::Once { accounts }
         | Invariant::Conserved { accounts }
         | Invariant::Truthful { accounts } => accounts,
+        Invariant::Published { account, .. } => std::slice::from_ref(account),
         _ => &[],
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::effects::{AccountId, Change, Effects, accounts};
+use super::events::Publication;
 use super::exclusion::{Exclusion, Fencing};
 use super::outcome::{Finding, Stuck, Violation};
 use super::queues::{Promise, Queues, Tally};
 use super::requests::{Requests, Standing};
 use crate::engine::{Fact, Name, NodeId, Root, Span, Time};
 use crate::patterns::saga::facts as saga;
-use crate::scenario::{Invariant, Scenario};
+use crate::scenario::{Invariant, Scenario, Variant};
 
 /// One invariant while a run goes on.
 pub(crate) struct Checker {
@@ -52,6 +53,7 @@ enum Kind {
     },
     Exclusive(Exclusion),
     Fenced(Fencing),
+    Published(Publication),
     /// What a queue of a broker promises, or does not.
     Queue {
         broker: NodeId,
@@ -66,7 +68,7 @@ impl Checker {
         name: &str,
         invariant: &Invariant,
         effects: &Effects,
-        scenario: &Scenario,
+        (scenario, variant): (&Scenario, &Variant),
     ) -> Checker {
         let kind = match invariant {
             Invariant::Atomic { .. } => Kind::Atomic,
@@ -78,6 +80,9 @@ impl Checker {
             Invariant::Converged { within } => Kind::Converged { within: *within },
             Invariant::Exclusive { holders } => Kind::Exclusive(Exclusion::new(holders, scenario)),
             Invariant::Fenced { store } => Kind::Fenced(Fencing::new(*store, scenario)),
+            Invariant::Published { broker, queue, .. } => {
+                Kind::Published(Publication::new((*broker, *queue), scenario, variant))
+            }
             Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
             Invariant::Kept { .. } => queue(invariant, Promise::Kept, scenario),
             Invariant::AtLeastOnce { .. } => queue(invariant, Promise::AtLeastOnce, scenario),
@@ -150,6 +155,7 @@ impl Checker {
         let verdict = match &mut self.kind {
             Kind::Exclusive(exclusion) => exclusion.noted(fact),
             Kind::Fenced(fencing) => fencing.noted(fact),
+            Kind::Published(publication) => return publication.noted(fact),
             _ => None,
         };
         self.checked += u64::from(verdict.is_some());
@@ -175,6 +181,7 @@ impl Checker {
         match &mut self.kind {
             Kind::Atomic => self.finish_atomic(effects),
             Kind::Truthful => self.finish_truthful(effects, requests),
+            Kind::Published(_) => self.finish_published(effects),
             Kind::Settled { open, .. } => {
                 for (root, (at, key)) in std::mem::take(open) {
                     self.violated(at, root, |_| format!("saga {key:x} never came to an end"));
@@ -230,6 +237,25 @@ impl Checker {
         }
     }
 
+    fn finish_published(&mut self, effects: &Effects) {
+        let account = self.accounts[0];
+        let Kind::Published(publication) = &mut self.kind else { return };
+        let wrong = publication.finish(effects, account);
+        self.checked = publication.checked;
+        for (at, root, what) in wrong {
+            self.violated(at, root, |labels| format!("{what} {}", labels[0]));
+        }
+    }
+
+    /// Events that were lost, and phantoms, as all of these have it; `None` if none looks.
+    pub fn published(checkers: &[Checker]) -> Option<(u64, u64)> {
+        let each = checkers.iter().filter_map(|checker| match &checker.kind {
+            Kind::Published(publication) => Some(publication.wrong),
+            _ => None,
+        });
+        each.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
     fn finish_truthful(&mut self, effects: &Effects, requests: &Requests) {
         for (root, request) in requests.iter() {
             let promised = match request.standing {
@@ -279,6 +305,7 @@ impl Checker {
             }
             Kind::Exclusive(exclusion) => exclusion.says(),
             Kind::Fenced(fencing) => fencing.says(),
+            Kind::Published(publication) => publication.says(&accounts),
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
             Kind::Queue { promise, label, .. } => promise.says(label),
         };

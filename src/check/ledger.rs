@@ -4,6 +4,7 @@ use super::caches::CacheCounts;
 use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
+use super::events::EventCounts;
 use super::invariants::{Checker, Rest};
 use super::measures::{self, LoadEnd, Material, NodeSample};
 use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
@@ -55,6 +56,7 @@ pub struct Ledger {
     lost_updates: u64,
     calls: CallCounts,
     queues: Option<Queues>,
+    events: EventCounts,
     asked: AskedFacts,
 }
 
@@ -71,7 +73,7 @@ impl Ledger {
             .collect();
         let effects = Effects::new(&scenario.invariants);
         let checker = |(name, invariant): &(String, crate::scenario::Invariant)| {
-            Checker::new(name, invariant, &effects, scenario)
+            Checker::new(name, invariant, &effects, (scenario, variant))
         };
         let checkers = scenario.invariants.iter().map(checker).collect();
         let parts = measures::parts(&scenario.invariants, &effects);
@@ -91,6 +93,7 @@ impl Ledger {
             lost_updates: 0,
             calls: CallCounts::default(),
             queues: Queues::new(scenario, variant, from),
+            events: EventCounts::default(),
             asked: AskedFacts::new(scenario, from),
         }
     }
@@ -154,6 +157,8 @@ impl Ledger {
             lost_updates: self.lost_updates,
             calls: self.calls,
             queues: self.queues.as_ref().map(|queues| &queues.counts),
+            events: &self.events,
+            published: Checker::published(&self.checkers),
             asked: &self.asked,
             uptime: &self.uptime,
             gauges: &run.gauges,
@@ -269,7 +274,7 @@ impl Observer for Ledger {
                 self.sagas.at_risk += fact.value;
             }
             what if CacheCounts::reads(what) => self.caches.fact(fact),
-            _ if self.calls.fact(fact) => {}
+            _ if self.calls.fact(fact) || self.events.fact(fact) => {}
             _ if self.queues.as_mut().is_some_and(|it| it.fact(fact, &self.requests)) => {}
             _ => self.effect(fact),
         }

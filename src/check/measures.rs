@@ -4,6 +4,7 @@ use super::caches::CacheCounts;
 use super::calls::CallCounts;
 use super::classes;
 use super::effects::Effects;
+use super::events::EventCounts;
 use super::ledger::{Partial, SagaCounts};
 use super::metrics::{METRICS, Metric};
 use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUse};
@@ -107,6 +108,9 @@ pub(crate) struct Material<'a> {
     pub queues: Option<&'a QueueCounts>,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
+    pub events: &'a EventCounts,
+    /// Events that were lost, and phantoms; `None` if nobody looked.
+    pub published: Option<(u64, u64)>,
     pub asked: &'a AskedFacts,
     pub uptime: &'a Uptime,
     /// The machines that were watched job by job.
@@ -136,7 +140,8 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     let mut measures = Vec::new();
     for metric in METRICS {
         let of_queues = material.queues.and_then(|queues| queues.value(metric.id));
-        let value = of_queues.or_else(|| match metric.axis {
+        let of_events = || material.events.value(metric.id);
+        let value = of_queues.or_else(of_events).or_else(|| match metric.axis {
             Axis::Latency => latency(metric.id, &total),
             _ => facets.value(metric.id, material),
         });
@@ -182,7 +187,9 @@ fn asks(scenario: &Scenario, id: &str) -> bool {
 /// Is it a latency of requests, each of which has its own?
 fn is_of_requests(metric: &Metric) -> bool {
     metric.axis == Axis::Latency
-        && !["latency.processed", "latency.queued"].iter().any(|of| metric.id.starts_with(of))
+        && !["latency.processed", "latency.queued", "latency.outbox"]
+            .iter()
+            .any(|of| metric.id.starts_with(of))
 }
 
 fn measure(metric: &Metric, id: String, value: Option<f64>) -> Measure {
@@ -342,6 +349,8 @@ impl Facets {
             }
             "consistency.half_applied" => of_kind(|one| matches!(one, Invariant::Atomic { .. })),
             "consistency.multiple" => of_kind(|one| matches!(one, Invariant::Once { .. })),
+            "consistency.events_lost" => material.published.map(|(lost, _)| lost as f64),
+            "consistency.phantoms" => material.published.map(|(_, phantoms)| phantoms as f64),
             "consistency.lost_updates" => {
                 (material.lost_updates > 0).then_some(material.lost_updates as f64)
             }

@@ -80,6 +80,18 @@ pub const METRICS: &[Metric] = &[
         "99 % of the messages of queues were processed at most this long after they were accepted.",
     ),
     metric_of(
+        "latency.outbox_mean",
+        "outbox mean",
+        LATENCY,
+        "Mean time from when an event was durable in an outbox until its relay knew that it was published.",
+    ),
+    metric_of(
+        "latency.outbox_p99",
+        "outbox p99",
+        LATENCY,
+        "99 % of the events of outboxes were published at most this long after they were durable.",
+    ),
+    metric_of(
         "throughput.offered",
         "offered",
         (Axis::Throughput, Quantity::Rate, Better::Neither),
@@ -229,6 +241,24 @@ pub const METRICS: &[Metric] = &[
         "lost from disks",
         WRONG,
         "Rows that were durable and were altered, overwritten or wiped since.",
+    ),
+    metric_of(
+        "consistency.events_lost",
+        "events lost",
+        WRONG,
+        "Operations that were committed and of which no event was published, as invariants of kind `Published` have it.",
+    ),
+    metric_of(
+        "consistency.phantoms",
+        "phantom events",
+        WRONG,
+        "Operations of which an event was published and that were not committed, as invariants of kind `Published` have it.",
+    ),
+    metric_of(
+        "consistency.unrelayed",
+        "left in outboxes",
+        WRONG,
+        "Events in outboxes that were not published by the end.",
     ),
     metric_of(
         "consistency.lost_updates",
@@ -467,6 +497,12 @@ pub const METRICS: &[Metric] = &[
         "backlog drained after",
         (Axis::Saturation, Quantity::Time, Better::Lower),
         "From the instant at which most messages waited until none did.",
+    ),
+    metric_of(
+        "saturation.outbox_peak",
+        "fullest outbox",
+        (Axis::Saturation, Quantity::Count, Better::Lower),
+        "The most events that waited in outboxes to be published.",
     ),
     metric_of(
         "saturation.refused",

@@ -8,6 +8,7 @@ mod caches;
 mod calls;
 mod classes;
 mod effects;
+mod events;
 mod exclusion;
 mod invariants;
 mod ledger;

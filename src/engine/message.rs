@@ -229,6 +229,8 @@ pub enum Expect {
     /// The row is written at this instant of the writer's clock: where the last write wins, a row
     /// that was written later stays as it is, and the transaction goes through without it.
     Stamped(u64),
+    /// The key must not exist, or with a value below this: a record so old does not count any more.
+    Below(u64),
 }
 
 /// A row's change. Values are balances or states; a balance never falls below zero, so a [`Take`]
@@ -243,6 +245,17 @@ pub enum Change {
     Give(u64),
     /// Subtract from the balance.
     Take(u64),
+    /// Write an event into the store's outbox, about the business object that is the row's key.
+    Emit {
+        /// What has happened: the operation by which it is published.
+        event: Name,
+        /// The class of the request that it is written for.
+        class: Class,
+        /// Its amount.
+        value: u64,
+    },
+    /// Mark an event of the outbox as published: the one whose number is the row's key.
+    Relayed,
 }
 
 /// Why a request did not succeed, as its caller sees it.
@@ -331,6 +344,7 @@ mod tests {
         assert_eq!(size_of::<Msg>(), 24);
         assert_eq!(size_of::<Reply>(), 24);
         assert_eq!(size_of::<Option<Reply>>(), 24);
+        assert_eq!(size_of::<Row>(), 48);
     }
 
     #[test]

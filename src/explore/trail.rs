@@ -13,8 +13,8 @@ use crate::engine::{
     Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
 };
 use crate::parts::{
-    BROKER_OPERATIONS, LEASE_OPERATIONS, broker_facts, client_facts, lease_facts, policy_facts,
-    store_facts,
+    BROKER_OPERATIONS, LEASE_OPERATIONS, broker_facts, client_facts, lease_facts, outbox,
+    policy_facts, store_facts,
 };
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
@@ -99,8 +99,13 @@ impl Trail {
     pub(crate) fn of(scenario: &Scenario, variant: &Variant, whose: Whose) -> Trail {
         let mut lexicon = scenario.lexicon.clone();
         let of_nodes = CATALOGUE.iter().map(|kind| kind.facts);
-        let others =
-            [&facts::NAMES[..], &policy_facts::NAMES, &LEASE_OPERATIONS, &BROKER_OPERATIONS];
+        let others = [
+            &facts::NAMES[..],
+            &policy_facts::NAMES,
+            &LEASE_OPERATIONS,
+            &BROKER_OPERATIONS,
+            &outbox::OPERATIONS,
+        ];
         let known = of_nodes.chain(others);
         for name in known.flatten().chain(&["service.records"]) {
             // A scenario's name with the same hash was there first and stays.
@@ -187,7 +192,7 @@ impl Trail {
             Fate::Arrived if hop.is_reply => {
                 self.waiting.retain(|wait| (wait.0, wait.1, wait.2) != (root, to, from));
                 let text = format!("hears from {}: {}", self.name(from), self.said(hop));
-                let fine = matches!(hop.body, Ok(Msg::Done { .. }));
+                let fine = matches!(hop.body, Ok(Msg::Done { .. } | Msg::Batch { .. }));
                 self.tell((at, to, root), !fine, text);
             }
             Fate::Arrived if tells_all && from != to => {
@@ -222,6 +227,10 @@ impl Trail {
                         Change::Set(value) => format!("{table} = {value}"),
                         Change::Give(value) => format!("{table} +{value}"),
                         Change::Take(value) => format!("{table} -{value}"),
+                        Change::Emit { event, value, .. } => {
+                            format!("event {} {value}", self.lexicon.spelling(event))
+                        }
+                        Change::Relayed => format!("event {} as published", row.key),
                     }
                 };
                 format!("commit {}", rows.iter().map(row).collect::<Vec<_>>().join(", "))
@@ -272,6 +281,10 @@ impl Trail {
             lease_facts::LEFT => format!("has done with the lock, token {}", fact.value),
             lease_facts::RAN_OUT => "its lease may have run out: changes nothing".to_owned(),
             lease_facts::FENCE => format!("durable: a write with token {}", fact.value),
+            outbox::facts::STORED => "durable: an event in the outbox".to_owned(),
+            outbox::facts::MARKED => format!("durable: event {} is marked", fact.key),
+            outbox::facts::PUBLISHED => format!("event {} is published", fact.value),
+            outbox::facts::FAILED => format!("event {} could not be published", fact.value),
             store_facts::DROPPED => "a newer write is there: drops this one".to_owned(),
             what if broker_facts::ALL.contains(&what) => match queued(fact) {
                 Some((text, is_bad)) => {

@@ -19,6 +19,7 @@ pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,
     Session, Think, facts as client_facts,
 };
+pub(crate) use lease::{ACQUIRE as LEASE_ACQUIRE, RENEW as LEASE_RENEW};
 pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
 pub use policy::{
     Avoid, Backoff, Balance, Breaker, Bulkhead, Delay, Failure, Fallback, Funding, Growth, Hedge,
@@ -26,7 +27,8 @@ pub use policy::{
     SlowCalls, Subset, SubsetBy, SuccessRate, Window, facts as policy_facts,
 };
 pub use service::{
-    CallSpec, Critical, Mode, Operation, Reads, Service, Transfer, facts as service_facts,
+    CallSpec, Critical, Mode, Operation, PublishBy, Publishes, Reads, Service, Transfer,
+    facts as service_facts,
 };
-pub use store::{Account, Rows, Store, SyncFailure, facts as store_facts};
+pub use store::{Account, Rows, Store, SyncFailure, facts as store_facts, outbox};
 pub use table::{Clash, Resolve, Table};

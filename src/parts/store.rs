@@ -3,6 +3,12 @@
 //! A commit is checked and applied, appended to the log, synced, and only then acknowledged, so
 //! what was acknowledged survives a crash and what was not may be gone. Syncs are shared by the
 //! commits that wait for them. After a crash the table is rebuilt from the log.
+//!
+//! A transaction may write events into the store's outbox: they are there if and only if it is, and
+//! whoever relays them asks for those that are not marked as published, or tails the log.
+
+mod events;
+pub mod outbox;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,8 +16,9 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use super::table::{Resolve, Table};
-use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, Reply, Row, Span};
+use crate::engine::{Change, Condition, Dist, Expect, Fault, Msg, Name, Reply, Row, Span};
 use crate::world::{Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers, RowsOf};
+use events::{Events, Origin};
 
 const COMMIT: Name = Name::of("store.commit");
 
@@ -65,6 +72,11 @@ pub struct Store {
     tables: Vec<Rows>,
     #[serde(skip)]
     table: RefCell<Table>,
+    #[serde(skip)]
+    events: RefCell<Events>,
+    /// There are new events.
+    #[serde(skip)]
+    emitted: Condition,
 }
 
 /// What a store does when a sync has failed.
@@ -132,9 +144,13 @@ impl Store {
             return Ok(Msg::Clash { row: clash.row, found: clash.found });
         }
         let rows = self.kept(cx, rows);
+        let events = self.table.borrow().touches_outbox().then(|| rows.clone());
         if let Err(fault) = cx.disk().append(COMMIT, 0, 0, rows) {
             self.table.borrow_mut().undo();
             return Err(fault);
+        }
+        if let Some(rows) = events {
+            self.take_in(cx, &rows);
         }
         if self.durable {
             self.settle(cx).await?;
@@ -164,7 +180,7 @@ impl Store {
             if self.sync_failure == SyncFailure::Recover {
                 // What the disk did not take is gone for certain, and so is what was built on it.
                 if cx.disk().rewind() {
-                    *self.table.borrow_mut() = self.rebuilt(cx);
+                    self.rebuild(cx);
                 }
                 return Err(Fault::Failed);
             }
@@ -173,9 +189,9 @@ impl Store {
         Ok(())
     }
 
-    /// The table as accounts and log have it.
-    fn rebuilt(&self, cx: &Cx) -> Table {
-        let mut table = Table::new(self.fencing, self.resolve);
+    /// Makes table and outbox what accounts and log have them.
+    fn rebuild(&self, cx: &Cx) {
+        let (mut table, mut events) = (Table::new(self.fencing, self.resolve), Events::default());
         for account in &self.accounts {
             let change = Change::Set(account.balance);
             table.force(&[Row { table: account.name, key: 0, expect: Expect::Any, change }]);
@@ -185,18 +201,20 @@ impl Store {
             if table.apply(&entry.rows).is_err() {
                 table.force(&entry.rows);
             }
+            let origin = Origin { root: entry.root, payload: entry.payload, since: cx.now() };
+            events.take_in(&entry.rows, origin);
         }
-        table
+        (*self.table.borrow_mut(), *self.events.borrow_mut()) = (table, events);
     }
 }
 
 impl Node for Store {
     async fn boot(&self, cx: &Cx) {
-        *self.table.borrow_mut() = self.rebuilt(cx);
+        self.rebuild(cx);
     }
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
-        let operation = if matches!(request, Msg::Get { .. }) { READS } else { COMMITS };
+        let operation = if matches!(request, Msg::Commit { .. }) { COMMITS } else { READS };
         let cost = cx.cost(operation, &self.cost);
         cx.work(cost).await?;
         if cx.errs(operation) {
@@ -210,6 +228,8 @@ impl Node for Store {
                 let value = self.table.borrow().get(table, key).unwrap_or(first);
                 Ok(Msg::Done { value })
             }
+            Msg::Do { verb: outbox::POLL, value: most, .. } => self.poll(cx, most).await,
+            Msg::Do { verb: outbox::TAIL, key: first, value } => self.tail(cx, first, value).await,
             _ => Err(Fault::Unknown),
         }
     }
@@ -234,6 +254,7 @@ impl Node for Store {
                 accounts.chain(self.tables.iter().map(|table| table.name)).collect(),
             ),
             commits: true,
+            events: true,
             logs: true,
             ..Offers::default()
         }

@@ -38,6 +38,8 @@ pub struct Table {
     stamps: BTreeMap<(Name, u64), u64>,
     /// Rows of the transaction at hand that were dropped, by their place.
     dropped: Vec<u32>,
+    /// Does the transaction at hand write into the outbox, or mark what is there?
+    touches_outbox: bool,
 }
 
 impl Table {
@@ -49,6 +51,11 @@ impl Table {
     /// The rows that the last transaction went through without, by their places.
     pub fn dropped(&self) -> &[u32] {
         &self.dropped
+    }
+
+    /// Did the last transaction write into the outbox, or mark what is there?
+    pub fn touches_outbox(&self) -> bool {
+        self.touches_outbox
     }
 
     /// The value of a row.
@@ -73,6 +80,7 @@ impl Table {
     pub fn apply(&mut self, rows: &[Row]) -> Result<(), Clash> {
         self.undo.clear();
         self.dropped.clear();
+        self.touches_outbox = false;
         for (index, row) in rows.iter().enumerate() {
             if self.is_outdated(row) {
                 self.dropped.push(index as u32);
@@ -98,6 +106,8 @@ impl Table {
                 Change::Set(value) => value,
                 Change::Give(amount) => old.saturating_add(amount),
                 Change::Take(amount) => old.saturating_sub(amount),
+                // The outbox is the store's, beside its tables.
+                Change::Emit { .. } | Change::Relayed => continue,
             };
             self.rows.insert((row.table, row.key), new);
         }
@@ -111,9 +121,14 @@ impl Table {
             Expect::Absent => old.is_none(),
             Expect::Value(value) => old == Some(value),
             Expect::AtMost(limit) => self.unfenced || old.is_none_or(|value| value <= limit),
+            Expect::Below(limit) => old.is_none_or(|value| value < limit),
             Expect::Stamped(_) => true,
         };
         let new = match row.change {
+            Change::Emit { .. } | Change::Relayed => {
+                self.touches_outbox = true;
+                return Ok(());
+            }
             Change::Set(value) => Some(value),
             Change::Give(amount) => old.unwrap_or(0).checked_add(amount),
             Change::Take(amount) => old.unwrap_or(0).checked_sub(amount),
@@ -134,6 +149,7 @@ impl Table {
         let known = self.stamps.get(&place).copied();
         let value = match row.change {
             Change::Set(value) | Change::Give(value) | Change::Take(value) => value,
+            Change::Emit { .. } | Change::Relayed => return false,
         };
         let old = self.get(row.table, row.key).unwrap_or(0);
         if known.is_some_and(|known| (known, old) > (stamp, value)) {

@@ -2,6 +2,7 @@
 //! `scenarios/name_….ron`.
 
 mod instances;
+pub mod outbox;
 pub mod saga;
 
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use crate::world::{
     Ask, ClassInfo, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
 };
 pub use instances::Instances;
+use outbox::Outbox;
 use saga::Saga;
 
 /// A kind of node, as the command line's reference knows it.
@@ -114,5 +116,6 @@ nodes! {
     Cache(false, "../parts/cache/mod.rs", &cache_facts::NAMES),
     Broker(false, "../parts/broker/mod.rs", &broker_facts::NAMES),
     Consumer(false, "../parts/broker/consumer.rs", &[]),
+    Outbox(true, "outbox/mod.rs", &crate::parts::outbox::facts::NAMES),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

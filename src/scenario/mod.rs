@@ -225,6 +225,21 @@ pub enum Invariant {
         /// The queue.
         queue: Name,
     },
+    /// When the system has come to rest, this queue has accepted a message of a business operation
+    /// if and only if the operation has given to this account: no event is lost, and none tells of
+    /// what never was. An operation that was undone later counts as one that never was.
+    ///
+    /// ```ron
+    /// Published(account: (store: "bank", account: "till"), broker: "post", queue: "mail")
+    /// ```
+    Published {
+        /// The account that the operation gives to.
+        account: AccountRef,
+        /// The broker.
+        broker: NodeId,
+        /// The queue.
+        queue: Name,
+    },
     /// No message of this queue is handed out twice. For every queue that promises it, it is
     /// checked without being asked for, as `queues-at-most-once`.
     ///
@@ -260,6 +275,9 @@ impl Invariant {
             | Invariant::Once { accounts }
             | Invariant::Conserved { accounts }
             | Invariant::Truthful { accounts } => (&accounts[..], &[][..]),
+            Invariant::Published { account, broker, .. } => {
+                (std::slice::from_ref(account), std::slice::from_ref(broker))
+            }
             Invariant::Settled { node: one }
             | Invariant::Fenced { store: one }
             | Invariant::Kept { broker: one, .. }
@@ -278,7 +296,8 @@ impl Invariant {
             Invariant::Kept { broker, queue }
             | Invariant::AtLeastOnce { broker, queue }
             | Invariant::AtMostOnce { broker, queue }
-            | Invariant::InOrder { broker, queue } => Some((*broker, *queue)),
+            | Invariant::InOrder { broker, queue }
+            | Invariant::Published { broker, queue, .. } => Some((*broker, *queue)),
             _ => None,
         }
     }

@@ -45,6 +45,12 @@ pub enum Want {
     Queue(Name),
     /// That it keeps copies of messages.
     Copies,
+    /// The events of its outbox.
+    Events,
+    /// The operations that the events of an outbox are called like.
+    Published,
+    /// That somebody publishes events of this name from its outbox.
+    Relay(Name),
 }
 
 impl Ask {
@@ -107,6 +113,8 @@ pub struct Offers {
     pub rows: RowsOf,
     /// Does it commit transactions?
     pub commits: bool,
+    /// Does it have an outbox?
+    pub events: bool,
     /// Does it grant leases?
     pub locks: bool,
     /// The queues whose messages it hands out, if it is a broker.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use stormglass::check::outcome::{Finding, Outcome};
 use stormglass::engine::{Fate, Lexicon, Span, Step, Time, Tracer};
 use stormglass::explore::traced;
+use stormglass::parts::outbox;
 use stormglass::parts::{
     broker_facts, cache_facts, client_facts, lease_facts, policy_facts, store_facts,
 };
@@ -128,6 +129,7 @@ pub fn record(scenario: &Scenario, variant: &Variant, seed: u64) -> Record {
         &client_facts::NAMES[..],
         &cache_facts::NAMES,
         &broker_facts::NAMES,
+        &outbox::facts::NAMES,
         &policy_facts::NAMES,
         &saga::facts::NAMES,
         &world::facts::NAMES,

@@ -250,6 +250,10 @@ fn disk(scenario: &Scenario, session: &Session, rest: &str) -> Output {
                 Change::Set(value) => format!("{table} = {value}"),
                 Change::Give(value) => format!("{table} +{value}"),
                 Change::Take(value) => format!("{table} -{value}"),
+                Change::Emit { event, value, .. } => {
+                    format!("event {} {value}", session.spelling(event))
+                }
+                Change::Relayed => format!("event {} as published", row.key),
             }
         };
         let rows: Vec<String> = entry.rows.iter().map(change).collect();

@@ -16,12 +16,14 @@ const TEXT: &str = r#"Scenario(
             "return": (undoes: "sell"),
         }),
         "store": Store(accounts: [(name: "stock", balance: 9)]),
+        "post": Broker(queues: {"bills": (), "mail": ()}),
     },
     invariants: {
         "atomic": Atomic(accounts: [(store: "store", account: "sold"), (store: "store", account: "paid")]),
         "converged": Converged(within: "500ms"),
         "conserved": Conserved(accounts: [(store: "store", account: "stock"), (store: "store", account: "sold")]),
         "once": Once(accounts: [(store: "store", account: "sold")]),
+        "published": Published(account: (store: "store", account: "sold"), broker: "post", queue: "mail"),
         "settled": Settled(node: "orders"),
         "truthful": Truthful(accounts: [(store: "store", account: "sold"), (store: "store", account: "paid")]),
     },
@@ -44,7 +46,7 @@ fn bench(name: &str) -> Bench {
     let effects = Effects::new(&scenario.invariants);
     let invariant = scenario.invariants.iter().find(|(known, _)| known == name);
     let (_, invariant) = invariant.expect("it is one of them");
-    let checker = Checker::new(name, invariant, &effects, &scenario);
+    let checker = Checker::new(name, invariant, &effects, (&scenario, &scenario.variants[0]));
     let buyers = [(NodeId(0), "buyers".to_owned())];
     let requests = Requests::new(&buyers, 4, Time(0), scenario.variants[0].phases.end());
     Bench { checker, effects, requests, scenario }
@@ -214,4 +216,36 @@ fn settled_wants_an_end_for_every_saga_of_its_coordinator() {
     assert_eq!(found(&finding), (5, 2));
     let first = finding.first.expect("there is one");
     assert_eq!((first.at, first.root), (Time(7), 4));
+}
+
+#[test]
+fn published_wants_an_event_of_all_that_was_committed_and_of_nothing_else() {
+    let mut bench = bench("published");
+    let accepted = |bench: &mut Bench, at, root, place: u64| {
+        let what = crate::parts::broker_facts::ACCEPTED;
+        let fact = Fact { key: place << 48, ..bench.fact(at, "post", root, what) };
+        bench.checker.noted(&fact);
+    };
+    bench.give(2, 1, SOLD, 1);
+    accepted(&mut bench, 3, 1, 1);
+    accepted(&mut bench, 4, 2, 1);
+    bench.give(5, 2, SOLD, 1);
+    assert_eq!(Checker::published(&[]), None);
+    // Another queue's message is none, what was undone never was, and twice is not once too often.
+    bench.give(6, 3, SOLD, 1);
+    accepted(&mut bench, 7, 3, 0);
+    accepted(&mut bench, 5, 4, 1);
+    bench.give(8, 4, SOLD, 1);
+    bench.give(9, 4, SOLD, -1);
+    accepted(&mut bench, 8, 900, 1);
+    accepted(&mut bench, 9, 1, 1);
+    let Bench { mut checker, effects, requests, scenario } = bench;
+    let end = scenario.variants[0].phases.end();
+    checker.finish(&effects, &requests, &Rest { quiet: end, end, stuck: &[] });
+    let finding = checker.finding();
+    assert_eq!(found(&finding), (5, 3));
+    let first = finding.first.expect("there is one");
+    let phantom = "an event was published of what was never given to store sold";
+    assert_eq!((first.at, first.root, first.what.as_str()), (Time(5), 4, phantom));
+    assert_eq!(Checker::published(&[checker]), Some((1, 2)));
 }

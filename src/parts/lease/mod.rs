@@ -10,9 +10,9 @@ use crate::engine::Name;
 
 /// The operations of a lock service. A lease lasts so many nanoseconds from when it is granted, or
 /// until an instant of the lock service's clock.
-const ACQUIRE: Name = Name::of("acquire");
+pub(crate) const ACQUIRE: Name = Name::of("acquire");
 const ACQUIRE_UNTIL: Name = Name::of("acquire until");
-const RENEW: Name = Name::of("renew");
+pub(crate) const RENEW: Name = Name::of("renew");
 const RENEW_UNTIL: Name = Name::of("renew until");
 const RELEASE: Name = Name::of("release");
 

@@ -9,16 +9,18 @@
 
 mod lock;
 mod operation;
+mod publish;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::policy::{Policy, happens};
-use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Reply, Row, all};
+use crate::engine::{Change, Dist, Expect, Fault, Msg, Name, NodeId, Reply, Row, Span, all};
 use crate::world::{Ask, Cx, Flaw, Held, Known, MachineSpec, Node, Offers, Want};
 use lock::Locks;
 pub use operation::{CallSpec, Critical, Mode, Operation, Reads, Transfer};
+pub use publish::{PublishBy, Publishes};
 
 /// Facts that services record.
 pub mod facts {
@@ -47,6 +49,10 @@ pub struct Service {
     /// and the client's request that it is made for. Default: true.
     #[serde(default = "yes")]
     idempotent: bool,
+    /// For how long it recognises a request that comes again, by its own clock; one that comes
+    /// later is done again. Default: for good.
+    #[serde(default)]
+    retention: Option<Span>,
     /// Does a request keep its worker while it waits for reads, calls and locks, as with one thread
     /// for each request? A slow service that it calls then takes the workers from all requests.
     /// Default: false, as in an event loop.
@@ -183,18 +189,52 @@ impl Service {
         }
     }
 
-    async fn transfer(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
-        let (key, value) = asked;
+    async fn transfer(
+        &self,
+        cx: &Cx,
+        verb: Name,
+        (moved, event): (Transfer, Option<Row>),
+        (key, value): (u64, u64),
+    ) -> Reply {
         let [take, give] = moved.rows(value, false);
-        let done = record(cx, verb, key, Expect::Absent, DONE);
-        let keyed = [done, take, give];
-        match self.commit(cx, if self.idempotent { &keyed } else { &keyed[1..] }).await? {
+        let rows = [self.done(cx, verb, key), take, give, event.unwrap_or(give)];
+        let rows = &rows[usize::from(!self.idempotent)..3 + usize::from(event.is_some())];
+        match self.commit(cx, rows).await? {
             // It was done before: this request is one that comes again.
-            Msg::Clash { row: 0, found: DONE } if self.idempotent => Ok(Msg::Done { value }),
+            Msg::Clash { row: 0, found } if self.has_done(found) => Ok(Msg::Done { value }),
             // It was undone before it came, or there is not enough.
             Msg::Clash { .. } => Err(Fault::Refused),
             _ => Ok(Msg::Done { value }),
         }
+    }
+
+    /// Makes a transfer, and publishes an event about it.
+    async fn publish(
+        &self,
+        cx: &Cx,
+        verb: Name,
+        (moved, event): (Transfer, &Publishes),
+        asked: (u64, u64),
+    ) -> Reply {
+        event.before(cx, asked).await?;
+        let row = event.row(cx, asked);
+        let reply = self.transfer(cx, verb, (moved, row), asked).await?;
+        event.after(cx, asked).await?;
+        Ok(reply)
+    }
+
+    /// The record of a transfer that is made, if none counts that it was.
+    fn done(&self, cx: &Cx, verb: Name, key: u64) -> Row {
+        let Some(retention) = self.retention else {
+            return record(cx, verb, key, Expect::Absent, DONE);
+        };
+        let now = cx.clock().0;
+        record(cx, verb, key, Expect::Below(now.saturating_sub(retention.0)), now)
+    }
+
+    /// Does such a record, found in the first row, say that the transfer was made?
+    fn has_done(&self, found: u64) -> bool {
+        self.idempotent && (found == DONE || self.retention.is_some())
     }
 
     async fn undo(&self, cx: &Cx, verb: Name, moved: Transfer, asked: (u64, u64)) -> Reply {
@@ -256,7 +296,13 @@ impl Node for Service {
             return self.set(cx, register, value).await;
         }
         if let Some(transfer) = operation.transfer {
-            return self.transfer(cx, verb, transfer, (key, value)).await;
+            return match &operation.publishes {
+                None => self.transfer(cx, verb, (transfer, None), (key, value)).await,
+                // A rare way, kept out of the size of the common one.
+                Some(event) => {
+                    Box::pin(self.publish(cx, verb, (transfer, event), (key, value))).await
+                }
+            };
         }
         let undone = operation.undoes.and_then(|verb| Some((verb, self.operations.get(&verb)?)));
         if let Some((verb, Operation { transfer: Some(transfer), .. })) = undone {
@@ -282,7 +328,17 @@ impl Node for Service {
         };
         let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
         let policy = || self.store_policy.problem().map(|flaw| flaw.within("store_policy"));
-        operation.or_else(holds).or_else(machine).or_else(policy)
+        let retention = || {
+            let undoes = self.operations.values().any(|one| one.undoes.is_some());
+            let title = match self.retention? {
+                _ if !self.idempotent => "`retention` is of what an `idempotent` service records",
+                _ if undoes => "what is to be undone later must be recognised for good",
+                Span::ZERO => "a `retention` of zero recognises nothing: say `idempotent: false`",
+                _ => return None,
+            };
+            Some(Flaw::at("retention", title))
+        };
+        operation.or_else(holds).or_else(machine).or_else(policy).or_else(retention)
     }
 
     fn asks(&self) -> Vec<Ask> {
@@ -290,6 +346,11 @@ impl Node for Service {
         for (name, operation) in &self.operations {
             let within = |ask: Ask| ask.within(*name).within("operations");
             asks.extend(operation.asks().into_iter().map(within));
+        }
+        for (name, operation) in &self.operations {
+            let events = operation.publishes.iter().flat_map(|event| event.asks(self.store));
+            let within = |ask: Ask| ask.within("publishes").within(*name).within("operations");
+            asks.extend(events.map(within));
         }
         let Some(store) = self.store else { return asks };
         let all = self.operations.iter().filter_map(|(name, one)| Some((name, one.commits()?)));

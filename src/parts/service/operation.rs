@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::mixed;
+use super::publish::Publishes;
 use crate::engine::{
     Change, Dist, Expect, Msg, Name, NodeId, Ratio, Reply, Row, SizeDist, Span, quorum,
 };
@@ -51,6 +52,9 @@ pub struct Operation {
     /// What it moves in the store. Default: nothing.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// The event that it publishes about its transfer. Default: none.
+    #[serde(default)]
+    pub publishes: Option<Publishes>,
     /// The register of the store that it raises by one: it reads it, and writes it if nobody has
     /// written it since; otherwise it fails with `Conflict` (optimistic concurrency control). It
     /// takes no part in idempotency. Default: none.
@@ -209,6 +213,9 @@ impl Operation {
             _ if self.transfer.is_some() && undone.is_some() => {
                 ("undoes", "an operation has a `transfer` or `undoes` another's, not both")
             }
+            _ if self.publishes.is_some() && self.transfer.is_none() => {
+                ("publishes", "an operation that `publishes` an event needs a `transfer`")
+            }
             _ if undone.is_some_and(undoes_nothing) => {
                 ("undoes", "`undoes` names no operation here that has a transfer")
             }
@@ -216,8 +223,10 @@ impl Operation {
                 let reads = self.reads.iter().enumerate().find_map(|(place, one)| {
                     one.problem().map(|flaw| flaw.within(place).within("reads"))
                 });
+                let publishes = self.publishes.as_ref().and_then(Publishes::problem);
+                let publishes = publishes.map(|flaw| flaw.within("publishes"));
                 let mut calls = self.calls.iter().enumerate();
-                return reads.or_else(|| {
+                return reads.or(publishes).or_else(|| {
                     calls.find_map(|(place, call)| {
                         call.problem().map(|flaw| flaw.within(place).within("calls"))
                     })

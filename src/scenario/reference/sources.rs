@@ -35,6 +35,9 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../../parts/client/bursts.rs"),
     include_str!("../../parts/client/keys.rs"),
     include_str!("../../parts/service/operation.rs"),
+    include_str!("../../parts/service/publish.rs"),
+    include_str!("../../patterns/outbox/fetch.rs"),
+    include_str!("../../patterns/outbox/leader.rs"),
     include_str!("../../parts/broker/settings.rs"),
     include_str!("../../parts/cache/shelf.rs"),
     include_str!("../../parts/policy/backoff.rs"),
@@ -65,5 +68,6 @@ pub(super) const FACTS: &[&str] = &[
     include_str!("../../parts/client/facts.rs"),
     include_str!("../../patterns/saga/facts.rs"),
     include_str!("../../parts/lease/mod.rs"),
+    include_str!("../../parts/store/outbox.rs"),
     include_str!("../../parts/policy/facts.rs"),
 ];

@@ -92,6 +92,11 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Operation") => reads::<Spec>(&within("Service(operations: {\"buy\": ", "})")),
         (_, _, "Call") => operation(&within("calls: [", "]")),
         (_, _, "Transfer") => operation(&within("transfer: ", "")),
+        (_, _, "Publishes") => operation(&within("publishes: ", "")),
+        (_, "PublishBy", _) => operation(&within("publishes: (event: \"placed\", by: ", ")")),
+        (_, _, "Leader") => {
+            reads::<Spec>(&within("Outbox(store: \"bank\", to: \"post\", leader: ", ")"));
+        }
         (_, "Discipline", _) => reads::<MachineSpec>(&within("(discipline: ", ")")),
         (_, "DelayControl", _) => reads::<MachineSpec>(&within("(delay_control: ", ")")),
         (_, "Limit", _) => reads::<MachineSpec>(&within("(limit: ", ")")),

@@ -39,6 +39,7 @@ impl Whole<'_> {
 }
 
 /// Something that is asked of a node that there is.
+#[derive(Clone, Copy)]
 struct Asked<'a> {
     whole: &'a Whole<'a>,
     asks: &'a [(NodeId, Ask)],
@@ -78,6 +79,10 @@ impl Asked<'_> {
                 let is_broker = offers.queues.is_some();
                 (!is_broker).then(|| self.misfit("keeps no copies of messages", "a Broker does"))
             }
+            Want::Events => (!offers.events).then(|| self.misfit("has no outbox", "a Store has")),
+            Want::Published => (offers.operations == Known::Nothing)
+                .then(|| self.misfit("has no operations", "such as a Broker")),
+            Want::Relay(event) => self.relayed(*event, offers),
         }
     }
 
@@ -90,6 +95,31 @@ impl Asked<'_> {
         let spelt = self.whole.places.lexicon.spelling(name);
         let is_known = known.iter().any(|one| one == spelt);
         (!is_known).then(|| self.unknown(name, "operation", &known))
+    }
+
+    /// An event that goes into an outbox wants somebody who publishes it, and whoever that is
+    /// published to must know it.
+    fn relayed(&self, event: Name, offers: &Offers) -> Option<Problem> {
+        // Of a node that is no store each operation asks, and only the service says whom.
+        if !offers.events {
+            return None;
+        }
+        let of = |ask: &Ask| ask.what == Want::Events && ask.to == self.ask.to;
+        let relays = self.asks.iter().filter(|(_, ask)| of(ask)).map(|(relay, _)| *relay);
+        let mut relays = relays.peekable();
+        if relays.peek().is_none() {
+            let name = self.whole.places.name(self.ask.to);
+            let title = format!("nobody publishes what is in the outbox of `{name}`");
+            return Some(self.at(1).title(title).label("an Outbox does"));
+        }
+        let ends = self.asks.iter().filter(|(_, ask)| ask.what == Want::Published);
+        let ends: Vec<&(NodeId, Ask)> = ends.collect();
+        relays.find_map(|relay| {
+            let (_, end) = ends.iter().find(|(from, _)| *from == relay)?;
+            let (offers, _) = self.whole.offers(end.to)?;
+            let asked = Ask { to: end.to, ..self.ask.clone() };
+            Asked { ask: &asked, ..*self }.operation(event, &offers)
+        })
     }
 
     fn rows(&self, table: Option<Name>, offers: &Offers) -> Option<Problem> {

@@ -198,6 +198,7 @@ fn rest(invariant: &Invariant, draft: &Draft, places: Places<'_>, path: &str) ->
         Invariant::Atomic { .. }
         | Invariant::Truthful { .. }
         | Invariant::Settled { .. }
+        | Invariant::Published { .. }
         | Invariant::Converged { .. } => true,
         Invariant::Once { .. }
         | Invariant::Conserved { .. }

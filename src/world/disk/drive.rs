@@ -181,7 +181,8 @@ pub(super) fn tell(state: &mut State<World>, node: NodeId, entry: &Entry) {
 /// What a change adds, or the value that it sets.
 pub(super) fn amount(change: Change) -> u64 {
     match change {
-        Change::Set(value) | Change::Give(value) => value,
+        Change::Set(value) | Change::Give(value) | Change::Emit { value, .. } => value,
         Change::Take(value) => value.wrapping_neg(),
+        Change::Relayed => 1,
     }
 }

@@ -319,6 +319,14 @@ fn rotten(entry: &Entry, rng: &mut Rng) -> Entry {
             Change::Set(value) => Change::Set(value ^ bit),
             Change::Give(value) => Change::Give(value ^ bit),
             Change::Take(value) => Change::Take(value ^ bit),
+            Change::Emit { event, class, value } => {
+                Change::Emit { event, class, value: value ^ bit }
+            }
+            // There is no amount: the mark is on another event.
+            Change::Relayed => {
+                rows[row].key ^= bit;
+                Change::Relayed
+            }
         };
         rotten.rows = rows.into();
     }

@@ -1,0 +1,148 @@
+//! One order, and a crash of each node at every step of it: exhaustively, not by luck.
+//!
+//! A step is an instant at which a message is sent or arrives, or something is noted, in a run
+//! without crashes. At each of them, and right after it, each node crashes once.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{measured, record, scenario};
+use stormglass::engine::Time;
+use stormglass::explore::simulate;
+
+const SHOP: &str = r#"Scenario(
+    title: "One order",
+    run: (load: "1500ms", quiet: "10s"),
+    network: (latency: "1ms"),
+    nodes: {
+        "customers": Client(target: "shop", operation: "order", load: Constant(rate: "1/s"), policy: (timeout: "500ms")),
+        "shop": Service(store: "shop-db", store_policy: (timeout: "200ms"), operations: {
+            "order": (cost: "5ms", transfer: (from: "stock", to: "orders", amount: 1), publishes: (event: "placed", by: BY)),
+        }),
+        "shop-db": Store(disk: (sync: "1ms"), accounts: [(name: "stock", balance: 1000), (name: "orders", balance: 0)]),
+        RELAY
+        "broker": Broker(disk: (sync: "1ms"), queues: {
+            "placed": (consumers: [(to: "parcels", operation: "send", reconnect: "10ms")], visibility: "1s"),
+        }),
+        "parcels": Service(store: "parcels-db", store_policy: (timeout: "200ms"), idempotent: INBOX, operations: {
+            "send": (cost: "5ms", transfer: (from: "boxes", to: "sent", amount: 1)),
+        }),
+        "parcels-db": Store(disk: (sync: "1ms"), accounts: [(name: "boxes", balance: 1000), (name: "sent", balance: 0)]),
+    },
+    invariants: {
+        "published": Published(account: (store: "shop-db", account: "orders"), broker: "broker", queue: "placed"),
+        "once": Once(accounts: [(store: "parcels-db", account: "sent")]),
+    },
+    FAULTS
+)"#;
+
+const POLLS: &str = r#""relay": Outbox(store: "shop-db", to: "broker", fetch: Poll(interval: "100ms"), pause: "100ms"),"#;
+const TAILS: &str =
+    r#""relay": Outbox(store: "shop-db", to: "broker", fetch: Tail(), pause: "100ms"),"#;
+
+/// A design: how the event gets to the broker, its relay, and whether the consumer has an inbox.
+struct Design {
+    by: &'static str,
+    relay: &'static str,
+    inbox: bool,
+}
+
+impl Design {
+    fn text(&self, faults: &str) -> String {
+        SHOP.replace("BY", self.by)
+            .replace("RELAY", self.relay)
+            .replace("INBOX", if self.inbox { "true" } else { "false" })
+            .replace("FAULTS", faults)
+    }
+
+    /// The steps of the order, each with what happens then.
+    fn steps(&self) -> Vec<(Time, String)> {
+        let scenario = scenario(&self.text(""));
+        let record = record(&scenario, &scenario.variants[0], 1);
+        assert_eq!(record.told(), [""; 0]);
+        let root = record.of("request.started")[0].root;
+        let facts = record.facts.iter().filter(|fact| fact.root == root);
+        let mut steps: Vec<(Time, String)> =
+            facts.map(|fact| (fact.at, format!("{} {}", fact.node, fact.what))).collect();
+        let last = steps.iter().map(|(at, _)| *at).max().expect("it has steps");
+        let first = steps[0].0;
+        let ours = record.messages.iter().filter(|one| (first..=last).contains(&one.at));
+        steps.extend(ours.map(|one| (one.at, format!("{} to {}: {}", one.from, one.to, one.fate))));
+        let mut at_once: BTreeMap<Time, Vec<String>> = BTreeMap::new();
+        steps.into_iter().for_each(|(at, what)| at_once.entry(at).or_default().push(what));
+        at_once.into_iter().map(|(at, what)| (at, what.join(", "))).collect()
+    }
+
+    /// What each crash has led to: lost events, phantoms and repeated effects, each with the node
+    /// and the step.
+    fn sweep(&self) -> [Vec<String>; 3] {
+        let mut found = [(); 3].map(|()| Vec::new());
+        let mut crashes = 0;
+        for node in ["shop", "shop-db", "relay", "broker", "parcels", "parcels-db"] {
+            if node == "relay" && self.relay.is_empty() {
+                continue;
+            }
+            for (at, step) in self.steps() {
+                for at in [at.0, at.0 + 1] {
+                    let fault = format!(
+                        r#"faults: {{"crash": (what: Crash(node: "{node}"), at: "{at}ns", for: "300ms")}}"#
+                    );
+                    let scenario = scenario(&self.text(&fault));
+                    let outcome = simulate(&scenario, &scenario.variants[0], 1, Time(0));
+                    crashes += 1;
+                    let metrics =
+                        ["consistency.events_lost", "consistency.phantoms", "consistency.multiple"];
+                    for (found, metric) in found.iter_mut().zip(metrics) {
+                        if measured(&outcome, metric) > 0.0 {
+                            found.push(format!("{node} crashes at: {step}"));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(crashes > 150, "{crashes}");
+        found
+    }
+}
+
+/// Is it among what was found that this node crashes at a step at which this happens?
+fn has(found: &[String], node: &str, what: &str) -> bool {
+    let crash = format!("{node} crashes at: ");
+    found.iter().any(|one| one.strip_prefix(&crash).is_some_and(|step| step.contains(what)))
+}
+
+#[test]
+fn ob_b1_an_outbox_with_an_inbox_survives_a_crash_of_anybody_at_any_step() {
+    for relay in [POLLS, TAILS] {
+        let [lost, phantoms, double] = Design { by: "Outbox", relay, inbox: true }.sweep();
+        assert_eq!((lost, phantoms, double), (vec![], vec![], vec![]), "{relay}");
+    }
+}
+
+#[test]
+fn ob_b1_write_then_publish_loses_events() {
+    let by = r#"AfterCommit(to: "broker", policy: (timeout: "200ms"))"#;
+    let [lost, phantoms, double] = Design { by, relay: "", inbox: true }.sweep();
+    assert_eq!((phantoms, double), (vec![], vec![]));
+    assert!(has(&lost, "shop", "shop-db orders"), "{lost:#?}");
+    assert!(has(&lost, "broker", "shop to broker: Sent"), "{lost:#?}");
+}
+
+#[test]
+fn ob_b1_publish_then_write_tells_of_what_never_was() {
+    let by = r#"BeforeCommit(to: "broker", policy: (timeout: "200ms"))"#;
+    let [lost, phantoms, double] = Design { by, relay: "", inbox: true }.sweep();
+    assert_eq!((lost, double), (vec![], vec![]));
+    assert!(has(&phantoms, "shop", "broker queue.accepted"), "{phantoms:#?}");
+    assert!(has(&phantoms, "shop-db", "shop to shop-db: Sent"), "{phantoms:#?}");
+}
+
+#[test]
+fn ob_d4_without_an_inbox_effects_are_repeated() {
+    let [lost, phantoms, double] = Design { by: "Outbox", relay: POLLS, inbox: false }.sweep();
+    assert_eq!((lost, phantoms), (vec![], vec![]));
+    // The relay has published and not marked; the consumer is done and has not said so.
+    assert!(has(&double, "relay", "broker queue.accepted"), "{double:#?}");
+    assert!(has(&double, "parcels", "parcels-db sent"), "{double:#?}");
+}
