@@ -5,6 +5,7 @@
 pub(super) const SOURCES: &[&str] = &[
     include_str!("../load.rs"),
     include_str!("../mod.rs"),
+    include_str!("../invariant.rs"),
     include_str!("../case.rs"),
     include_str!("../measure.rs"),
     include_str!("../swarm.rs"),
