@@ -173,6 +173,7 @@ fn a_fault_befalls_what_there_is() {
         Slow(node: "shop", factor: "2x", operation: "buu") | did you mean `buy`? | "buu"
         Slow(node: "bank", factor: "2x", operation: "raed") | did you mean `read`? | "raed"
         Slow(node: "user", factor: "2x", operation: "buy") | no operations that could be slow | "user"
+        Slow(node: "other", factor: "2x", caller: "user") | `user` never asks `other` anything | "user"
         HostDown(host: "h") | the network names no host | "h"
         RollingRestart(node: "pool", unavailable: 0) | none may be away | 0
         RollingRestart(node: "pool", surge: 1) | at most 0 | 1

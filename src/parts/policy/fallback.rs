@@ -62,7 +62,8 @@ pub enum Resort {
     Other {
         /// Whom.
         to: NodeId,
-        /// Which operation of it. Default: the same.
+        /// Which operation of it; instead of a read it is asked for about the row. Default: the
+        /// same.
         #[serde(default)]
         operation: Option<Name>,
         /// How long it may take. Default: as long as is left of the deadline.
@@ -140,12 +141,7 @@ impl Fallback {
                 }
             }
             Resort::Other { to, operation, timeout } => {
-                let ask = match (asked, operation) {
-                    (Msg::Do { key, value, .. }, Some(verb)) => {
-                        Msg::Do { verb: *verb, key: *key, value: *value }
-                    }
-                    _ => asked.clone(),
-                };
+                let ask = operation.map_or_else(|| asked.clone(), |verb| otherwise(asked, verb));
                 other(cx, *to, ask, timeout.map_or(deadline, |span| deadline.min(cx.now() + span)))
                     .await
             }
@@ -162,10 +158,7 @@ impl Fallback {
     /// What else is asked where this was asked at first.
     pub(super) fn ask(&self, first: &Ask) -> Option<Ask> {
         let Resort::Other { to, operation, .. } = self.to else { return None };
-        let what = match &first.what {
-            Want::Operation(same) => Want::Operation(operation.unwrap_or(*same)),
-            other => other.clone(),
-        };
+        let what = operation.map_or_else(|| first.what.clone(), Want::Operation);
         Some(Ask::of(["to", "operation"], to, what).within("to"))
     }
 
@@ -187,6 +180,12 @@ impl Fallback {
     }
 }
 
+/// What was asked, as a request for an operation: of a read, about the row that was to be read.
+fn otherwise(asked: &Msg, verb: Name) -> Msg {
+    let value = if let Msg::Do { value, .. } = asked { *value } else { 0 };
+    Msg::Do { verb, key: asked.key(), value }
+}
+
 /// Asks another target once, until `end`.
 async fn other(cx: &Cx, to: NodeId, ask: Msg, end: Time) -> Reply {
     if end <= cx.now() {
@@ -202,6 +201,15 @@ mod tests {
 
     fn done(value: u64) -> Msg {
         Msg::Done { value }
+    }
+
+    #[test]
+    fn another_target_is_asked_for_its_own_operation_also_for_a_read() {
+        let (verb, table) = (Name::of("guess"), Name::of("pages"));
+        let request = Msg::Do { verb: Name::of("buy"), key: 3, value: 7 };
+        assert_eq!(otherwise(&request, verb), Msg::Do { verb, key: 3, value: 7 });
+        let read = Msg::Get { table, key: 5 };
+        assert_eq!(otherwise(&read, verb), Msg::Do { verb, key: 5, value: 0 });
     }
 
     #[test]

@@ -66,8 +66,11 @@ impl Fault<'_> {
             Injection::Errors { node, operation, .. } => {
                 return self.operation(*node, *operation, "fail");
             }
-            Injection::Slow(SlowSpec { node, operation: Some(operation), .. }) => {
-                return self.operation(*node, Some(*operation), "be slow");
+            Injection::Slow(SlowSpec { node, operation, caller, .. })
+                if operation.is_some() || caller.is_some() =>
+            {
+                let operation = self.operation(*node, *operation, "be slow");
+                return operation.or_else(|| self.stranger(*node, (*caller)?));
             }
             _ => {}
         }
@@ -108,6 +111,26 @@ impl Fault<'_> {
             true => problem.label(format!("the network names no {what}")),
             false => problem.choose(name, &known, "they are"),
         })
+    }
+
+    /// A caller that never asks a node anything: for its requests nothing can be slow.
+    fn stranger(&self, node: NodeId, caller: NodeId) -> Option<Problem> {
+        let whole = self.whole;
+        let address = |id: NodeId| whole.variant.group_of(id).map_or(id, |group| group.address);
+        let (node, caller) = (address(node), address(caller));
+        let asks = |variant: &Variant| {
+            let specs = variant.nodes.iter().enumerate();
+            let theirs = specs.filter(|(place, _)| address(NodeId(*place as u32)) == caller);
+            let mut asks = theirs.flat_map(|(_, spec)| spec.iter().flat_map(Spec::asks));
+            asks.any(|ask| address(ask.to) == node)
+        };
+        // A fault of the base need not mean something in each variant.
+        if whole.variants.iter().any(asks) {
+            return None;
+        }
+        let (node, caller) = (whole.places.name(node), whole.places.name(caller));
+        let title = format!("`{caller}` never asks `{node}` anything");
+        Some(self.flaw(Flaw::at("caller", title).label("none of its requests could be slow")))
     }
 
     /// An operation that is to fail or to be slow must be one of the node's.
