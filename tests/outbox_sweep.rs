@@ -7,35 +7,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{measured, record, scenario};
+use common::{measured, orders, record, scenario};
 use stormglass::engine::Time;
 use stormglass::explore::simulate;
-
-const SHOP: &str = r#"Scenario(
-    title: "One order",
-    run: (load: "1500ms", quiet: "10s"),
-    network: (latency: "1ms"),
-    nodes: {
-        "customers": Client(target: "shop", operation: "order", load: Constant(rate: "1/s"), policy: (timeout: "500ms")),
-        "shop": Service(store: "shop-db", store_policy: (timeout: "200ms"), operations: {
-            "order": (cost: "5ms", transfer: (from: "stock", to: "orders", amount: 1), publishes: (event: "placed", by: BY)),
-        }),
-        "shop-db": Store(disk: (sync: "1ms"), accounts: [(name: "stock", balance: 1000), (name: "orders", balance: 0)]),
-        RELAY
-        "broker": Broker(disk: (sync: "1ms"), queues: {
-            "placed": (consumers: [(to: "parcels", operation: "send", reconnect: "10ms")], visibility: "1s"),
-        }),
-        "parcels": Service(store: "parcels-db", store_policy: (timeout: "200ms"), idempotent: INBOX, operations: {
-            "send": (cost: "5ms", transfer: (from: "boxes", to: "sent", amount: 1)),
-        }),
-        "parcels-db": Store(disk: (sync: "1ms"), accounts: [(name: "boxes", balance: 1000), (name: "sent", balance: 0)]),
-    },
-    invariants: {
-        "published": Published(account: (store: "shop-db", account: "orders"), broker: "broker", queue: "placed"),
-        "once": Once(accounts: [(store: "parcels-db", account: "sent")]),
-    },
-    FAULTS
-)"#;
 
 const POLLS: &str = r#""relay": Outbox(store: "shop-db", to: "broker", fetch: Poll(interval: "100ms"), pause: "100ms"),"#;
 const TAILS: &str =
@@ -50,10 +24,16 @@ struct Design {
 
 impl Design {
     fn text(&self, faults: &str) -> String {
-        SHOP.replace("BY", self.by)
-            .replace("RELAY", self.relay)
-            .replace("INBOX", if self.inbox { "true" } else { "false" })
-            .replace("FAULTS", faults)
+        let publishes = format!("publishes: (event: \"placed\", by: {})", self.by);
+        let parcels = format!("idempotent: {}", self.inbox);
+        let words = [
+            ("PUBLISHES", publishes.as_str()),
+            ("RELAY", self.relay),
+            ("PARCELS", &parcels),
+            ("REST", faults),
+        ];
+        // One order, which is over soon.
+        orders::text(&words).replace("5500ms", "1500ms").replace("quiet: \"60s\"", "quiet: \"10s\"")
     }
 
     /// The steps of the order, each with what happens then.

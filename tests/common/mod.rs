@@ -4,6 +4,8 @@
 //! are numbered differently.
 #![allow(dead_code, reason = "each file of tests uses its own part of this")]
 
+pub mod orders;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
