@@ -170,11 +170,46 @@ fn detail(effect: &Effect) -> String {
         return String::new();
     }
     let scale = Scale::of_one(effect.row, difference, half_width);
-    let sign = if difference > 0.0 { "+" } else { "" };
-    let mut text = format!("{sign}{} {}", scale.number(difference), scale.plus_minus(half_width));
-    text.truncate(text.trim_end().len());
+    let text = spread(scale, difference, effect.versus.interval);
     match effect.row.quantity {
         Quantity::Share => format!(" ({text} points)"),
         _ => format!(" ({})", scale.with_unit(text)),
+    }
+}
+
+/// A difference and how far it may be off. Of an interval that is much wider on one side, as those
+/// of percentiles are, a ± would reach over nothing, which the interval does not: then its ends are
+/// told.
+fn spread(scale: Scale<'_>, difference: f64, interval: Option<(f64, f64)>) -> String {
+    let signed = |value: f64| {
+        let sign = if value > 0.0 { "+" } else { "" };
+        format!("{sign}{}", scale.number(value))
+    };
+    let excludes_zero = |low: f64, high: f64| low > 0.0 || high < 0.0;
+    let half = |low: f64, high: f64| (difference - low).max(high - difference);
+    match interval {
+        Some((low, high)) if excludes_zero(low, high) && half(low, high) >= difference.abs() => {
+            format!("{}, {} to {}", signed(difference), signed(low), signed(high))
+        }
+        Some((low, high)) => {
+            let half = scale.plus_minus(Some(half(low, high)));
+            format!("{} {half}", signed(difference)).trim_end().to_owned()
+        }
+        None => signed(difference),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_leaves_nothing_out_is_not_told_as_if_it_did() {
+        let scale = Scale::from(Quantity::Time, "", std::iter::once((-0.021, Some(0.030))));
+        let told = |low, high| spread(scale, -0.021, Some((low, high)));
+        assert_eq!(told(-0.031, -0.011), "-21 ±10");
+        assert_eq!(told(-0.051, -0.004), "-21, -51 to -4");
+        assert_eq!(told(-0.051, 0.009), "-21 ±30", "this one does reach over nothing");
+        assert_eq!(spread(scale, 0.021, None), "+21");
     }
 }

@@ -1,5 +1,5 @@
-//! A shop whose orders are sent to a parcel service by way of a broker: the scenario of the tests of
-//! outboxes.
+//! A shop whose orders are sent to a parcel service by way of a broker: the scenario of the tests
+//! of outboxes.
 
 /// The shop. `PUBLISHES` stands in the order's operation, `SHOP` in the shop, `DB` in its database,
 /// `RELAY` for the relay, `QUEUE` in the queue, `PARCELS` in the consumer, `REST` after the nodes.
