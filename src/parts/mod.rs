@@ -1,6 +1,7 @@
 //! The nodes that every pattern is made of, and the policies between them.
 
 mod broker;
+mod log;
 mod cache;
 mod client;
 mod lease;
