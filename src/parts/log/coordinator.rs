@@ -1,0 +1,190 @@
+//! The coordinator of consumer groups: the broker that leads the partition of the internal topic in
+//! which it is written down how far a group has come.
+//!
+//! What groups have said about their places is in that partition, and so outlives its leader. Who
+//! is in a group is not: members of a group whose coordinator has failed join anew at the next one,
+//! which waits a while before it shares out anything.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::group::{Answer, Group, MemberId};
+use super::group_wire::{self as wire, Place};
+use super::wire::PartitionId;
+use super::{LogBroker, group_facts as facts, record_id};
+use crate::engine::{Class, Fault, Msg, Name, Parcel, Reply, Root, Span, Time};
+use crate::world::Cx;
+
+/// The groups whose partition of the internal topic a broker leads, by that.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Offices(RefCell<BTreeMap<u16, Office>>);
+
+/// The groups of one partition of the internal topic.
+#[derive(Clone, Debug, Default)]
+struct Office {
+    groups: BTreeMap<Name, Group>,
+    places: BTreeMap<(Name, PartitionId), Place>,
+    /// A task wakes at this instant; [`Time::MAX`] for none.
+    armed: Time,
+    opened: Time,
+}
+
+/// The coordinator to itself: see what has fallen due.
+pub(super) const TICK: Name = Name::of("group.tick");
+
+impl LogBroker {
+    /// The broker leads a partition of the internal topic from now on: what it holds is where
+    /// groups have come to.
+    pub(super) fn open_office(&self, cx: &Cx, index: u16, records: impl Iterator<Item = Parcel>) {
+        let mut office = Office { armed: Time::MAX, opened: cx.now(), ..Office::default() };
+        for record in records {
+            let (group, partition) = wire::of_key(record.key);
+            let place = Place::unpack(record.value);
+            office.places.insert((group, PartitionId::from_bits(u64::from(partition))), place);
+        }
+        self.offices.0.borrow_mut().insert(index, office);
+    }
+
+    /// It does not lead it any more.
+    pub(super) fn close_office(&self, index: u16) {
+        self.offices.0.borrow_mut().remove(&index);
+    }
+
+    /// A member of a group, or somebody who wants to be one, says something.
+    pub(super) async fn coordinate(&self, cx: &Cx, verb: Name, key: u64, value: u64) -> Reply {
+        let (group, what) = wire::of_key(key);
+        let index = self.office_of(group);
+        if !self.offices.0.borrow().contains_key(&index) {
+            return Err(Fault::Failed);
+        }
+        let value = match verb {
+            wire::SUBSCRIBE => self.subscribe(cx, index, group, Name::from_value(what))?,
+            wire::JOIN => {
+                let node = cx.caller().ok_or(Fault::Unknown)?;
+                let join = |it: &mut Group, now| it.join(node, wire::terms(value), now).0;
+                u64::from(self.change(cx, index, group, join))
+            }
+            wire::LEAVE => {
+                self.change(cx, index, group, |it, now| it.leave(MemberId(what), now));
+                0
+            }
+            wire::BEAT => {
+                let version = value as u32;
+                return self.beaten(cx, index, group, MemberId(what), version);
+            }
+            wire::WHERE => {
+                let partition = PartitionId::from_bits(u64::from(what));
+                let offices = self.offices.0.borrow();
+                let place = offices[&index].places.get(&(group, partition)).copied();
+                place.unwrap_or_default().pack()
+            }
+            _ => {
+                let partition = PartitionId::from_bits(u64::from(what));
+                let is_reset = verb == wire::RESET;
+                self.committed(cx, index, (group, partition), value, is_reset).await?;
+                0
+            }
+        };
+        Ok(Msg::Done { value })
+    }
+
+    fn subscribe(&self, cx: &Cx, index: u16, group: Name, topic: Name) -> Result<u64, Fault> {
+        let partitions = self.partitions_of(topic).ok_or(Fault::Unknown)?;
+        self.change(cx, index, group, |it, now| it.subscribe(partitions, now));
+        Ok(0)
+    }
+
+    /// Changes a group, which there is from now on, and sees to what follows from it.
+    fn change<T>(
+        &self,
+        cx: &Cx,
+        index: u16,
+        name: Name,
+        change: impl FnOnce(&mut Group, Time) -> T,
+    ) -> T {
+        let mut offices = self.offices.0.borrow_mut();
+        let office = offices.entry(index).or_default();
+        let opens = cx.now() + self.group_delay;
+        let group = office.groups.entry(name).or_insert_with(|| Group::new(opens));
+        let before = group.generation();
+        let result = change(group, cx.now());
+        if group.generation() > before {
+            cx.note(facts::SHARED, u64::from(name.value()), group.size() as u64);
+        }
+        let due = office.groups.values().map(Group::next_due).min().unwrap_or(Time::MAX);
+        if due < office.armed {
+            office.armed = due;
+            cx.kick(Msg::Do { verb: TICK, key: u64::from(index), value: due.0 });
+        }
+        result
+    }
+
+    /// Waits until something falls due in one of the groups, and sees to it.
+    pub(super) async fn tick_groups(&self, cx: &Cx, index: u16, due: Time) {
+        if due > cx.now() {
+            let _ = cx.sleep(due - cx.now()).await;
+        }
+        let names: Vec<Name> = {
+            let mut offices = self.offices.0.borrow_mut();
+            let Some(office) = offices.get_mut(&index).filter(|it| it.armed == due) else { return };
+            office.armed = Time::MAX;
+            office.groups.keys().copied().collect()
+        };
+        for name in names {
+            self.change(cx, index, name, Group::advance);
+        }
+    }
+
+    /// A member is there.
+    fn beaten(&self, cx: &Cx, index: u16, group: Name, member: MemberId, version: u32) -> Reply {
+        self.change(cx, index, group, |it, now| match it.hear(member, version, now) {
+            Answer::Unknown => Err(Fault::Conflict),
+            Answer::Same => Ok(Msg::Done { value: u64::from(version) }),
+            Answer::Reads(version, partitions) => {
+                let parcel = |id| Parcel {
+                    id,
+                    root: Root::NONE,
+                    class: Class(0),
+                    payload: 0,
+                    key: 0,
+                    value: 0,
+                    since: Time(0),
+                    count: version,
+                };
+                let told = partitions.iter().map(|partition| parcel(partition.bits()));
+                Ok(Msg::Batch { parcels: std::iter::once(parcel(0)).chain(told).collect() })
+            }
+        })
+    }
+
+    /// A member says where its group has come to: it is written down, durably, before it counts.
+    async fn committed(
+        &self,
+        cx: &Cx,
+        index: u16,
+        about: (Name, PartitionId),
+        value: u64,
+        is_reset: bool,
+    ) -> Result<(), Fault> {
+        let (member, offset) = wire::of_commit(value);
+        let (group, partition) = about;
+        let place = {
+            let offices = self.offices.0.borrow();
+            let office = offices.get(&index).ok_or(Fault::Failed)?;
+            let is_its = |it: &Group| it.holds(member, partition);
+            if !office.groups.get(&group).is_some_and(is_its) {
+                return Err(Fault::Conflict);
+            }
+            let before = office.places.get(&about).copied().unwrap_or_default();
+            Place { offset: Some(offset), resets: before.resets + u32::from(is_reset) }
+        };
+        cx.detach();
+        self.write_down(cx, index, wire::about(group, partition.bits() as u32), place.pack()).await?;
+        let mut offices = self.offices.0.borrow_mut();
+        let office = offices.get_mut(&index).ok_or(Fault::Failed)?;
+        office.places.insert(about, place);
+        let fact = if is_reset { facts::RESET } else { facts::COMMITTED };
+        cx.note(fact, record_id(partition, offset), u64::from(group.value()));
+        Ok(())
+    }
+}

@@ -1,0 +1,455 @@
+//! A member of a consumer group: it reads its share of some topics, has another node process each
+//! record, and says how far it has come.
+//!
+//! It is what a Kafka consumer does. It finds the group's coordinator, joins, says regularly that it
+//! is there, and is told which partitions are its. Each of them it reads from where the group has
+//! come to, in order, batch by batch. What is taken from it, it gives up when the batch at hand is
+//! done; if it was put out of the group meanwhile, what it has done since will be done again.
+//!
+//! ```ron
+//! GroupConsumer(
+//!     from: "kafka", group: "billing", topics: ["orders"],
+//!     to: "billing", operation: "bill",
+//!     start: Earliest, commit: AfterProcessing, sharing: Cooperative,
+//! )
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::group::Terms;
+use super::reading::Share;
+use super::wire::{self, PartitionId};
+use super::group_wire;
+use super::{Sharing, coordinator_of};
+use crate::engine::{Condition, Fault, Msg, Name, NodeId, Parcel, Reply, Span, Time};
+use crate::parts::{Backoff, Policy};
+use crate::world::{Ask, Cx, Flaw, Node, Want, too_often};
+
+/// A member of a consumer group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConsumer {
+    /// The brokers.
+    pub(super) from: NodeId,
+    /// The group that it is a member of: each record goes to one member of every group. All members
+    /// of a group read the same topics, by the same settings.
+    pub(super) group: Name,
+    /// The topics that it reads.
+    pub(super) topics: Vec<Name>,
+    /// Who processes the records.
+    pub(super) to: NodeId,
+    /// By which operation.
+    pub(super) operation: Name,
+    /// How that is called. Default: one try without a time limit.
+    #[serde(default)]
+    pub(super) policy: Policy,
+    /// How many of its partitions are processed at once, each of them in order. Default: 1, as
+    /// where one thread polls.
+    #[serde(default = "GroupConsumer::one")]
+    pub(super) concurrency: u32,
+    /// How many records are fetched at once at most, from 1 to 10,000: Kafka's `max.poll.records`.
+    /// Default: 500.
+    #[serde(default = "GroupConsumer::batch")]
+    pub(super) batch: u32,
+    /// How long a broker waits for a record before it answers that there is none: Kafka's
+    /// `fetch.max.wait.ms`. Default: `"500ms"`.
+    #[serde(default = "GroupConsumer::wait")]
+    pub(super) wait: Span,
+    /// When it says how far it has come. Default: `AfterProcessing`.
+    #[serde(default)]
+    pub(super) commit: Commit,
+    /// Where a partition is begun of which the group has not said how far it has come: Kafka's
+    /// `auto.offset.reset`. Default: `Latest`.
+    #[serde(default)]
+    pub(super) start: Start,
+    /// Instants of the run at which the group goes to another place, as by
+    /// `kafka-consumer-groups --reset-offsets`, earliest first. Default: none.
+    #[serde(default)]
+    pub(super) seek: Vec<Seek>,
+    /// What becomes of a record that cannot be processed. Default: it is tried until it can be, and
+    /// its partition waits.
+    #[serde(default)]
+    pub(super) failures: Failures,
+    /// How partitions are shared anew when members come and go. Default: `Eager`.
+    #[serde(default)]
+    sharing: Sharing,
+    /// A member that is not heard of for so long is put out: Kafka's `session.timeout.ms`. Default:
+    /// `"45s"`.
+    #[serde(default = "GroupConsumer::session")]
+    session: Span,
+    /// How often it says that it is there: Kafka's `heartbeat.interval.ms`. Default: `"3s"`.
+    #[serde(default = "GroupConsumer::heartbeat")]
+    heartbeat: Span,
+    /// If a batch takes longer than this it leaves the group, and if it does not give up for so
+    /// long what it is to, it is put out: Kafka's `max.poll.interval.ms`. Default: `"5min"`.
+    #[serde(default = "GroupConsumer::poll_interval_max")]
+    poll_interval_max: Span,
+    /// Does it take its place again if it comes back within its session? Otherwise the group waits
+    /// for who it was until the session is over. Kafka's `group.instance.id`. Default: false.
+    #[serde(default)]
+    static_membership: bool,
+    /// How long after a failure it tries again: Kafka's `retry.backoff.ms`. Default: `"100ms"`.
+    #[serde(default = "GroupConsumer::pause")]
+    pub(super) pause: Span,
+    /// Where it belongs, and what it has in hands.
+    #[serde(skip)]
+    pub(super) hands: RefCell<Hands>,
+    /// Something of that has changed.
+    #[serde(skip)]
+    pub(super) changed: Condition,
+    /// How many partitions are being processed, and whoever waits to be.
+    #[serde(skip)]
+    pub(super) busy: Cell<u32>,
+    #[serde(skip)]
+    pub(super) turn: Condition,
+}
+
+/// When a member of a group says how far it has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Commit {
+    /// When a batch is processed: what it has processed of one when it crashes is processed again.
+    #[default]
+    AfterProcessing,
+    /// Before a batch is processed: what it has not processed of one when it crashes is lost.
+    BeforeProcessing,
+    /// Between two records, when it has not said so for so long, and at the end of a batch.
+    Every(Span),
+}
+
+/// A place in every partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Start {
+    /// The end: what comes from now on.
+    #[default]
+    Latest,
+    /// The first record that is still there.
+    Earliest,
+    /// This record, or the first that is still there after it.
+    Offset(u64),
+}
+
+/// A group goes to another place.
+///
+/// ```ron
+/// (at: "60s", to: Earliest)
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seek {
+    /// When.
+    pub at: Span,
+    /// Where to.
+    pub to: Start,
+}
+
+/// What becomes of records that cannot be processed.
+///
+/// ```ron
+/// (tries: 10, then: Dead(to: "producer", topic: "orders-dead"))
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Failures {
+    /// How often a record is tried. Default: as often as it takes, and its partition waits.
+    pub tries: Option<u32>,
+    /// How long after a failure it is tried again. Default: as [`Backoff`] has it.
+    pub backoff: Backoff,
+    /// What happens after that. Default: `Skip`.
+    pub then: Then,
+}
+
+impl Default for Failures {
+    fn default() -> Failures {
+        Failures { tries: None, backoff: Backoff::default(), then: Then::Skip }
+    }
+}
+
+/// What happens to a record that was tried too often.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Then {
+    /// It is passed over.
+    #[default]
+    Skip,
+    /// It is published to a topic of dead letters, and passed over when it is there.
+    Dead {
+        /// A producer, or another node that takes it.
+        to: NodeId,
+        /// The topic, or the operation.
+        topic: Name,
+    },
+}
+
+/// What it has in hands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hands {
+    /// The coordinator, as far as is known.
+    pub office: Option<NodeId>,
+    /// As it counts this member; 0 for none.
+    pub member: u32,
+    /// By which version of what it was told it goes.
+    version: u32,
+    /// What it was told last, and by which version: it goes by that as soon as it has given up what
+    /// is its no more.
+    told: BTreeSet<PartitionId>,
+    next: u32,
+    /// It was put out.
+    pub is_out: bool,
+    pub own: BTreeMap<PartitionId, Share>,
+    /// Who leads which partition, since which epoch.
+    pub leaders: BTreeMap<PartitionId, (NodeId, u32)>,
+}
+
+impl Hands {
+    /// Does it have nothing that is not its?
+    fn is_free(&self) -> bool {
+        self.own.values().all(|share| share.is_kept)
+    }
+}
+
+/// A member to itself: read this partition.
+const READ: Name = Name::of("group.read");
+
+/// How long it waits for an answer to something that does not wait itself.
+pub(super) const PATIENCE: Span = Span::from_seconds(5);
+
+impl GroupConsumer {
+    fn one() -> u32 {
+        1
+    }
+
+    fn batch() -> u32 {
+        500
+    }
+
+    fn wait() -> Span {
+        Span::from_millis(500)
+    }
+
+    fn session() -> Span {
+        Span::from_seconds(45)
+    }
+
+    fn heartbeat() -> Span {
+        Span::from_seconds(3)
+    }
+
+    fn poll_interval_max() -> Span {
+        Span::from_seconds(300)
+    }
+
+    fn pause() -> Span {
+        Span::from_millis(100)
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            sharing: self.sharing,
+            session: self.session,
+            patience: self.poll_interval_max,
+            is_static: self.static_membership,
+        }
+    }
+
+    /// Finds the coordinator of its group.
+    async fn find_office(&self, cx: &Cx) -> Result<NodeId, Fault> {
+        let office = coordinator_of(cx, self.from, self.group).await?;
+        self.hands.borrow_mut().office = Some(office);
+        Ok(office)
+    }
+
+    /// Becomes a member.
+    async fn join(&self, cx: &Cx) -> Result<(), Fault> {
+        let office = self.find_office(cx).await?;
+        for topic in &self.topics {
+            cx.call(office, group_wire::subscribe(self.group, *topic)).within(PATIENCE).await?;
+        }
+        let join = group_wire::join(self.group, self.terms());
+        let Msg::Done { value } = cx.call(office, join).within(PATIENCE).await? else {
+            return Err(Fault::Unknown);
+        };
+        let mut hands = self.hands.borrow_mut();
+        (hands.member, hands.version, hands.next, hands.is_out) = (value as u32, 0, 0, false);
+        hands.told.clear();
+        Ok(())
+    }
+
+    /// Is a member until it is out.
+    async fn stay(&self, cx: &Cx) {
+        let mut heard = cx.now();
+        loop {
+            self.catch_up(cx);
+            match self.beat(cx).await {
+                Ok(is_news) => {
+                    heard = cx.now();
+                    if is_news && self.hands.borrow().is_free() {
+                        continue;
+                    }
+                }
+                Err(Fault::Conflict) => return,
+                Err(_) if cx.now() - heard >= self.session => return,
+                Err(_) => _ = self.find_office(cx).await,
+            }
+            if self.is_stuck(cx.now()) {
+                return self.leave(cx);
+            }
+            if !self.hands.borrow().is_out {
+                self.changed.wait_within(cx, self.heartbeat).await;
+            }
+            if self.hands.borrow().is_out {
+                return;
+            }
+        }
+    }
+
+    /// Says that it is there, and hears what it is to read. Is that news?
+    async fn beat(&self, cx: &Cx) -> Result<bool, Fault> {
+        let (office, beat) = {
+            let hands = self.hands.borrow();
+            let office = hands.office.ok_or(Fault::Unreachable)?;
+            (office, group_wire::beat(self.group, hands.member, hands.version))
+        };
+        let reply = cx.call(office, beat).within(self.heartbeat).await?;
+        let Msg::Batch { parcels } = reply else { return Ok(false) };
+        let Some((version, told)) = parcels.split_first() else { return Ok(false) };
+        let mut hands = self.hands.borrow_mut();
+        let Hands { own, told: is_told, next, .. } = &mut *hands;
+        *next = version.count;
+        *is_told = told.iter().map(|parcel| PartitionId::from_bits(parcel.id)).collect();
+        for (id, share) in own {
+            share.is_kept = is_told.contains(id) && !share.is_ending;
+        }
+        Ok(true)
+    }
+
+    /// Begins to read what it was told and does not read yet. When it has given up all else, it
+    /// goes by what it was told last.
+    fn catch_up(&self, cx: &Cx) {
+        let mut hands = self.hands.borrow_mut();
+        let Hands { own, told, .. } = &mut *hands;
+        for id in told.iter() {
+            own.entry(*id).or_insert_with(|| {
+                cx.kick(Msg::Do { verb: READ, key: id.bits(), value: 0 });
+                Share::new()
+            });
+        }
+        if hands.is_free() {
+            hands.version = hands.next;
+        }
+    }
+
+    /// Has it been at work on a batch for too long?
+    fn is_stuck(&self, now: Time) -> bool {
+        let hands = self.hands.borrow();
+        let since = hands.own.values().filter_map(|share| share.since).min();
+        since.is_some_and(|since| since + self.poll_interval_max <= now)
+    }
+
+    fn leave(&self, cx: &Cx) {
+        let hands = self.hands.borrow();
+        if let Some(office) = hands.office {
+            cx.send(office, group_wire::leave(self.group, hands.member));
+        }
+    }
+
+    /// It is no member any more: what it has in hands is not its, and what is at work comes to an
+    /// end.
+    async fn lose(&self, cx: &Cx) {
+        let mut hands = self.hands.borrow_mut();
+        hands.is_out = true;
+        hands.own.values_mut().for_each(|share| share.is_kept = false);
+        drop(hands);
+        while !self.hands.borrow().own.is_empty() {
+            self.changed.wait(cx).await;
+        }
+    }
+}
+
+impl Node for GroupConsumer {
+    async fn boot(&self, cx: &Cx) {
+        loop {
+            if self.join(cx).await.is_ok() {
+                self.stay(cx).await;
+                self.lose(cx).await;
+            }
+            let _ = cx.sleep(self.pause).await;
+        }
+    }
+
+    async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
+        let Msg::Do { verb: READ, key, .. } = request else { return Err(Fault::Unknown) };
+        self.read(cx, PartitionId::from_bits(key)).await;
+        Ok(Msg::Done { value: 0 })
+    }
+
+    fn asks(&self) -> Vec<Ask> {
+        let topics = self.topics.iter().enumerate();
+        let read = |(place, topic): (usize, &Name)| {
+            Ask::of(["", ""], self.from, Want::Topic(*topic)).fetched().within(place)
+        };
+        let reads = topics.map(read).map(|ask| ask.within("topics"));
+        let hands_on = Ask::of(["to", "operation"], self.to, Want::Operation(self.operation));
+        let dead = match self.failures.then {
+            Then::Skip => None,
+            Then::Dead { to, topic } => {
+                let ask = Ask::of(["to", "topic"], to, Want::Operation(topic));
+                Some(ask.within("then").within("failures"))
+            }
+        };
+        reads.chain(self.policy.asks("policy", hands_on)).chain(dead).collect()
+    }
+
+    fn problem(&self) -> Option<Flaw> {
+        let policy = || self.policy.problem().map(|flaw| flaw.within("policy"));
+        let backoff = || self.failures.backoff.problem();
+        let backoff = || backoff().map(|flaw| flaw.within("backoff").within("failures"));
+        let beats = || too_often("heartbeat", self.heartbeat);
+        self.idle().or_else(beats).or_else(|| too_often("pause", self.pause)).or_else(policy).or_else(backoff)
+    }
+}
+
+impl GroupConsumer {
+    /// A setting that means nothing, by itself or together with others.
+    fn idle(&self) -> Option<Flaw> {
+        let is_sorted = self.seek.is_sorted_by_key(|seek| seek.at);
+        let (field, title) = match self.commit {
+            _ if self.topics.is_empty() => ("topics", "a member of a group reads a topic at least"),
+            _ if self.concurrency == 0 => {
+                ("concurrency", "a `concurrency` of 0 processes nothing")
+            }
+            _ if !(1..=wire::BATCH_MAX).contains(&self.batch) => {
+                ("batch", "a `batch` has from 1 to 10,000 records")
+            }
+            Commit::Every(span) if span.is_zero() => {
+                ("commit", "to commit after each record say `batch: 1` and `AfterProcessing`")
+            }
+            _ if self.heartbeat >= self.session => {
+                ("heartbeat", "a `heartbeat` is shorter than the `session` that it keeps up")
+            }
+            _ if self.session > group_wire::SESSION_MAX => {
+                ("session", "a `session` is at most four hours")
+            }
+            _ if self.poll_interval_max.is_zero() => {
+                ("poll_interval_max", "a `poll_interval_max` of zero lets nothing be processed")
+            }
+            _ if !is_sorted => ("seek", "what happens first stands first"),
+            _ => return self.idle_failures().map(|flaw| flaw.within("failures")),
+        };
+        Some(Flaw::at(field, title))
+    }
+
+    fn idle_failures(&self) -> Option<Flaw> {
+        match (self.failures.tries, self.failures.then) {
+            (Some(0), _) => Some(Flaw::at("tries", "`tries` is at least 1")),
+            (None, Then::Dead { .. }) => {
+                Some(Flaw::at("then", "without `tries` a record is tried as often as it takes"))
+            }
+            _ => None,
+        }
+    }
+}

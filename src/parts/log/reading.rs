@@ -1,0 +1,281 @@
+//! How a member of a group reads a partition: from where the group has come to, batch by batch, in
+//! order.
+
+use super::member::{Commit, GroupConsumer, PATIENCE, Start, Then};
+use super::group_wire::{self, Place};
+use super::wire::{self, PartitionId};
+use super::{group_facts as facts, record_id};
+use crate::engine::{Baggage, Fault, Msg, NodeId, Parcel, Root, Span, Time};
+use crate::world::Cx;
+
+/// A partition in a member's hands.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    /// Otherwise it is given up as soon as the batch at hand is done.
+    pub is_kept: bool,
+    /// It is being given up, and there is no way back.
+    pub is_ending: bool,
+    /// Since when it is at work on a batch.
+    pub since: Option<Time>,
+    /// The record that it reads next; `None` if that must be found out.
+    position: Option<u64>,
+    /// Up to where it has said that it has come, and when it did last.
+    committed: u64,
+    committed_at: Time,
+    /// How many times the group has gone to another place.
+    seeks: usize,
+}
+
+impl Share {
+    pub fn new() -> Share {
+        Share {
+            is_kept: true,
+            is_ending: false,
+            since: None,
+            position: None,
+            committed: 0,
+            committed_at: Time(0),
+            seeks: 0,
+        }
+    }
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Outcome {
+    Processed,
+    PassedOver,
+    /// It is still to be processed, by whoever reads the partition next.
+    Left,
+}
+
+impl GroupConsumer {
+    /// Reads a partition until it is given up.
+    pub(super) async fn read(&self, cx: &Cx, id: PartitionId) {
+        cx.note(facts::ASSIGNED, record_id(id, 0), u64::from(self.group.value()));
+        while self.share(id, |share| share.is_kept) {
+            let position = match self.due_seek(cx, id) {
+                true => None,
+                false => self.share(id, |share| share.position),
+            };
+            let step = match position {
+                None => self.locate(cx, id).await,
+                Some(position) => self.read_batch(cx, id, position).await,
+            };
+            if step.is_err() && self.share(id, |share| share.is_kept) {
+                self.hands.borrow_mut().leaders.remove(&id);
+                let _ = cx.sleep(self.pause).await;
+            }
+        }
+        self.share(id, |share| share.is_ending = true);
+        if self.commit != Commit::BeforeProcessing {
+            let _ = self.commit(cx, id).await;
+        }
+        cx.note(facts::REVOKED, record_id(id, 0), u64::from(self.group.value()));
+        self.hands.borrow_mut().own.remove(&id);
+        self.changed.announce(cx);
+    }
+
+    fn share<T>(&self, id: PartitionId, look: impl FnOnce(&mut Share) -> T) -> T {
+        let mut hands = self.hands.borrow_mut();
+        look(hands.own.get_mut(&id).expect("a partition is in hands while it is read"))
+    }
+
+    /// Is it time that the group goes to another place?
+    fn due_seek(&self, cx: &Cx, id: PartitionId) -> bool {
+        let past = self.seek.iter().filter(|seek| Time(0) + seek.at <= cx.now()).count();
+        self.share(id, |share| share.position.is_some() && share.seeks < past)
+    }
+
+    /// Finds out where the group has come to.
+    async fn locate(&self, cx: &Cx, id: PartitionId) -> Result<(), Fault> {
+        let (office, _) = self.membership()?;
+        let ask = group_wire::whereabouts(self.group, id);
+        let Msg::Done { value } = cx.call(office, ask).within(PATIENCE).await? else {
+            return Err(Fault::Unknown);
+        };
+        let Place { offset: committed, resets } = Place::unpack(value);
+        let past = self.seek.iter().filter(|seek| Time(0) + seek.at <= cx.now()).count();
+        let due = self.seek[..past].get(resets as usize..).and_then(|due| due.last());
+        let position = match (due, committed) {
+            (Some(seek), _) => self.find(cx, id, seek.to).await?,
+            (None, Some(committed)) => committed,
+            (None, None) => self.find(cx, id, self.start).await?,
+        };
+        if due.is_some() {
+            self.tell(cx, group_wire::reset, id, position).await?;
+        }
+        self.share(id, |share| {
+            share.position = Some(position);
+            (share.committed, share.committed_at) = (position, cx.now());
+            share.seeks = past;
+        });
+        Ok(())
+    }
+
+    /// The record that is meant by a place.
+    async fn find(&self, cx: &Cx, id: PartitionId, place: Start) -> Result<u64, Fault> {
+        let ask = match place {
+            Start::Offset(offset) => return Ok(offset),
+            Start::Earliest => wire::earliest(id),
+            Start::Latest => wire::latest(id),
+        };
+        let (leader, _) = self.leader(cx, id).await?;
+        match cx.call(leader, ask).within(PATIENCE).await? {
+            Msg::Done { value } => Ok(value),
+            _ => Err(Fault::Unknown),
+        }
+    }
+
+    /// Who leads a partition.
+    async fn leader(&self, cx: &Cx, id: PartitionId) -> Result<(NodeId, u32), Fault> {
+        if let Some(known) = self.hands.borrow().leaders.get(&id) {
+            return Ok(*known);
+        }
+        let found = wire::leader_of(cx, self.from, id).await?;
+        self.hands.borrow_mut().leaders.insert(id, found);
+        Ok(found)
+    }
+
+    /// Fetches a batch and has it processed.
+    async fn read_batch(&self, cx: &Cx, id: PartitionId, position: u64) -> Result<(), Fault> {
+        let (leader, epoch) = self.leader(cx, id).await?;
+        let ask = wire::fetch(id, position, epoch, self.batch, self.wait);
+        let reply = cx.call(leader, ask).within(self.wait + PATIENCE).await?;
+        let Msg::Batch { parcels } = reply else { return Err(Fault::Unknown) };
+        let fetched = wire::read_fetched(&parcels);
+        if fetched.start > position {
+            // What was there is too old, and was thrown away before it was read.
+            cx.note(facts::OVERRUN, record_id(id, position), fetched.start - position);
+            self.share(id, |share| share.position = Some(fetched.start));
+            return Ok(());
+        }
+        if fetched.records.is_empty() || !self.share(id, |share| share.is_kept) {
+            return Ok(());
+        }
+        while self.busy.get() == self.concurrency {
+            self.turn.wait(cx).await;
+        }
+        self.busy.set(self.busy.get() + 1);
+        self.share(id, |share| share.since = Some(cx.now()));
+        let done = self.process_batch(cx, id, fetched.records).await;
+        self.share(id, |share| share.since = None);
+        self.busy.set(self.busy.get() - 1);
+        self.turn.announce_one(cx);
+        done
+    }
+
+    async fn process_batch(
+        &self,
+        cx: &Cx,
+        id: PartitionId,
+        records: &[Parcel],
+    ) -> Result<(), Fault> {
+        if !self.share(id, |share| share.is_kept) {
+            return Ok(());
+        }
+        if let (Commit::BeforeProcessing, Some(last)) = (self.commit, records.last()) {
+            self.tell(cx, group_wire::commit, id, last.id + 1).await?;
+        }
+        for record in records {
+            match self.process(cx, id, record).await {
+                Outcome::Left => break,
+                Outcome::Processed | Outcome::PassedOver => {
+                    self.share(id, |share| share.position = Some(record.id + 1));
+                }
+            }
+            let committed_at = self.share(id, |share| share.committed_at);
+            if matches!(self.commit, Commit::Every(every) if committed_at + every <= cx.now()) {
+                let _ = self.commit(cx, id).await;
+            }
+        }
+        if self.commit != Commit::BeforeProcessing {
+            // What could not be said is said with the next batch.
+            let _ = self.commit(cx, id).await;
+        }
+        Ok(())
+    }
+
+    /// Has a record processed, on behalf of its own operation.
+    async fn process(&self, cx: &Cx, id: PartitionId, record: &Parcel) -> Outcome {
+        let Parcel { root, class, payload, .. } = *record;
+        cx.resume(root);
+        cx.set_baggage(Baggage { payload, class, ..Baggage::NONE });
+        let outcome = self.attempt(cx, id, record).await;
+        let fact = match outcome {
+            Outcome::Processed => Some(facts::PROCESSED),
+            Outcome::PassedOver => Some(facts::PASSED_OVER),
+            Outcome::Left => None,
+        };
+        if let Some(fact) = fact {
+            cx.note(fact, record_id(id, record.id), u64::from(self.group.value()));
+        }
+        cx.resume(Root::NONE);
+        cx.set_baggage(Baggage::NONE);
+        outcome
+    }
+
+    /// Tries a record as often as it may be.
+    async fn attempt(&self, cx: &Cx, id: PartitionId, record: &Parcel) -> Outcome {
+        let request = |verb| Msg::Do { verb, key: record.key, value: record.value };
+        let tries = self.failures.tries.unwrap_or(u32::MAX);
+        let mut wait = Span::ZERO;
+        for attempt in 1..=tries {
+            cx.note(facts::DELIVERED, record_id(id, record.id), u64::from(attempt));
+            if self.policy.call(cx, self.to, request(self.operation)).await.is_ok() {
+                return Outcome::Processed;
+            }
+            if !self.share(id, |share| share.is_kept) {
+                return Outcome::Left;
+            }
+            if attempt < tries {
+                wait = self.failures.backoff.wait(cx, attempt, wait);
+                let _ = cx.sleep(wait).await;
+            }
+        }
+        let Then::Dead { to, topic } = self.failures.then else { return Outcome::PassedOver };
+        while cx.call(to, request(topic)).await.is_err() {
+            if !self.share(id, |share| share.is_kept) {
+                return Outcome::Left;
+            }
+            let _ = cx.sleep(self.pause).await;
+        }
+        Outcome::PassedOver
+    }
+
+    /// Says how far it has come, if it has come further.
+    async fn commit(&self, cx: &Cx, id: PartitionId) -> Result<(), Fault> {
+        let (position, committed) = self.share(id, |share| (share.position, share.committed));
+        let Some(position) = position.filter(|position| *position > committed) else {
+            return Ok(());
+        };
+        self.tell(cx, group_wire::commit, id, position).await
+    }
+
+    /// Tells the coordinator where the group has come to, or goes to.
+    async fn tell(
+        &self,
+        cx: &Cx,
+        what: fn(crate::engine::Name, PartitionId, u32, u64) -> Msg,
+        id: PartitionId,
+        position: u64,
+    ) -> Result<(), Fault> {
+        let (office, member) = self.membership()?;
+        let told = cx.call(office, what(self.group, id, member, position)).within(PATIENCE).await;
+        if told == Err(Fault::Conflict) {
+            // It was put out, and learns of it by this.
+            self.hands.borrow_mut().is_out = true;
+            self.changed.announce(cx);
+        }
+        told?;
+        self.share(id, |share| (share.committed, share.committed_at) = (position, cx.now()));
+        Ok(())
+    }
+
+    /// The coordinator, and as what it knows this member.
+    fn membership(&self) -> Result<(NodeId, u32), Fault> {
+        let hands = self.hands.borrow();
+        let office = hands.office.filter(|_| !hands.is_out).ok_or(Fault::Conflict)?;
+        Ok((office, hands.member))
+    }
+}
