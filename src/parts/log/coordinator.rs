@@ -40,7 +40,7 @@ impl LogBroker {
         for record in records {
             let (group, partition) = wire::of_key(record.key);
             let place = Place::unpack(record.value);
-            office.places.insert((group, PartitionId::from_bits(u64::from(partition))), place);
+            office.places.insert((group, PartitionId::unpack(u64::from(partition))), place);
         }
         self.offices.0.borrow_mut().insert(index, office);
     }
@@ -73,13 +73,13 @@ impl LogBroker {
                 return self.beaten(cx, index, group, MemberId(what), version);
             }
             wire::WHERE => {
-                let partition = PartitionId::from_bits(u64::from(what));
+                let partition = PartitionId::unpack(u64::from(what));
                 let offices = self.offices.0.borrow();
                 let place = offices[&index].places.get(&(group, partition)).copied();
                 place.unwrap_or_default().pack()
             }
             _ => {
-                let partition = PartitionId::from_bits(u64::from(what));
+                let partition = PartitionId::unpack(u64::from(what));
                 let is_reset = verb == wire::RESET;
                 self.committed(cx, index, (group, partition), value, is_reset).await?;
                 0
@@ -151,7 +151,7 @@ impl LogBroker {
                     since: Time(0),
                     count: version,
                 };
-                let told = partitions.iter().map(|partition| parcel(partition.bits()));
+                let told = partitions.iter().map(|partition| parcel(partition.pack()));
                 Ok(Msg::Batch { parcels: std::iter::once(parcel(0)).chain(told).collect() })
             }
         })
@@ -178,11 +178,12 @@ impl LogBroker {
             let before = office.places.get(&about).copied().unwrap_or_default();
             Place { offset: Some(offset), resets: before.resets + u32::from(is_reset) }
         };
+        // Whoever reads the partition next goes on from there, even if this one is out by then.
+        if let Some(office) = self.offices.0.borrow_mut().get_mut(&index) {
+            office.places.insert(about, place);
+        }
         cx.detach();
-        self.write_down(cx, index, wire::about(group, partition.bits() as u32), place.pack()).await?;
-        let mut offices = self.offices.0.borrow_mut();
-        let office = offices.get_mut(&index).ok_or(Fault::Failed)?;
-        office.places.insert(about, place);
+        self.write_down(cx, index, wire::about(group, partition.pack() as u32), place.pack()).await?;
         let fact = if is_reset { facts::RESET } else { facts::COMMITTED };
         cx.note(fact, record_id(partition, offset), u64::from(group.value()));
         Ok(())

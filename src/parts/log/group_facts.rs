@@ -5,6 +5,8 @@ use crate::engine::Name;
 
 /// A member reads a partition from now on; the record is none.
 pub const ASSIGNED: Name = Name::of("group.assigned");
+/// A group begins to read a partition of which it had not said how far it has come: at this record.
+pub const BEGAN: Name = Name::of("group.began");
 /// A member has given up a partition; the record is none.
 pub const REVOKED: Name = Name::of("group.revoked");
 /// A member hands a record to whoever processes it; the value is the how-manieth time it does.
@@ -22,11 +24,12 @@ pub const RESET: Name = Name::of("group.reset");
 /// A group was shared anew; the key is its name, the value how many members it has.
 pub const SHARED: Name = Name::of("group.shared");
 /// All of them.
-pub const ALL: [Name; 9] =
-    [ASSIGNED, REVOKED, DELIVERED, PROCESSED, PASSED_OVER, OVERRUN, COMMITTED, RESET, SHARED];
+pub const ALL: [Name; 10] =
+    [ASSIGNED, BEGAN, REVOKED, DELIVERED, PROCESSED, PASSED_OVER, OVERRUN, COMMITTED, RESET, SHARED];
 /// How they are spelt.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "group.assigned",
+    "group.began",
     "group.revoked",
     "group.delivered",
     "group.processed",

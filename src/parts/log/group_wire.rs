@@ -82,12 +82,12 @@ pub(super) fn leave(group: Name, member: u32) -> Msg {
 }
 
 pub(super) fn whereabouts(group: Name, partition: PartitionId) -> Msg {
-    Msg::Do { verb: WHERE, key: about(group, partition.bits() as u32), value: 0 }
+    Msg::Do { verb: WHERE, key: about(group, partition.pack() as u32), value: 0 }
 }
 
 pub(super) fn commit(group: Name, partition: PartitionId, member: u32, offset: u64) -> Msg {
     let value = offset | u64::from(member) << OFFSET_BITS;
-    Msg::Do { verb: COMMIT, key: about(group, partition.bits() as u32), value }
+    Msg::Do { verb: COMMIT, key: about(group, partition.pack() as u32), value }
 }
 
 pub(super) fn reset(group: Name, partition: PartitionId, member: u32, offset: u64) -> Msg {
@@ -141,11 +141,11 @@ mod tests {
             let Msg::Do { key, value, .. } = join(Name::of("billing"), said) else { panic!() };
             assert_eq!((of_key(key).0, terms(value)), (Name::of("billing"), said));
         }
-        let partition = PartitionId::new(3, 7);
+        let partition = PartitionId { topic: 3, number: 7 };
         let Msg::Do { key, value, .. } = commit(Name::of("g"), partition, 9, 1 << 39) else {
             panic!()
         };
-        assert_eq!(of_key(key), (Name::of("g"), partition.bits() as u32));
+        assert_eq!(of_key(key), (Name::of("g"), partition.pack() as u32));
         assert_eq!(of_commit(value), (MemberId(9), 1 << 39));
         for place in [Place::default(), Place { offset: Some(0), resets: 2 }] {
             assert_eq!(Place::unpack(place.pack()), place);

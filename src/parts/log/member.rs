@@ -320,7 +320,7 @@ impl GroupConsumer {
         let mut hands = self.hands.borrow_mut();
         let Hands { own, told: is_told, next, .. } = &mut *hands;
         *next = version.count;
-        *is_told = told.iter().map(|parcel| PartitionId::from_bits(parcel.id)).collect();
+        *is_told = told.iter().map(|parcel| PartitionId::unpack(parcel.id)).collect();
         for (id, share) in own {
             share.is_kept = is_told.contains(id) && !share.is_ending;
         }
@@ -334,7 +334,7 @@ impl GroupConsumer {
         let Hands { own, told, .. } = &mut *hands;
         for id in told.iter() {
             own.entry(*id).or_insert_with(|| {
-                cx.kick(Msg::Do { verb: READ, key: id.bits(), value: 0 });
+                cx.kick(Msg::Do { verb: READ, key: id.pack(), value: 0 });
                 Share::new()
             });
         }
@@ -383,7 +383,7 @@ impl Node for GroupConsumer {
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { verb: READ, key, .. } = request else { return Err(Fault::Unknown) };
-        self.read(cx, PartitionId::from_bits(key)).await;
+        self.read(cx, PartitionId::unpack(key)).await;
         Ok(Msg::Done { value: 0 })
     }
 

@@ -3,8 +3,8 @@
 
 use super::member::{Commit, GroupConsumer, PATIENCE, Start, Then};
 use super::group_wire::{self, Place};
-use super::wire::{self, PartitionId};
-use super::{group_facts as facts, record_id};
+use super::group_facts as facts;
+use super::wire::{self, PartitionId, Refusal, record_id};
 use crate::engine::{Baggage, Fault, Msg, NodeId, Parcel, Root, Span, Time};
 use crate::world::Cx;
 
@@ -102,6 +102,9 @@ impl GroupConsumer {
             (None, Some(committed)) => committed,
             (None, None) => self.find(cx, id, self.start).await?,
         };
+        if due.is_none() && committed.is_none() {
+            cx.note(facts::BEGAN, record_id(id, position), u64::from(self.group.value()));
+        }
         if due.is_some() {
             self.tell(cx, group_wire::reset, id, position).await?;
         }
@@ -115,42 +118,48 @@ impl GroupConsumer {
 
     /// The record that is meant by a place.
     async fn find(&self, cx: &Cx, id: PartitionId, place: Start) -> Result<u64, Fault> {
-        let ask = match place {
+        let since = match place {
             Start::Offset(offset) => return Ok(offset),
-            Start::Earliest => wire::earliest(id),
-            Start::Latest => wire::latest(id),
+            Start::Earliest => Time(0),
+            Start::Latest => Time::MAX,
         };
         let (leader, _) = self.leader(cx, id).await?;
-        match cx.call(leader, ask).within(PATIENCE).await? {
+        match cx.call(leader, wire::offsets(id, since)).within(PATIENCE).await? {
             Msg::Done { value } => Ok(value),
-            _ => Err(Fault::Unknown),
+            _ => Err(Fault::Failed),
         }
     }
 
-    /// Who leads a partition.
+    /// Who leads a partition, since which epoch.
     async fn leader(&self, cx: &Cx, id: PartitionId) -> Result<(NodeId, u32), Fault> {
         if let Some(known) = self.hands.borrow().leaders.get(&id) {
             return Ok(*known);
         }
-        let found = wire::leader_of(cx, self.from, id).await?;
-        self.hands.borrow_mut().leaders.insert(id, found);
-        Ok(found)
+        for topic in &self.topics {
+            let ask = cx.call(self.from, wire::metadata(*topic)).within(PATIENCE);
+            let Msg::Batch { parcels } = ask.await? else { continue };
+            let mut hands = self.hands.borrow_mut();
+            for led in wire::led(&parcels) {
+                if let Some(leader) = led.leader {
+                    hands.leaders.insert(led.partition, (leader, led.epoch));
+                }
+            }
+        }
+        self.hands.borrow().leaders.get(&id).copied().ok_or(Fault::Failed)
     }
 
     /// Fetches a batch and has it processed.
     async fn read_batch(&self, cx: &Cx, id: PartitionId, position: u64) -> Result<(), Fault> {
         let (leader, epoch) = self.leader(cx, id).await?;
-        let ask = wire::fetch(id, position, epoch, self.batch, self.wait);
-        let reply = cx.call(leader, ask).within(self.wait + PATIENCE).await?;
-        let Msg::Batch { parcels } = reply else { return Err(Fault::Unknown) };
-        let fetched = wire::read_fetched(&parcels);
-        if fetched.start > position {
-            // What was there is too old, and was thrown away before it was read.
-            cx.note(facts::OVERRUN, record_id(id, position), fetched.start - position);
-            self.share(id, |share| share.position = Some(fetched.start));
-            return Ok(());
+        let (most, wait) = (self.batch, self.wait);
+        let ask = wire::Fetch { partition: id, offset: position, epoch, most, wait };
+        let reply = cx.call(leader, ask.message()).within(self.wait + PATIENCE).await?;
+        if let Some((Refusal::OutOfRange, start)) = wire::refused(&reply) {
+            return self.go_elsewhere(cx, id, position, start).await;
         }
-        if fetched.records.is_empty() || !self.share(id, |share| share.is_kept) {
+        let Msg::Batch { parcels } = &reply else { return Err(Fault::Failed) };
+        let (_, records) = wire::records(parcels).ok_or(Fault::Failed)?;
+        if records.is_empty() || !self.share(id, |share| share.is_kept) {
             return Ok(());
         }
         while self.busy.get() == self.concurrency {
@@ -158,11 +167,34 @@ impl GroupConsumer {
         }
         self.busy.set(self.busy.get() + 1);
         self.share(id, |share| share.since = Some(cx.now()));
-        let done = self.process_batch(cx, id, fetched.records).await;
+        let done = self.process_batch(cx, id, records).await;
         self.share(id, |share| share.since = None);
         self.busy.set(self.busy.get() - 1);
         self.turn.announce_one(cx);
         done
+    }
+
+    /// The record that comes next is not there: it was too old, or another leader does not have it.
+    /// The group goes to where it would begin, Kafka's `auto.offset.reset`.
+    async fn go_elsewhere(
+        &self,
+        cx: &Cx,
+        id: PartitionId,
+        position: u64,
+        start: u64,
+    ) -> Result<(), Fault> {
+        let place = match self.start {
+            Start::Offset(_) => Start::Earliest,
+            other => other,
+        };
+        let next = self.find(cx, id, place).await?;
+        if position < start {
+            cx.note(facts::OVERRUN, record_id(id, position), next - position);
+        } else {
+            self.tell(cx, group_wire::reset, id, next).await?;
+        }
+        self.share(id, |share| share.position = Some(next));
+        Ok(())
     }
 
     async fn process_batch(

@@ -10,7 +10,7 @@ fn terms(sharing: Sharing) -> Terms {
 }
 
 fn partition(number: u32) -> PartitionId {
-    PartitionId::new(0, number as u16)
+    PartitionId { topic: 0, number: number as u16 }
 }
 
 fn at(seconds: u64) -> Time {
