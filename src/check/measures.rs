@@ -184,6 +184,33 @@ fn asks(scenario: &Scenario, id: &str) -> bool {
     expected || reckoned.any(|spec| matches!(spec, MeasureSpec::Metric(metric) if metric == id))
 }
 
+/// What is measured for each class besides its latency.
+const OF_CLASSES: [&str; 3] =
+    ["throughput.offered", "throughput.goodput", "availability.success"];
+
+/// Of what a metric is measured besides everything together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Apart {
+    /// The requests of each client, and of each class.
+    Flows,
+    /// The requests of each class.
+    Classes,
+    /// Each address that stands for several nodes.
+    Addresses,
+    /// Nothing.
+    Nothing,
+}
+
+/// Of what the metric of this id is measured besides everything together.
+pub(crate) fn apart(id: &str) -> Apart {
+    match METRICS.iter().find(|metric| metric.id == id) {
+        _ if id == "availability.up" => Apart::Addresses,
+        Some(metric) if is_of_requests(metric) => Apart::Flows,
+        Some(_) if OF_CLASSES.contains(&id) => Apart::Classes,
+        _ => Apart::Nothing,
+    }
+}
+
 /// Is it a latency of requests, each of which has its own?
 fn is_of_requests(metric: &Metric) -> bool {
     metric.axis == Axis::Latency
@@ -280,7 +307,7 @@ impl Facets {
         }
     }
 
-    /// What is measured for each class besides its latency.
+    /// What is measured for each class besides its latency: [`OF_CLASSES`].
     fn of_class(&self, id: &str, class: &ClassFlow) -> Option<f64> {
         let (begun, succeeded, ended) = class.measured;
         match id {

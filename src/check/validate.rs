@@ -1,5 +1,6 @@
 //! Whether a scenario's expectations are about metrics that there are.
 
+use super::measures::{Apart, apart};
 use super::metrics::{METRICS, metric};
 use super::outcome::Quantity;
 use super::own;
@@ -82,10 +83,21 @@ fn machine(scenario: &Scenario, node: NodeId, place: Problem) -> Option<Problem>
 /// `latency.p99/users`, at `place`.
 fn faceted(scenario: &Scenario, id: &str, flows: &[String], place: Problem) -> Option<Problem> {
     let (stem, part) = id.split_once('/')?;
-    let known: Vec<&str> = match stem {
-        "availability.up" => scenario.names.iter().chain(flows).map(String::as_str).collect(),
-        _ => flows.iter().map(String::as_str).collect(),
+    let flows = flows.iter().map(String::as_str);
+    let known: Vec<&str> = match apart(stem) {
+        Apart::Addresses => addresses(scenario),
+        Apart::Flows => flows.collect(),
+        Apart::Classes => flows.filter(|name| name.starts_with("class:")).collect(),
+        Apart::Nothing => {
+            let title = format!("`{stem}` is measured for everything together");
+            return Some(place.title(title).label(format!("this is `{stem}`")));
+        }
     };
+    if known.is_empty() {
+        let none = if apart(stem) == Apart::Classes { "classes" } else { "instances" };
+        let title = format!("`{stem}` is not measured for `{part}`: there are no {none}");
+        return Some(place.title(title).label(format!("for everything it is `{stem}`")));
+    }
     (!known.contains(&part)).then(|| {
         let title = format!("`{stem}` is not measured for `{part}`");
         place.title(title).choose(part, &known, "it is for")
@@ -214,6 +226,10 @@ mod tests {
         assert!(complaint("metric: \"latency.p99\", max: 12").contains("this is a number"));
         let nobody = complaint("metric: \"latency.p99/user\", max: \"1s\"");
         assert!(nobody.contains("did you mean `users`?"), "{nobody}");
+        let whole = complaint("metric: \"latency.queued_p99/users\", max: \"1s\"");
+        assert!(whole.contains("measured for everything together"), "{whole}");
+        let classless = complaint("metric: \"throughput.goodput/users\", min: \"1/s\"");
+        assert!(classless.contains("there are no classes"), "{classless}");
     }
 
     #[test]
