@@ -102,11 +102,12 @@ impl GroupConsumer {
             (None, Some(committed)) => committed,
             (None, None) => self.find(cx, id, self.start).await?,
         };
-        if due.is_none() && committed.is_none() {
-            cx.note(facts::BEGAN, record_id(id, position), u64::from(self.group.value()));
-        }
         if due.is_some() {
             self.tell(cx, group_wire::reset, id, position).await?;
+        } else if committed.is_none() {
+            // Otherwise a crash before the first commit would have it begin at another end.
+            self.tell(cx, group_wire::commit, id, position).await?;
+            cx.note(facts::BEGAN, record_id(id, position), u64::from(self.group.value()));
         }
         self.share(id, |share| {
             share.position = Some(position);
