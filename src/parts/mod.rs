@@ -1,7 +1,6 @@
 //! The nodes that every pattern is made of, and the policies between them.
 
 mod broker;
-mod log;
 mod cache;
 mod client;
 mod lease;

@@ -42,7 +42,7 @@ use std::rc::Rc;
 
 use crate::engine::{
     self, Class, Dist, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State,
-    Time, Verdict, name_hash,
+    Status, Time, Verdict, name_hash,
 };
 use clock::Clocks;
 use disk::Drive;
@@ -329,6 +329,11 @@ impl engine::Cx<World> {
     /// May clients still make requests?
     pub fn is_loading(&self) -> bool {
         self.with(|state| state.now() < state.env.load_ends)
+    }
+
+    /// Was this node told to stop, as by SIGTERM? It takes no more requests and finishes what it has.
+    pub fn is_stopping(&self) -> bool {
+        self.with(|state| state.status(self.me()) == Status::Draining)
     }
 
     /// The nodes that `address` stands for, among which a caller chooses; `None` for a node that

@@ -282,7 +282,7 @@ impl GroupConsumer {
     /// Is a member until it is out.
     async fn stay(&self, cx: &Cx) {
         let mut heard = cx.now();
-        loop {
+        while !cx.is_stopping() {
             self.catch_up(cx);
             match self.beat(cx).await {
                 Ok(is_news) => {
@@ -305,6 +305,9 @@ impl GroupConsumer {
                 return;
             }
         }
+        // It was told to stop: it gives up everything, says how far it has come, and leaves.
+        self.give_up(cx).await;
+        self.leave(cx);
     }
 
     /// Says that it is there, and hears what it is to read. Is that news?
@@ -357,13 +360,9 @@ impl GroupConsumer {
         }
     }
 
-    /// It is no member any more: what it has in hands is not its, and what is at work comes to an
-    /// end.
-    async fn lose(&self, cx: &Cx) {
-        let mut hands = self.hands.borrow_mut();
-        hands.is_out = true;
-        hands.own.values_mut().for_each(|share| share.is_kept = false);
-        drop(hands);
+    /// Gives up all that it has in hands, when what is at work has come to an end.
+    async fn give_up(&self, cx: &Cx) {
+        self.hands.borrow_mut().own.values_mut().for_each(|share| share.is_kept = false);
         while !self.hands.borrow().own.is_empty() {
             self.changed.wait(cx).await;
         }
@@ -373,9 +372,11 @@ impl GroupConsumer {
 impl Node for GroupConsumer {
     async fn boot(&self, cx: &Cx) {
         loop {
-            if self.join(cx).await.is_ok() {
+            if !cx.is_stopping() && self.join(cx).await.is_ok() {
                 self.stay(cx).await;
-                self.lose(cx).await;
+                // It is no member any more: what it has in hands is not its.
+                self.hands.borrow_mut().is_out = true;
+                self.give_up(cx).await;
             }
             let _ = cx.sleep(self.pause).await;
         }

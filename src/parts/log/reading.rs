@@ -53,7 +53,7 @@ impl GroupConsumer {
     /// Reads a partition until it is given up.
     pub(super) async fn read(&self, cx: &Cx, id: PartitionId) {
         cx.note(facts::ASSIGNED, record_id(id, 0), u64::from(self.group.value()));
-        while self.share(id, |share| share.is_kept) {
+        while self.share(id, |share| share.is_kept) && !cx.is_stopping() {
             let position = match self.due_seek(cx, id) {
                 true => None,
                 false => self.share(id, |share| share.position),
