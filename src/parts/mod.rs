@@ -4,6 +4,7 @@ mod broker;
 mod cache;
 mod client;
 mod lease;
+mod log;
 mod policy;
 mod service;
 mod store;
@@ -21,6 +22,10 @@ pub use client::{
 };
 pub(crate) use lease::{ACQUIRE as LEASE_ACQUIRE, RENEW as LEASE_RENEW};
 pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
+pub use log::{
+    Acks, Cleanup, Flush, LogBroker, LogController, LogTopic, OPERATIONS as LOG_OPERATIONS,
+    OffsetsTopic, Partitioner, Producer, Retention, facts as log_facts,
+};
 pub use policy::{
     Avoid, Backoff, Balance, Breaker, Bulkhead, Delay, Failure, Fallback, Funding, Growth, Hedge,
     Jitter, Knowledge, Limiter, Outliers, OwnZone, Pick, Policy, RateLimit, Resort, RetryBudget,

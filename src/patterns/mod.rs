@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::engine::NodeId;
 use crate::parts::{
-    Broker, Cache, Client, Consumer, LeaseHolder, LockService, Service, Store, broker_facts,
-    cache_facts, client_facts, lease_facts, service_facts, store_facts,
+    Broker, Cache, Client, Consumer, LeaseHolder, LockService, LogBroker, LogController, Producer,
+    Service, Store, broker_facts, cache_facts, client_facts, lease_facts, log_facts, service_facts,
+    store_facts,
 };
 use crate::world::{
     Ask, ClassInfo, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
@@ -116,6 +117,9 @@ nodes! {
     Cache(false, "../parts/cache/mod.rs", &cache_facts::NAMES),
     Broker(false, "../parts/broker/mod.rs", &broker_facts::NAMES),
     Consumer(false, "../parts/broker/consumer.rs", &[]),
+    LogBroker(false, "../parts/log/mod.rs", &log_facts::NAMES),
+    LogController(false, "../parts/log/controller.rs", &[]),
+    Producer(false, "../parts/log/producer.rs", &[]),
     Outbox(true, "outbox/mod.rs", &crate::parts::outbox::facts::NAMES),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

@@ -45,6 +45,10 @@ pub enum Want {
     Queue(Name),
     /// That it keeps copies of messages.
     Copies,
+    /// That it decides who leads the partitions of log brokers.
+    Controller,
+    /// That it keeps topics of records, in partitions.
+    Topics,
     /// The events of its outbox.
     Events,
     /// The operations that the events of an outbox are called like.
@@ -86,6 +90,8 @@ pub enum Known {
     Anything,
     /// These, which the scenario spells.
     These(Vec<Name>),
+    /// The topics of this broker of logs.
+    TopicsOf(NodeId),
     /// These, which the kind of node spells.
     Always(&'static [&'static str]),
 }
@@ -119,6 +125,10 @@ pub struct Offers {
     pub locks: bool,
     /// The queues whose messages it hands out, if it is a broker.
     pub queues: Option<Vec<Name>>,
+    /// The topics whose records it keeps in partitions, if it is a broker of logs.
+    pub topics: Option<Vec<Name>>,
+    /// Does it decide who leads the partitions of log brokers?
+    pub controls: bool,
     /// Does it write to its disk?
     pub logs: bool,
 }

@@ -67,6 +67,13 @@ impl Groups {
         }
     }
 
+    /// All nodes of the description that this one is of, whether they run or not; a node without
+    /// others is alone.
+    pub fn siblings(&self, node: NodeId) -> Vec<NodeId> {
+        let its = self.all.iter().find(|group| group.members.contains(&node));
+        its.map_or_else(|| vec![node], |group| group.members.clone())
+    }
+
     /// To whom the next message to this address goes: to each instance in turn.
     pub fn next(&mut self, address: NodeId, instances: &[NodeId]) -> Option<NodeId> {
         let group = self.all.iter_mut().find(|group| group.address == address)?;
@@ -88,6 +95,10 @@ mod tests {
         groups.add(address, vec![one, two]);
         assert!(groups.is_address(address) && !groups.is_address(one));
         assert_eq!((groups.members(address), groups.members(one)), (vec![one, two], vec![one]));
+        assert_eq!(
+            (groups.siblings(two), groups.siblings(address)),
+            (vec![one, two], vec![address])
+        );
         let mut turns = |instances: &[NodeId]| groups.next(address, instances);
         assert_eq!([turns(&[one, two]), turns(&[one, two])], [Some(one), Some(two)]);
         assert_eq!((turns(&[two]), turns(&[])), (Some(two), None));

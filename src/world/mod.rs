@@ -343,6 +343,17 @@ impl engine::Cx<World> {
         self.with(|state| state.env.instances.get(address.index())?.clone())
     }
 
+    /// All nodes that an address can stand for, whether they run or not; a node stands for itself.
+    pub fn members(&self, address: NodeId) -> Vec<NodeId> {
+        self.with(|state| state.env.groups.members(address))
+    }
+
+    /// All instances of the description that a node is an instance of, itself among them, whether
+    /// they run or not.
+    pub fn siblings_of(&self, node: NodeId) -> Vec<NodeId> {
+        self.with(|state| state.env.groups.siblings(node))
+    }
+
     /// Does this node stand for itself, and may this task take its time? Then a call to it needs no
     /// more than its own timeout.
     #[inline]

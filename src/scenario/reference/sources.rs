@@ -40,6 +40,7 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../../patterns/outbox/fetch.rs"),
     include_str!("../../patterns/outbox/leader.rs"),
     include_str!("../../parts/broker/settings.rs"),
+    include_str!("../../parts/log/settings.rs"),
     include_str!("../../parts/cache/shelf.rs"),
     include_str!("../../parts/policy/backoff.rs"),
     include_str!("../../parts/policy/balance/mod.rs"),
@@ -66,6 +67,7 @@ pub(super) const SOURCES: &[&str] = &[
 pub(super) const FACTS: &[&str] = &[
     include_str!("../../world/mod.rs"),
     include_str!("../../parts/broker/facts.rs"),
+    include_str!("../../parts/log/facts.rs"),
     include_str!("../../parts/client/facts.rs"),
     include_str!("../../patterns/saga/facts.rs"),
     include_str!("../../parts/lease/mod.rs"),

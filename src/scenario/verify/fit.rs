@@ -30,6 +30,10 @@ impl Whole<'_> {
             Known::Nothing => Vec::new(),
             Known::Anything => asked.map(|name| spelt(&name)).collect(),
             Known::These(names) => names.iter().map(spelt).collect(),
+            Known::TopicsOf(broker) => {
+                let topics = self.offers(*broker).and_then(|(offers, _)| offers.topics);
+                topics.unwrap_or_default().iter().map(spelt).collect()
+            }
             Known::Always(names) => names.iter().map(|name| (*name).to_owned()).collect(),
         };
         known.sort();
@@ -78,6 +82,14 @@ impl Asked<'_> {
             Want::Copies => {
                 let is_broker = offers.queues.is_some();
                 (!is_broker).then(|| self.misfit("keeps no copies of messages", "a Broker does"))
+            }
+            Want::Controller => {
+                let title = "decides nothing about partitions";
+                (!offers.controls).then(|| self.misfit(title, "a LogController does"))
+            }
+            Want::Topics => {
+                let has_none = offers.topics.is_none();
+                has_none.then(|| self.misfit("has no topics", "a LogBroker has"))
             }
             Want::Events => (!offers.events).then(|| self.misfit("has no outbox", "a Store has")),
             Want::Published => (offers.operations == Known::Nothing)

@@ -1,0 +1,380 @@
+//! What a broker does with the partitions that it leads: it takes records in, hands them out to
+//! consumers and to its followers, and watches over who is in sync.
+
+use super::partition::{Record, Sequence};
+use super::replica::Replica;
+use super::settings::{Acks, Flush};
+use super::wire::{self, Fetch, PartitionId, Produce, Refusal, Section, record_id};
+use super::{ALTER_ISR, LogBroker, facts};
+use crate::engine::{Baggage, Fault, Msg, NodeId, Parcel, Reply, Root, Span, Time};
+use crate::world::Cx;
+
+/// How long the controller has to answer.
+pub(super) const PATIENCE: Span = Span::from_seconds(2);
+
+/// Where a batch has come to stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Appended {
+    /// The offset of its first record.
+    pub first: u64,
+    /// The offset after its last record.
+    pub end: u64,
+}
+
+/// Why a batch was not taken in, or not as its `acks` have it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rejected {
+    /// The broker says why; nothing was written.
+    Refused(Refusal),
+    /// It was written, and is not as safe as it should be.
+    Written(Refusal),
+    /// Something is wrong with the broker.
+    Faulty(Fault),
+}
+
+impl From<Fault> for Rejected {
+    fn from(fault: Fault) -> Rejected {
+        Rejected::Faulty(fault)
+    }
+}
+
+impl From<Refusal> for Rejected {
+    fn from(why: Refusal) -> Rejected {
+        Rejected::Refused(why)
+    }
+}
+
+/// What a batch is to its partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Terms {
+    pub acks: Acks,
+    /// The number of an idempotent producer; 0 for one that is not.
+    pub producer: u32,
+    /// The sequence number of the first record.
+    pub sequence: u32,
+}
+
+impl LogBroker {
+    /// A producer's batch.
+    pub(super) async fn produce(&self, cx: &Cx, parcels: &[Parcel]) -> Reply {
+        let Some((first, records)) = parcels.split_first() else { return Err(Fault::Unknown) };
+        let Produce { partition, acks, producer, sequence } = Produce::read(first);
+        // Work is done for records and not for whoever asked.
+        cx.set_baggage(Baggage::NONE);
+        self.work(cx, partition, records.len()).await?;
+        match self.append(cx, partition, records, Terms { acks, producer, sequence }).await {
+            Ok(appended) => Ok(Msg::Done { value: appended.first }),
+            Err(Rejected::Refused(why)) => wire::refuse(why, 0),
+            Err(Rejected::Written(why)) => wire::refuse(why, wire::WRITTEN),
+            Err(Rejected::Faulty(fault)) => Err(fault),
+        }
+    }
+
+    /// Appends records to a partition that this broker leads, and waits until they are as safe as
+    /// `acks` has it.
+    ///
+    /// # Errors
+    /// [`Refusal`] as Kafka's error codes; a fault if the disk is full or has failed.
+    pub(crate) async fn append(
+        &self,
+        cx: &Cx,
+        at: PartitionId,
+        records: &[Parcel],
+        terms: Terms,
+    ) -> Result<Appended, Rejected> {
+        let replica = self.replica(at).ok_or(Refusal::Unknown)?;
+        let epoch = replica.leads().ok_or(Refusal::NotLeader)?;
+        let in_sync = replica.in_sync();
+        if terms.acks == Acks::All && in_sync < replica.rules.min_isr {
+            cx.note(facts::TOO_FEW, record_id(at, replica.log.borrow().end()), in_sync.into());
+            return Err(Refusal::NotEnoughReplicas.into());
+        }
+        let appended = match self.place(cx, replica, terms, records.len())? {
+            Some(known) => known,
+            None => self.write_all(cx, replica, epoch, records, terms)?,
+        };
+        // Once written it comes to an end, whatever becomes of whoever asked.
+        cx.detach();
+        if replica.rules.flush == Flush::Every {
+            self.flush(cx).await?;
+        }
+        if replica.leads() != Some(epoch) {
+            return Err(Rejected::Written(Refusal::NotLeader));
+        }
+        self.has_written(cx, replica, appended.end);
+        if terms.acks == Acks::All {
+            let is_safe = self.await_all(cx, replica, epoch, appended.end).await;
+            is_safe.map_err(Rejected::Written)?;
+        }
+        if terms.acks != Acks::None {
+            self.accept(cx, replica, appended);
+        }
+        Ok(appended)
+    }
+
+    /// Where a batch stands that its idempotent producer has sent before; `None` if it is new.
+    fn place(
+        &self,
+        cx: &Cx,
+        replica: &Replica,
+        terms: Terms,
+        count: usize,
+    ) -> Result<Option<Appended>, Refusal> {
+        if terms.producer == 0 {
+            return Ok(None);
+        }
+        let count = count as u32;
+        let sequence = replica.log.borrow().sequence(terms.producer, terms.sequence, count);
+        match sequence {
+            Sequence::Next => Ok(None),
+            Sequence::Gap => Err(Refusal::OutOfOrder),
+            Sequence::Known(last) => {
+                let first = (last + 1).saturating_sub(u64::from(count));
+                cx.note(facts::DUPLICATE, record_id(replica.id, first), terms.producer.into());
+                Ok(Some(Appended { first, end: last + 1 }))
+            }
+        }
+    }
+
+    fn write_all(
+        &self,
+        cx: &Cx,
+        replica: &Replica,
+        epoch: u32,
+        records: &[Parcel],
+        terms: Terms,
+    ) -> Result<Appended, Fault> {
+        let first = replica.log.borrow().end();
+        for (place, parcel) in records.iter().enumerate() {
+            let record = Record {
+                offset: first + place as u64,
+                epoch,
+                producer: terms.producer,
+                sequence: terms.sequence + place as u32,
+                ..Record::of(parcel)
+            };
+            if let Err(fault) = self.write(cx, replica, record) {
+                // A log directory that has failed: the broker has what its disk has.
+                self.recover(cx);
+                self.enrol(cx);
+                return Err(fault);
+            }
+            let id = record_id(replica.id, record.offset);
+            note(cx, record.root, facts::APPENDED, (id, record.key));
+        }
+        Ok(Appended { first, end: first + records.len() as u64 })
+    }
+
+    /// The leader's own copy is written up to here: followers may have it.
+    pub(super) fn has_written(&self, cx: &Cx, replica: &Replica, end: u64) {
+        replica.wrote(end);
+        self.grown.announce(cx);
+        self.advance(cx, replica);
+    }
+
+    /// Moves the high watermark, if it can be moved.
+    pub(super) fn advance(&self, cx: &Cx, replica: &Replica) {
+        if replica.advance() {
+            replica.moved.announce(cx);
+        }
+    }
+
+    /// Waits until all in-sync replicas have everything before this offset.
+    async fn await_all(
+        &self,
+        cx: &Cx,
+        replica: &Replica,
+        epoch: u32,
+        end: u64,
+    ) -> Result<(), Refusal> {
+        loop {
+            if replica.leads() != Some(epoch) {
+                return Err(Refusal::NotLeader);
+            }
+            if replica.log.borrow().high_watermark() >= end {
+                break;
+            }
+            replica.moved.wait(cx).await;
+        }
+        match replica.in_sync() < replica.rules.min_isr {
+            true => Err(Refusal::NotEnoughReplicasAfterAppend),
+            false => Ok(()),
+        }
+    }
+
+    /// These records are accepted.
+    fn accept(&self, cx: &Cx, replica: &Replica, Appended { first, end }: Appended) {
+        let log = replica.log.borrow();
+        for record in log.read(first, end, u32::MAX) {
+            let id = record_id(replica.id, record.offset);
+            note(cx, record.root, facts::ACCEPTED, (id, record.epoch.into()));
+        }
+    }
+
+    /// A consumer asks for records.
+    pub(super) async fn fetch(&self, cx: &Cx, fetch: Fetch) -> Reply {
+        let Some(replica) = self.replica(fetch.partition) else {
+            return wire::refuse(Refusal::Unknown, 0);
+        };
+        let ends = cx.now() + fetch.wait;
+        loop {
+            match replica.leads() {
+                None => return wire::refuse(Refusal::NotLeader, 0),
+                Some(epoch) if epoch != fetch.epoch => {
+                    return wire::refuse(Refusal::Fenced, epoch.into());
+                }
+                Some(_) => {}
+            }
+            let extent = replica.extent();
+            if fetch.offset < extent.start || fetch.offset > replica.log.borrow().end() {
+                return wire::refuse(Refusal::OutOfRange, extent.start);
+            }
+            let now = cx.now();
+            if fetch.offset < extent.high_watermark || now >= ends {
+                break;
+            }
+            replica.moved.wait_within(cx, ends - now).await;
+        }
+        let extent = replica.extent();
+        let found = {
+            let log = replica.log.borrow();
+            wire::fetched(extent, log.read(fetch.offset, extent.high_watermark, fetch.most))
+        };
+        let Msg::Batch { parcels } = &found else { return Ok(found) };
+        self.work(cx, fetch.partition, parcels.len() - 1).await?;
+        Ok(found)
+    }
+
+    /// A follower asks for copies of what it does not have yet.
+    pub(super) async fn replicate(&self, cx: &Cx, parcels: &[Parcel]) -> Reply {
+        let follower = cx.caller().ok_or(Fault::Unknown)?;
+        let (most, wait, positions) = wire::positions(parcels);
+        let positions: Vec<wire::Position> = positions.collect();
+        for at in &positions {
+            if let Some(replica) = self.led(at) {
+                replica.follows(follower, at.offset, cx.now());
+                self.look_after(cx, replica);
+                self.advance(cx, replica);
+            }
+        }
+        let ends = cx.now() + wait;
+        let (answer, count) = loop {
+            let (answer, has_news) = self.copies(&positions, most);
+            let (now, count) = (cx.now(), answer.len() - positions.len());
+            if has_news || now >= ends {
+                break (answer, count);
+            }
+            self.grown.wait_within(cx, ends - now).await;
+        };
+        if let Some(first) = positions.first() {
+            self.work(cx, first.partition, count).await?;
+        }
+        Ok(Msg::Batch { parcels: answer.into() })
+    }
+
+    /// The partition, if this broker leads it in the epoch that the follower knows.
+    fn led(&self, at: &wire::Position) -> Option<&Replica> {
+        self.replica(at.partition).filter(|replica| replica.leads() == Some(at.epoch))
+    }
+
+    /// What followers do not have yet, and whether that is anything.
+    fn copies(&self, positions: &[wire::Position], most: u32) -> (Vec<Parcel>, bool) {
+        let (mut parcels, mut has_news) = (Vec::new(), false);
+        for at in positions {
+            let led = self.led(at);
+            let extent = self.replica(at.partition).map(Replica::extent);
+            let extent = extent.unwrap_or(wire::Extent { high_watermark: 0, start: 0 });
+            let (partition, epoch, is_led) = (at.partition, at.epoch, led.is_some());
+            parcels.push(Section { partition, epoch, extent, is_led }.parcel());
+            let before = parcels.len();
+            if let Some(replica) = led {
+                let log = replica.log.borrow();
+                wire::add_copies(&mut parcels, log.read(at.offset, u64::MAX, most));
+            }
+            has_news |= led.is_none() || parcels.len() > before || at.offset < extent.start;
+        }
+        (parcels, has_news)
+    }
+
+    /// Asks the controller for other in-sync replicas, if there should be others.
+    pub(super) fn look_after(&self, cx: &Cx, replica: &Replica) {
+        let Some(wanted) = replica.should_be(cx.now(), self.replica_lag_max) else { return };
+        replica.propose(Some(wanted));
+        let at = replica.id.pack();
+        super::kick(cx, Msg::Do { verb: ALTER_ISR, key: at, value: wanted.into() });
+    }
+
+    /// Asks the controller for these in-sync replicas.
+    pub(super) async fn alter(&self, cx: &Cx, at: PartitionId, isr: u16) {
+        let Some(replica) = self.replica(at) else { return };
+        let (standing, Some(epoch)) = (replica.standing.get(), replica.leads()) else { return };
+        let ask = wire::alter(at, epoch, isr, standing.version);
+        let answer = cx.call(self.controller, ask).within(PATIENCE).await;
+        if replica.leads() != Some(epoch) {
+            return;
+        }
+        let newest = replica.standing.get();
+        if let Ok(Msg::Done { value }) = answer
+            && newest.version < value as u32
+        {
+            self.is_in_sync(cx, replica, wire::Standing { isr, version: value as u32, ..newest });
+        }
+        replica.propose(None);
+        self.advance(cx, replica);
+    }
+
+    /// The controller has changed how a partition stands that this broker goes on leading.
+    pub(super) fn is_in_sync(&self, cx: &Cx, replica: &Replica, standing: wire::Standing) {
+        let before = replica.standing.replace(standing);
+        if before.isr != standing.isr {
+            let id = record_id(replica.id, replica.log.borrow().end());
+            cx.note(facts::ISR, id, standing.isr.count_ones().into());
+        }
+        self.advance(cx, replica);
+    }
+
+    /// Where an epoch ends in a partition's log.
+    pub(super) fn epoch_end(&self, key: u64, value: u64) -> Reply {
+        let (at, current, asked) = wire::of_epoch_end(key, value);
+        let Some(replica) = self.replica(at) else { return wire::refuse(Refusal::Unknown, 0) };
+        if replica.leads() != Some(current) {
+            return wire::refuse(Refusal::NotLeader, 0);
+        }
+        let (epoch, end) = replica.log.borrow().epoch_end(asked);
+        Ok(Msg::Done { value: wire::ended(epoch, end) })
+    }
+
+    /// The offset of the first record of an instant.
+    pub(super) fn offset_of(&self, at: PartitionId, since: Time) -> Reply {
+        let Some(replica) = self.replica(at) else { return wire::refuse(Refusal::Unknown, 0) };
+        if replica.leads().is_none() {
+            return wire::refuse(Refusal::NotLeader, 0);
+        }
+        let extent = replica.extent();
+        let value = match since {
+            Time::MAX => extent.high_watermark,
+            since => {
+                let found = replica.log.borrow().offset_since(since);
+                found.unwrap_or(extent.high_watermark).min(extent.high_watermark)
+            }
+        };
+        Ok(Msg::Done { value: value.max(extent.start) })
+    }
+
+    /// Who leads the partitions of a topic.
+    pub(super) fn metadata(&self, topic: u64) -> Reply {
+        let Some(place) = self.topic(topic) else { return wire::refuse(Refusal::Unknown, 0) };
+        let of_topic = self.replicas().iter().filter(|replica| replica.id.topic == place);
+        let led = of_topic.map(|replica| {
+            let epoch = replica.standing.get().epoch;
+            wire::Led { partition: replica.id, leader: replica.leader(), epoch }.parcel()
+        });
+        Ok(Msg::Batch { parcels: led.collect() })
+    }
+}
+
+/// Notes a fact about a record.
+fn note(cx: &Cx, root: Root, what: crate::engine::Name, about: (u64, u64)) {
+    let me: NodeId = cx.me();
+    cx.with(|state| state.note(me, root, what, about));
+}
