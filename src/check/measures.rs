@@ -185,8 +185,7 @@ fn asks(scenario: &Scenario, id: &str) -> bool {
 }
 
 /// What is measured for each class besides its latency.
-const OF_CLASSES: [&str; 3] =
-    ["throughput.offered", "throughput.goodput", "availability.success"];
+const OF_CLASSES: [&str; 3] = ["throughput.offered", "throughput.goodput", "availability.success"];
 
 /// Of what a metric is measured besides everything together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

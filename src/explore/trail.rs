@@ -13,8 +13,8 @@ use crate::engine::{
     Change, Fact, Fate, Hop, Lexicon, Msg, Name, NodeId, Root, Span, Step, Time, Tracer,
 };
 use crate::parts::{
-    BROKER_OPERATIONS, LEASE_OPERATIONS, LOG_OPERATIONS, broker_facts, client_facts, lease_facts,
-    outbox, policy_facts, store_facts,
+    BROKER_OPERATIONS, GROUP_OPERATIONS, LEASE_OPERATIONS, LOG_OPERATIONS, broker_facts,
+    client_facts, lease_facts, outbox, policy_facts, store_facts,
 };
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
@@ -105,6 +105,7 @@ impl Trail {
             &LEASE_OPERATIONS,
             &BROKER_OPERATIONS,
             &LOG_OPERATIONS,
+            &GROUP_OPERATIONS,
             &outbox::OPERATIONS,
         ];
         let known = of_nodes.chain(others);

@@ -23,9 +23,11 @@ pub use client::{
 pub(crate) use lease::{ACQUIRE as LEASE_ACQUIRE, RENEW as LEASE_RENEW};
 pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
 pub use log::{
-    Acks, Cleanup, Flush, LogBroker, LogController, LogTopic, OPERATIONS as LOG_OPERATIONS,
-    OffsetsTopic, Partitioner, Producer, Retention, facts as log_facts,
+    Acks, Cleanup, Commit, Failures, Flush, GROUP_OPERATIONS, GroupConsumer, LogBroker,
+    LogController, LogTopic, OPERATIONS as LOG_OPERATIONS, OffsetsTopic, Partitioner, Producer,
+    Retention, Seek, Sharing, Start, Then, facts as log_facts, group_facts,
 };
+pub(crate) use log::{GroupRules, wire::PartitionId, wire::of_record_id};
 pub use policy::{
     Avoid, Backoff, Balance, Breaker, Bulkhead, Delay, Failure, Fallback, Funding, Growth, Hedge,
     Jitter, Knowledge, Limiter, Outliers, OwnZone, Pick, Policy, RateLimit, Resort, RetryBudget,

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::engine::NodeId;
 use crate::parts::{
-    Broker, Cache, Client, Consumer, LeaseHolder, LockService, LogBroker, LogController, Producer,
-    Service, Store, broker_facts, cache_facts, client_facts, lease_facts, log_facts, service_facts,
-    store_facts,
+    Broker, Cache, Client, Consumer, GroupConsumer, LeaseHolder, LockService, LogBroker,
+    LogController, Producer, Service, Store, broker_facts, cache_facts, client_facts, group_facts,
+    lease_facts, log_facts, service_facts, store_facts,
 };
 use crate::world::{
     Ask, ClassInfo, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
@@ -120,6 +120,7 @@ nodes! {
     LogBroker(false, "../parts/log/mod.rs", &log_facts::NAMES),
     LogController(false, "../parts/log/controller.rs", &[]),
     Producer(false, "../parts/log/producer.rs", &[]),
+    GroupConsumer(false, "../parts/log/member.rs", &group_facts::NAMES),
     Outbox(true, "outbox/mod.rs", &crate::parts::outbox::facts::NAMES),
     Saga(true, "saga/mod.rs", &saga::facts::NAMES),
 }

@@ -49,6 +49,8 @@ pub enum Want {
     Controller,
     /// That it keeps topics of records, in partitions.
     Topics,
+    /// Records of this topic, in partitions.
+    Topic(Name),
     /// The events of its outbox.
     Events,
     /// The operations that the events of an outbox are called like.

@@ -14,7 +14,8 @@ use stormglass::engine::{Fate, Lexicon, Span, Step, Time, Tracer};
 use stormglass::explore::traced;
 use stormglass::parts::outbox;
 use stormglass::parts::{
-    broker_facts, cache_facts, client_facts, lease_facts, log_facts, policy_facts, store_facts,
+    broker_facts, cache_facts, client_facts, group_facts, lease_facts, log_facts, policy_facts,
+    store_facts,
 };
 use stormglass::patterns::saga;
 use stormglass::scenario::{Scenario, Variant, diagnose, load, source::Source};
@@ -132,6 +133,7 @@ pub fn record(scenario: &Scenario, variant: &Variant, seed: u64) -> Record {
         &cache_facts::NAMES,
         &broker_facts::NAMES,
         &log_facts::NAMES,
+        &group_facts::NAMES,
         &outbox::facts::NAMES,
         &policy_facts::NAMES,
         &saga::facts::NAMES,

@@ -10,9 +10,13 @@ use std::collections::BTreeMap;
 
 use super::group::{Answer, Group, MemberId};
 use super::group_wire::{self as wire, Place};
-use super::wire::PartitionId;
-use super::{LogBroker, group_facts as facts, record_id};
-use crate::engine::{Class, Fault, Msg, Name, Parcel, Reply, Root, Span, Time};
+use super::leader::{PATIENCE, Rejected, Terms};
+use super::partition::Record;
+use super::settings::Acks;
+use super::wire::{self as log_wire, PartitionId, record_id};
+use super::{LogBroker, group_facts as facts, kick};
+use crate::engine::{Fault, Msg, Name, Parcel, Reply, Root, Time};
+use crate::parts::service::mixed;
 use crate::world::Cx;
 
 /// The groups whose partition of the internal topic a broker leads, by that.
@@ -26,34 +30,79 @@ struct Office {
     places: BTreeMap<(Name, PartitionId), Place>,
     /// A task wakes at this instant; [`Time::MAX`] for none.
     armed: Time,
-    opened: Time,
 }
 
 /// The coordinator to itself: see what has fallen due.
 pub(super) const TICK: Name = Name::of("group.tick");
 
-impl LogBroker {
-    /// The broker leads a partition of the internal topic from now on: what it holds is where
-    /// groups have come to.
-    pub(super) fn open_office(&self, cx: &Cx, index: u16, records: impl Iterator<Item = Parcel>) {
-        let mut office = Office { armed: Time::MAX, opened: cx.now(), ..Office::default() };
+impl Offices {
+    /// The broker leads a partition of the internal topic from now on: its records say where groups
+    /// have come to.
+    pub fn open(&self, index: u16, records: impl Iterator<Item = Record>) {
+        let mut office = Office { armed: Time::MAX, ..Office::default() };
         for record in records {
             let (group, partition) = wire::of_key(record.key);
             let place = Place::unpack(record.value);
-            office.places.insert((group, PartitionId::unpack(u64::from(partition))), place);
+            office.places.insert((group, PartitionId::unpack(partition.into())), place);
         }
-        self.offices.0.borrow_mut().insert(index, office);
+        self.0.borrow_mut().insert(index, office);
     }
 
     /// It does not lead it any more.
-    pub(super) fn close_office(&self, index: u16) {
-        self.offices.0.borrow_mut().remove(&index);
+    pub fn close(&self, index: u16) {
+        self.0.borrow_mut().remove(&index);
+    }
+
+    /// It leads nothing.
+    pub fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
+impl LogBroker {
+    /// The partition of the internal topic in which it is written down where a group has come to.
+    fn office_of(&self, group: Name) -> PartitionId {
+        let count = u64::from(self.offsets.partitions.max(1));
+        let number = (mixed(group.value().into()) % count) as u16;
+        PartitionId { topic: self.internal(), number }
+    }
+
+    /// Who coordinates a group: `FIND_COORDINATOR`. The first who asks has the internal topic made.
+    async fn find_office(&self, cx: &Cx, group: Name) -> Reply {
+        let at = self.office_of(group);
+        let replica = self.replica(at).ok_or(Fault::Failed)?;
+        if replica.standing.get().epoch == 0 {
+            let layout = self.layout(cx, at.topic, &replica.rules);
+            let ask = log_wire::register(self.incarnation.get(), std::iter::once(layout));
+            cx.call(self.controller, ask).within(PATIENCE).await?;
+        }
+        let leader = replica.leader().ok_or(Fault::Failed)?;
+        Ok(Msg::Done { value: leader.0.into() })
+    }
+
+    /// Writes down where a group has come to, durably as the internal topic has it.
+    async fn write_down(&self, cx: &Cx, index: u16, key: u64, value: u64) -> Result<(), Fault> {
+        let at = PartitionId { topic: self.internal(), number: index };
+        let record = Parcel { key, value, since: cx.now(), ..wire::NOTHING };
+        let terms = Terms { acks: Acks::All, producer: 0, sequence: 0 };
+        cx.resume(Root::NONE);
+        match self.append(cx, at, &[record], terms).await {
+            Ok(_) => Ok(()),
+            Err(Rejected::Faulty(fault)) => Err(fault),
+            Err(_) => Err(Fault::Failed),
+        }
     }
 
     /// A member of a group, or somebody who wants to be one, says something.
     pub(super) async fn coordinate(&self, cx: &Cx, verb: Name, key: u64, value: u64) -> Reply {
         let (group, what) = wire::of_key(key);
-        let index = self.office_of(group);
+        if !wire::OPERATIONS.iter().any(|known| Name::of(known) == verb) {
+            return Err(Fault::Unknown);
+        }
+        if verb == wire::FIND {
+            return self.find_office(cx, group).await;
+        }
+        let index = self.office_of(group).number;
         if !self.offices.0.borrow().contains_key(&index) {
             return Err(Fault::Failed);
         }
@@ -89,7 +138,10 @@ impl LogBroker {
     }
 
     fn subscribe(&self, cx: &Cx, index: u16, group: Name, topic: Name) -> Result<u64, Fault> {
-        let partitions = self.partitions_of(topic).ok_or(Fault::Unknown)?;
+        if !self.topics.contains_key(&topic) {
+            return Err(Fault::Unknown);
+        }
+        let partitions = self.partitions_of(topic);
         self.change(cx, index, group, |it, now| it.subscribe(partitions, now));
         Ok(0)
     }
@@ -114,7 +166,7 @@ impl LogBroker {
         let due = office.groups.values().map(Group::next_due).min().unwrap_or(Time::MAX);
         if due < office.armed {
             office.armed = due;
-            cx.kick(Msg::Do { verb: TICK, key: u64::from(index), value: due.0 });
+            kick(cx, Msg::Do { verb: TICK, key: index.into(), value: due.0 });
         }
         result
     }
@@ -141,16 +193,7 @@ impl LogBroker {
             Answer::Unknown => Err(Fault::Conflict),
             Answer::Same => Ok(Msg::Done { value: u64::from(version) }),
             Answer::Reads(version, partitions) => {
-                let parcel = |id| Parcel {
-                    id,
-                    root: Root::NONE,
-                    class: Class(0),
-                    payload: 0,
-                    key: 0,
-                    value: 0,
-                    since: Time(0),
-                    count: version,
-                };
+                let parcel = |id| Parcel { id, count: version, ..wire::NOTHING };
                 let told = partitions.iter().map(|partition| parcel(partition.pack()));
                 Ok(Msg::Batch { parcels: std::iter::once(parcel(0)).chain(told).collect() })
             }
@@ -183,7 +226,8 @@ impl LogBroker {
             office.places.insert(about, place);
         }
         cx.detach();
-        self.write_down(cx, index, wire::about(group, partition.pack() as u32), place.pack()).await?;
+        self.write_down(cx, index, wire::about(group, partition.pack() as u32), place.pack())
+            .await?;
         let fact = if is_reset { facts::RESET } else { facts::COMMITTED };
         cx.note(fact, record_id(partition, offset), u64::from(group.value()));
         Ok(())

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
+
 use super::wire::PartitionId;
 use crate::engine::{NodeId, Span, Time};
 
@@ -14,9 +16,10 @@ use crate::engine::{NodeId, Span, Time};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct MemberId(pub u32);
 
-/// How partitions are shared anew when members come and go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) enum Sharing {
+/// How partitions are shared anew when members of a group come and go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Sharing {
     /// Everyone gives up everything before anyone is given anything.
     #[default]
     Eager,

@@ -24,8 +24,18 @@ pub const RESET: Name = Name::of("group.reset");
 /// A group was shared anew; the key is its name, the value how many members it has.
 pub const SHARED: Name = Name::of("group.shared");
 /// All of them.
-pub const ALL: [Name; 10] =
-    [ASSIGNED, BEGAN, REVOKED, DELIVERED, PROCESSED, PASSED_OVER, OVERRUN, COMMITTED, RESET, SHARED];
+pub const ALL: [Name; 10] = [
+    ASSIGNED,
+    BEGAN,
+    REVOKED,
+    DELIVERED,
+    PROCESSED,
+    PASSED_OVER,
+    OVERRUN,
+    COMMITTED,
+    RESET,
+    SHARED,
+];
 /// How they are spelt.
 pub const NAMES: [&str; 10] = [
     "group.assigned",

@@ -7,8 +7,10 @@
 use super::Sharing;
 use super::group::{MemberId, Terms};
 use super::wire::PartitionId;
-use crate::engine::{Msg, Name, Span};
+use crate::engine::{Class, Msg, Name, Parcel, Root, Span, Time};
 
+/// Who coordinates the group?
+pub(super) const FIND: Name = Name::of("group.find");
 /// The group reads this topic too.
 pub(super) const SUBSCRIBE: Name = Name::of("group.subscribe");
 /// Somebody wants to be a member; the value is its terms. The answer is as which it counts.
@@ -26,7 +28,8 @@ pub(super) const COMMIT: Name = Name::of("group.commit");
 pub(super) const RESET: Name = Name::of("group.reset");
 
 /// How they are spelt.
-pub(super) const SPELT: [&str; 7] = [
+pub const OPERATIONS: [&str; 8] = [
+    "group.find",
     "group.subscribe",
     "group.join",
     "group.beat",
@@ -48,6 +51,22 @@ pub(super) fn about(group: Name, what: u32) -> u64 {
 /// The group that a request is about, and the member, topic or partition.
 pub(super) fn of_key(key: u64) -> (Name, u32) {
     (Name::from_value((key >> 32) as u32), key as u32)
+}
+
+/// A parcel that says nothing.
+pub(super) const NOTHING: Parcel = Parcel {
+    id: 0,
+    root: Root::NONE,
+    class: Class(0),
+    payload: 0,
+    key: 0,
+    value: 0,
+    since: Time(0),
+    count: 0,
+};
+
+pub(super) fn find(group: Name) -> Msg {
+    Msg::Do { verb: FIND, key: about(group, 0), value: 0 }
 }
 
 pub(super) fn subscribe(group: Name, topic: Name) -> Msg {

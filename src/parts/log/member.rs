@@ -19,11 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::group::Terms;
-use super::reading::Share;
-use super::wire::{self, PartitionId};
+use super::group::{Sharing, Terms};
 use super::group_wire;
-use super::{Sharing, coordinator_of};
+use super::reading::Share;
+use super::wire::PartitionId;
 use crate::engine::{Condition, Fault, Msg, Name, NodeId, Parcel, Reply, Span, Time};
 use crate::parts::{Backoff, Policy};
 use crate::world::{Ask, Cx, Flaw, Node, Want, too_often};
@@ -215,10 +214,47 @@ impl Hands {
 /// A member to itself: read this partition.
 const READ: Name = Name::of("group.read");
 
+/// The most records that are fetched at once.
+const BATCH_MAX: u32 = 10_000;
+
 /// How long it waits for an answer to something that does not wait itself.
 pub(super) const PATIENCE: Span = Span::from_seconds(5);
 
+/// What a group promises depends on this.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupRules {
+    /// The brokers.
+    pub from: NodeId,
+    pub group: Name,
+    pub topics: Vec<Name>,
+    /// Does it commit before it processes?
+    pub commits_first: bool,
+    /// How often a record is tried at most.
+    pub tries: Option<u32>,
+    /// Do records that were tried too often go to another topic?
+    pub has_dead: bool,
+    /// Where it begins, if that can be said beforehand.
+    pub begins_at: Option<u64>,
+}
+
 impl GroupConsumer {
+    /// What its group's promises depend on.
+    pub(crate) fn rules(&self) -> GroupRules {
+        GroupRules {
+            from: self.from,
+            group: self.group,
+            topics: self.topics.clone(),
+            commits_first: self.commit == Commit::BeforeProcessing,
+            tries: self.failures.tries,
+            has_dead: matches!(self.failures.then, Then::Dead { .. }),
+            begins_at: match self.start {
+                Start::Latest => None,
+                Start::Earliest => Some(0),
+                Start::Offset(offset) => Some(offset),
+            },
+        }
+    }
+
     fn one() -> u32 {
         1
     }
@@ -258,7 +294,9 @@ impl GroupConsumer {
 
     /// Finds the coordinator of its group.
     async fn find_office(&self, cx: &Cx) -> Result<NodeId, Fault> {
-        let office = coordinator_of(cx, self.from, self.group).await?;
+        let ask = cx.call(self.from, group_wire::find(self.group)).within(PATIENCE);
+        let Msg::Done { value } = ask.await? else { return Err(Fault::Failed) };
+        let office = NodeId(value as u32);
         self.hands.borrow_mut().office = Some(office);
         Ok(office)
     }
@@ -410,7 +448,11 @@ impl Node for GroupConsumer {
         let backoff = || self.failures.backoff.problem();
         let backoff = || backoff().map(|flaw| flaw.within("backoff").within("failures"));
         let beats = || too_often("heartbeat", self.heartbeat);
-        self.idle().or_else(beats).or_else(|| too_often("pause", self.pause)).or_else(policy).or_else(backoff)
+        self.idle()
+            .or_else(beats)
+            .or_else(|| too_often("pause", self.pause))
+            .or_else(policy)
+            .or_else(backoff)
     }
 }
 
@@ -420,10 +462,8 @@ impl GroupConsumer {
         let is_sorted = self.seek.is_sorted_by_key(|seek| seek.at);
         let (field, title) = match self.commit {
             _ if self.topics.is_empty() => ("topics", "a member of a group reads a topic at least"),
-            _ if self.concurrency == 0 => {
-                ("concurrency", "a `concurrency` of 0 processes nothing")
-            }
-            _ if !(1..=wire::BATCH_MAX).contains(&self.batch) => {
+            _ if self.concurrency == 0 => ("concurrency", "a `concurrency` of 0 processes nothing"),
+            _ if !(1..=BATCH_MAX).contains(&self.batch) => {
                 ("batch", "a `batch` has from 1 to 10,000 records")
             }
             Commit::Every(span) if span.is_zero() => {

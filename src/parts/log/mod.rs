@@ -17,13 +17,19 @@
 mod cleaner;
 mod cluster;
 mod controller;
+mod coordinator;
 pub mod facts;
 mod follower;
+mod group;
+pub mod group_facts;
+mod group_wire;
 mod journal;
 mod lane;
 mod leader;
+mod member;
 mod partition;
 mod producer;
+mod reading;
 mod replica;
 mod segments;
 mod sender;
@@ -38,7 +44,12 @@ use serde::Deserialize;
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
 use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers, Want, too_often};
 pub use controller::LogController;
+use coordinator::Offices;
+pub use group::Sharing;
+pub use group_wire::OPERATIONS as GROUP_OPERATIONS;
 use leader::PATIENCE;
+pub(crate) use member::GroupRules;
+pub use member::{Commit, Failures, GroupConsumer, Seek, Start, Then};
 pub use producer::{Partitioner, Producer};
 use replica::Replica;
 pub use settings::{Acks, Cleanup, Flush, LogTopic, OffsetsTopic, Retention};
@@ -89,6 +100,13 @@ pub struct LogBroker {
     /// topics `log.cleaner.backoff.ms`. Default: `"5min"`, Kafka's for retention.
     #[serde(default = "LogBroker::cleaning")]
     cleaning: Span,
+    /// How long a group without members waits for more when the first comes, before it shares out
+    /// partitions: `group.initial.rebalance.delay.ms`. Default: `"3s"`, Kafka's.
+    #[serde(default = "LogBroker::group_delay")]
+    group_delay: Span,
+    /// The groups that it coordinates.
+    #[serde(skip)]
+    offices: Offices,
     /// Every partition of the cluster, by topic and number, once it has found what it had before.
     #[serde(skip)]
     partitions: OnceCell<Vec<Replica>>,
@@ -150,6 +168,10 @@ impl LogBroker {
         Span::MINUTE * 5
     }
 
+    fn group_delay() -> Span {
+        Span::from_seconds(3)
+    }
+
     /// Its topics by their places.
     pub(crate) fn topics(&self) -> impl Iterator<Item = (Name, &LogTopic)> {
         self.topics.iter().map(|(name, topic)| (*name, topic))
@@ -164,6 +186,14 @@ impl LogBroker {
     /// The place of the internal topic.
     fn internal(&self) -> u16 {
         self.topics.len() as u16
+    }
+
+    /// The partitions of a topic.
+    pub(crate) fn partitions_of(&self, topic: Name) -> impl Iterator<Item = PartitionId> + use<> {
+        let place = self.topics.keys().position(|known| *known == topic);
+        let count = self.topics.get(&topic).map_or(0, |topic| topic.partitions as u16);
+        let topic = place.unwrap_or_default() as u16;
+        (0..count).map(move |number| PartitionId { topic, number })
     }
 
     fn replicas(&self) -> &[Replica] {
@@ -206,6 +236,7 @@ impl LogBroker {
     /// Begins a new life, as far as the controller is concerned.
     fn enrol(&self, cx: &Cx) {
         self.opened.set(false);
+        self.offices.clear();
         self.incarnation.set(cx.now().0 + 1);
         self.roles.announce(cx);
         for replica in self.replicas() {
@@ -275,13 +306,21 @@ impl LogBroker {
             return self.is_in_sync(cx, replica, standing);
         }
         replica.standing.set(standing);
-        *replica.leading.borrow_mut() = None;
+        self.step_down(replica);
         if leads {
             self.lead(cx, replica, standing.epoch);
         }
         replica.moved.announce(cx);
         self.roles.announce(cx);
         self.grown.announce(cx);
+    }
+
+    /// Leads a partition no more.
+    fn step_down(&self, replica: &Replica) {
+        *replica.leading.borrow_mut() = None;
+        if replica.id.topic == self.internal() {
+            self.offices.close(replica.id.number);
+        }
     }
 
     /// Leads a partition from now on.
@@ -293,6 +332,10 @@ impl LogBroker {
         // On a full disk it is known again when the first record is written.
         let _ = self.write_epoch(cx, replica, epoch, end);
         replica.lead(epoch, cx.now());
+        if replica.id.topic == self.internal() {
+            let log = replica.log.borrow();
+            self.offices.open(replica.id.number, log.read(0, end, u32::MAX));
+        }
         let about = u64::from(epoch) << 32 | u64::from(last);
         cx.note(facts::LED, wire::record_id(replica.id, end), about);
         match replica.rules.flush {
@@ -354,7 +397,9 @@ impl LogBroker {
             FLUSH => self.write_back(cx, Span(key)).await,
             CLEAN => self.clean(cx).await,
             LOOK => self.look_around(cx).await,
-            _ => {}
+            coordinator::TICK => self.tick_groups(cx, key as u16, Time(value)).await,
+            // Somebody leaves a group, and does not wait to hear that it has.
+            _ => _ = self.coordinate(cx, verb, key, value).await,
         }
     }
 
@@ -418,7 +463,7 @@ impl Node for LogBroker {
             wire::EPOCH_END => self.epoch_end(key, value),
             wire::PRODUCER => self.number(cx).await,
             wire::OFFSETS => self.offset_of(PartitionId::unpack(key), Time(value)),
-            _ => Err(Fault::Unknown),
+            _ => self.coordinate(cx, verb, key, value).await,
         }
     }
 

@@ -1,9 +1,9 @@
 //! How a member of a group reads a partition: from where the group has come to, batch by batch, in
 //! order.
 
-use super::member::{Commit, GroupConsumer, PATIENCE, Start, Then};
-use super::group_wire::{self, Place};
 use super::group_facts as facts;
+use super::group_wire::{self, Place};
+use super::member::{Commit, GroupConsumer, PATIENCE, Start, Then};
 use super::wire::{self, PartitionId, Refusal, record_id};
 use crate::engine::{Baggage, Fault, Msg, NodeId, Parcel, Root, Span, Time};
 use crate::world::Cx;

@@ -91,6 +91,13 @@ impl Asked<'_> {
                 let has_none = offers.topics.is_none();
                 has_none.then(|| self.misfit("has no topics", "a LogBroker has"))
             }
+            Want::Topic(name) => {
+                let Some(topics) = &offers.topics else {
+                    return Some(self.misfit("has no topics", "a LogBroker has"));
+                };
+                let is_known = topics.contains(name);
+                (!is_known).then(|| self.unknown(*name, "topic", &self.spelt(topics)))
+            }
             Want::Events => (!offers.events).then(|| self.misfit("has no outbox", "a Store has")),
             Want::Published => (offers.operations == Known::Nothing)
                 .then(|| self.misfit("has no operations", "such as a Broker")),
