@@ -40,6 +40,7 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../../patterns/outbox/fetch.rs"),
     include_str!("../../patterns/outbox/leader.rs"),
     include_str!("../../parts/broker/settings.rs"),
+    include_str!("../../parts/broker/topics/settings.rs"),
     include_str!("../../parts/cache/shelf.rs"),
     include_str!("../../parts/policy/backoff.rs"),
     include_str!("../../parts/policy/balance/mod.rs"),
