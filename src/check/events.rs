@@ -88,7 +88,7 @@ impl Publication {
         variant: &Variant,
     ) -> Publication {
         let place = match &variant.nodes[broker.index()] {
-            Some(Spec::Broker(broker)) => broker.queues().position(|(name, ..)| name == queue),
+            Some(Spec::Broker(broker)) => broker.described().position(|it| it.name == queue),
             _ => None,
         };
         let label = format!("{} of {}", scenario.lexicon.spelling(queue), scenario.node(broker));

@@ -88,6 +88,7 @@ impl Checker {
             Invariant::AtLeastOnce { .. } => queue(invariant, Promise::AtLeastOnce, scenario),
             Invariant::AtMostOnce { .. } => queue(invariant, Promise::AtMostOnce, scenario),
             Invariant::InOrder { .. } => queue(invariant, Promise::InOrder, scenario),
+            Invariant::Complete { .. } => queue(invariant, Promise::Complete, scenario),
         };
         let named = accounts(invariant);
         let label = |account: &crate::scenario::AccountRef| {

@@ -157,6 +157,7 @@ impl Ledger {
             lost_updates: self.lost_updates,
             calls: self.calls,
             queues: self.queues.as_ref().map(|queues| &queues.counts),
+            topics: self.queues.as_ref().map(|queues| &queues.topics),
             events: &self.events,
             published: Checker::published(&self.checkers),
             asked: &self.asked,

@@ -11,6 +11,7 @@ use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUs
 use super::own::{self, AskedFacts};
 use super::queue_counts::QueueCounts;
 use super::requests::Requests;
+use super::topics::Topics;
 use super::uptime::Uptime;
 use crate::engine::{Counts, Fault, NodeId, Span, Time};
 use crate::patterns::Spec;
@@ -106,6 +107,7 @@ pub(crate) struct Material<'a> {
     pub lost_updates: u64,
     pub calls: CallCounts,
     pub queues: Option<&'a QueueCounts>,
+    pub topics: Option<&'a Topics>,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub events: &'a EventCounts,
@@ -140,8 +142,9 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     let mut measures = Vec::new();
     for metric in METRICS {
         let of_queues = material.queues.and_then(|queues| queues.value(metric.id));
+        let of_topics = || material.topics.and_then(|topics| topics.value(metric.id));
         let of_events = || material.events.value(metric.id);
-        let value = of_queues.or_else(of_events).or_else(|| match metric.axis {
+        let value = of_queues.or_else(of_topics).or_else(of_events).or_else(|| match metric.axis {
             Axis::Latency => latency(metric.id, &total),
             _ => facets.value(metric.id, material),
         });
@@ -213,9 +216,15 @@ pub(crate) fn apart(id: &str) -> Apart {
 /// Is it a latency of requests, each of which has its own?
 fn is_of_requests(metric: &Metric) -> bool {
     metric.axis == Axis::Latency
-        && !["latency.processed", "latency.queued", "latency.outbox"]
-            .iter()
-            .any(|of| metric.id.starts_with(of))
+        && ![
+            "latency.processed",
+            "latency.queued",
+            "latency.outbox",
+            "latency.effects",
+            "latency.spread",
+        ]
+        .iter()
+        .any(|of| metric.id.starts_with(of))
 }
 
 fn measure(metric: &Metric, id: String, value: Option<f64>) -> Measure {

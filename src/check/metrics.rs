@@ -80,6 +80,42 @@ pub const METRICS: &[Metric] = &[
         "99 % of the messages of queues were processed at most this long after they were accepted.",
     ),
     metric_of(
+        "latency.effects_mean",
+        "all effects mean",
+        LATENCY,
+        "How long after their request was meant to begin all subscriptions had processed an event that all of them saw, on average.",
+    ),
+    metric_of(
+        "latency.effects_p50",
+        "all effects p50",
+        LATENCY,
+        "Half of the events that all their subscriptions saw were processed by all at most this long after their request was meant to begin.",
+    ),
+    metric_of(
+        "latency.effects_p99",
+        "all effects p99",
+        LATENCY,
+        "99 % of the events that all their subscriptions saw were processed by all at most this long after their request was meant to begin.",
+    ),
+    metric_of(
+        "latency.spread_mean",
+        "first to last mean",
+        LATENCY,
+        "How long after the first subscription the last one had processed an event that all of at least two saw, on average.",
+    ),
+    metric_of(
+        "latency.spread_p50",
+        "first to last p50",
+        LATENCY,
+        "Half of the events that all of at least two subscriptions saw were processed by the last at most this long after the first.",
+    ),
+    metric_of(
+        "latency.spread_p99",
+        "first to last p99",
+        LATENCY,
+        "99 % of the events that all of at least two subscriptions saw were processed by the last at most this long after the first.",
+    ),
+    metric_of(
         "latency.outbox_mean",
         "outbox mean",
         LATENCY,
@@ -219,6 +255,12 @@ pub const METRICS: &[Metric] = &[
         "Messages that a broker did not take in because their queue was full.",
     ),
     metric_of(
+        "availability.seen_by_all",
+        "events seen by all",
+        WELL,
+        "Share of the events of topics that every subscription they were for has processed.",
+    ),
+    metric_of(
         "consistency.violations",
         "violations",
         WRONG,
@@ -333,6 +375,12 @@ pub const METRICS: &[Metric] = &[
         (Axis::Consistency, Quantity::Count, Better::Neither),
         "Messages that were not taken in because the same had been within the deduplication window.",
     ),
+    metric_of(
+        "consistency.missed",
+        "events missed",
+        WRONG,
+        "Copies of events that subscriptions did not get because they are not durable and had no consumer.",
+    ),
     metric_of("consistency.dead", "dead letters", WRONG, "Messages that became dead letters."),
     metric_of(
         "consistency.expired",
@@ -370,6 +418,24 @@ pub const METRICS: &[Metric] = &[
         "deliveries / message",
         EACH,
         "How often messages of queues were handed out, for each that was accepted.",
+    ),
+    metric_of(
+        "cost.fan_out",
+        "copies / event",
+        (Axis::Cost, Quantity::Count, Better::Neither),
+        "Copies that subscriptions got, for each event of a topic.",
+    ),
+    metric_of(
+        "cost.event_deliveries",
+        "deliveries / event",
+        EACH,
+        "How often copies of events were handed out, for each event of a topic.",
+    ),
+    metric_of(
+        "cost.filtered",
+        "filtered out",
+        (Axis::Cost, Quantity::Count, Better::Neither),
+        "Copies of events that filters of subscriptions left out.",
     ),
     metric_of(
         "cost.hits",
@@ -461,6 +527,12 @@ pub const METRICS: &[Metric] = &[
         "single points of failure",
         SIZE,
         "Nodes whose loss cuts a client off from something it needs.",
+    ),
+    metric_of(
+        "complexity.event_depth",
+        "event depth",
+        SIZE,
+        "The longest chain of events of one request, each published while a consumer was at work on the one before it.",
     ),
     metric_of(
         "saturation.utilisation",

@@ -21,6 +21,7 @@ mod queue_counts;
 mod queues;
 mod requests;
 mod timeline;
+mod topics;
 mod uptime;
 mod validate;
 

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use super::outcome::{Finding, Violation};
 use super::queue_counts::QueueCounts;
 use super::requests::Requests;
+use super::topics::Topics;
 use crate::engine::{Fact, Name, NodeId, Root, Time};
-use crate::parts::{Guarantee, Order, Persistence, QueueRules, broker_facts as facts};
-use crate::parts::{Return, of_message_id};
+use crate::parts::{Guarantee, Order, Persistence, QueueDescribed, QueueRules, Subscribed};
+use crate::parts::{Removal, Return, broker_facts as facts, of_message_id};
 use crate::patterns::Spec;
 use crate::scenario::{Scenario, Variant};
 
@@ -28,15 +29,19 @@ pub(crate) enum Promise {
     InOrder,
     /// Every message is counted once.
     Accounted,
+    /// A subscription sees every event of its topics that its filter lets through, unless that is
+    /// dead, too old or dropped by policy.
+    Complete,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 5] = [
+    pub const ALL: [Promise; 6] = [
         Promise::Kept,
         Promise::AtLeastOnce,
         Promise::AtMostOnce,
         Promise::InOrder,
         Promise::Accounted,
+        Promise::Complete,
     ];
 
     /// As the invariant is called that every run checks.
@@ -47,6 +52,7 @@ impl Promise {
             Promise::AtMostOnce => "queues-at-most-once",
             Promise::InOrder => "queues-in-order",
             Promise::Accounted => "queues-accounted",
+            Promise::Complete => "subscriptions-complete",
         }
     }
 
@@ -66,11 +72,15 @@ impl Promise {
                 "every message of {whose} is counted once: accepted = processed + dead + expired \
                  + dropped + lost + waiting"
             ),
+            Promise::Complete => format!(
+                "every event of its topics that its filter lets through waits for {whose}, or is \
+                 processed, dead, expired or dropped"
+            ),
         }
     }
 
     /// Do these settings promise it?
-    fn is_given(self, rules: &QueueRules) -> bool {
+    fn is_given(self, rules: &QueueRules, subscribed: Option<Subscribed>) -> bool {
         let is_kept = matches!(rules.persistence, Persistence::On | Persistence::Mirrored);
         let is_repeated = rules.guarantee == Guarantee::AtLeastOnce;
         match self {
@@ -79,6 +89,9 @@ impl Promise {
             Promise::AtMostOnce => !is_repeated,
             Promise::InOrder => matches!(rules.order, Order::Fifo | Order::Groups { .. }),
             Promise::Accounted => true,
+            Promise::Complete => {
+                subscribed.is_some_and(|it| it.is_durable) && is_kept && is_repeated
+            }
         }
     }
 }
@@ -111,7 +124,7 @@ impl Tally {
 
 /// How a message stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Standing {
+pub(super) enum Standing {
     /// There is no such message.
     #[default]
     None,
@@ -138,12 +151,14 @@ struct Seen {
 }
 
 /// One queue.
-struct Queue {
+pub(super) struct Queue {
     node: NodeId,
     name: Name,
     rules: QueueRules,
     /// Is it for the dead letters of others?
     is_dead: bool,
+    /// What it is as a subscription.
+    subscribed: Option<Subscribed>,
     label: String,
     /// By number, from 1.
     messages: Vec<Seen>,
@@ -155,15 +170,20 @@ struct Queue {
     accepted: u64,
     /// Of those that were processed the one accepted last, by group: its order and its number.
     last: BTreeMap<u64, (u64, u64)>,
+    /// The event that it was offered last.
+    offered: u64,
+    /// What its broker did not find again when it started last.
+    gone: Vec<u64>,
     tallies: [Tally; Promise::ALL.len()],
 }
 
 /// All queues of a run.
 pub(crate) struct Queues {
     queues: Vec<Queue>,
-    /// For each node the place of its first queue.
-    of_node: Vec<Option<usize>>,
+    /// For each node the place of its first queue, and how many it has.
+    of_node: Vec<Option<(usize, usize)>>,
     pub counts: QueueCounts,
+    pub topics: Topics,
 }
 
 impl Queues {
@@ -176,30 +196,21 @@ impl Queues {
             return None;
         }
         let (mut queues, mut of_node) = (Vec::new(), vec![None; variant.nodes.len()]);
+        let end = variant.phases.quiet_from();
+        let mut topics = Topics::new((from, end));
         for (node, spec) in variant.nodes.iter().enumerate() {
             let Some(Spec::Broker(broker)) = spec else { continue };
-            of_node[node] = Some(queues.len());
-            for (name, rules, is_dead) in broker.queues() {
-                let spelt = scenario.lexicon.spelling(name);
-                queues.push(Queue {
-                    node: NodeId(node as u32),
-                    name,
-                    rules,
-                    is_dead,
-                    label: format!("{spelt} of {}", scenario.names[node]),
-                    messages: Vec::new(),
-                    depth: 0,
-                    group: 0,
-                    life: 0,
-                    accepted: 0,
-                    last: BTreeMap::new(),
-                    tallies: Default::default(),
-                });
-            }
+            let first = queues.len();
+            let id = NodeId(node as u32);
+            queues.extend(broker.described().map(|it| {
+                let spelt = scenario.lexicon.spelling(it.name);
+                Queue::new(id, it, format!("{spelt} of {}", scenario.names[node]))
+            }));
+            of_node[node] = Some((first, queues.len() - first));
+            topics.add(id, broker.led().map(|(_, places)| places));
         }
-        let end = variant.phases.quiet_from();
         let counts = QueueCounts::new(!queues.is_empty(), from, end);
-        Some(Queues { queues, of_node, counts })
+        Some(Queues { queues, of_node, counts, topics })
     }
 
     /// Takes in a fact; false if it is not about a queue.
@@ -208,11 +219,36 @@ impl Queues {
             return false;
         }
         let (place, number) = of_message_id(fact.key);
-        let first = self.of_node.get(fact.node.index()).copied().flatten();
-        let queue = first.and_then(|first| self.queues.get_mut(first + usize::from(place)));
+        let of_node = self.of_node.get(fact.node.index()).copied().flatten();
         // What a mirror keeps is no message of a queue of its own.
-        if let Some(queue) = queue.filter(|queue| queue.node == fact.node) {
+        let Some((first, count)) = of_node.filter(|_| fact.what != facts::COPIED) else {
+            return true;
+        };
+        let place = usize::from(place);
+        let queues = &mut self.queues[first..first + count];
+        if fact.what == facts::ACCEPTED {
+            self.topics.other_than(fact.node, number, queues);
+        }
+        let Some(queue) = queues.get_mut(place) else {
+            self.topics.event(fact, (place - count, number), queues, &mut self.counts);
+            return true;
+        };
+        if queue.subscribed.is_none() {
             queue.fact(fact, number, &mut self.counts, requests);
+            return true;
+        }
+        let was = queue.standing(number);
+        queue.fact(fact, number, &mut self.counts, requests);
+        let turn = (was, queue.standing(number));
+        match fact.what {
+            facts::OPENED => {
+                let gone = std::mem::take(&mut queue.gone);
+                gone.iter().for_each(|number| self.topics.lost(fact.node, *number));
+            }
+            facts::FILTERED => self.topics.filtered += 1,
+            facts::MISSED => self.topics.missed(fact.node, number),
+            _ if queue.is_again(number) => {}
+            _ => self.topics.turned(fact, number, turn, requests),
         }
         true
     }
@@ -227,7 +263,7 @@ impl Queues {
     /// What every run checks: each promise, for all queues that give it.
     pub fn findings(&self) -> Vec<Finding> {
         let finding = |promise: Promise| {
-            let is_given = |queue: &Queue| promise.is_given(&queue.rules);
+            let is_given = |queue: &Queue| promise.is_given(&queue.rules, queue.subscribed);
             self.queues.iter().any(is_given).then(|| self.finding(promise))
         };
         Promise::ALL.into_iter().filter_map(finding).collect()
@@ -235,7 +271,9 @@ impl Queues {
 
     fn finding(&self, promise: Promise) -> Finding {
         let (mut tally, mut whose) = (Tally::default(), Vec::new());
-        for queue in self.queues.iter().filter(|queue| promise.is_given(&queue.rules)) {
+        for queue in
+            self.queues.iter().filter(|queue| promise.is_given(&queue.rules, queue.subscribed))
+        {
             tally.add(&queue.tallies[promise as usize]);
             whose.push(queue.label.as_str());
         }
@@ -250,6 +288,7 @@ impl Queues {
 
     /// The run is over: what has not left by now is still there.
     pub fn close(&mut self, end: Time) {
+        self.topics.close(&mut self.queues, &self.of_node);
         for queue in &self.queues {
             let is_there =
                 |seen: &&Seen| matches!(seen.standing, Standing::Waiting | Standing::Out);
@@ -262,6 +301,38 @@ impl Queues {
 }
 
 impl Queue {
+    fn new(node: NodeId, it: QueueDescribed, label: String) -> Queue {
+        Queue {
+            node,
+            name: it.name,
+            rules: it.rules,
+            is_dead: it.is_dead,
+            subscribed: it.subscribed,
+            label,
+            messages: Vec::new(),
+            depth: 0,
+            group: 0,
+            life: 0,
+            accepted: 0,
+            last: BTreeMap::new(),
+            offered: 0,
+            gone: Vec::new(),
+            tallies: Default::default(),
+        }
+    }
+
+    /// How a message stands.
+    fn standing(&self, number: u64) -> Standing {
+        let place = (number as usize).wrapping_sub(1);
+        self.messages.get(place).map_or(Standing::None, |seen| seen.standing)
+    }
+
+    /// Had a message left before, and come back since?
+    fn is_again(&self, number: u64) -> bool {
+        let place = (number as usize).wrapping_sub(1);
+        self.messages.get(place).is_some_and(|seen| seen.is_again)
+    }
+
     fn fact(&mut self, fact: &Fact, number: u64, counts: &mut QueueCounts, requests: &Requests) {
         match fact.what {
             facts::GROUPED => self.group = fact.value,
@@ -276,6 +347,7 @@ impl Queue {
                 self.processed(fact, number, counts, requests);
                 self.leaves(fact, number, counts);
             }
+            facts::FILTERED | facts::MISSED => self.passed_over(fact, number),
             facts::UNCONFIRMED => {
                 counts.unconfirmed += 1;
                 self.missed(fact, number, "was handed out, and nobody knows what became of it");
@@ -283,6 +355,9 @@ impl Queue {
             }
             facts::DEAD | facts::REDRIVEN | facts::EXPIRED | facts::DROPPED => {
                 counts.removed(fact.what);
+                if fact.value == Removal::Disconnected as u64 && fact.what == facts::DROPPED {
+                    self.incomplete(fact, number, "is lost with the last consumer's connection");
+                }
                 self.leaves(fact, number, counts);
             }
             // What a log holds is no message yet.
@@ -332,9 +407,10 @@ impl Queue {
             }
             return;
         }
-        for promise in [Promise::Kept, Promise::AtLeastOnce] {
+        for promise in [Promise::Kept, Promise::AtLeastOnce, Promise::Complete] {
             self.tally(promise).checked += 1;
         }
+        self.offered = number;
         self.depth += 1;
         counts.accepted(fact.at, is_dead);
         self.compare(fact);
@@ -373,6 +449,7 @@ impl Queue {
                 self.missed(&about, number, "was accepted and is lost");
             }
             self.leaves(&about, number, counts);
+            self.gone.push(number);
         }
         self.compare(fact);
     }
@@ -380,6 +457,37 @@ impl Queue {
     fn missed(&mut self, fact: &Fact, number: u64, what: &str) {
         let text = || format!("message {number} {what}");
         self.tally(Promise::AtLeastOnce).violated(fact, fact.root, text);
+        self.incomplete(fact, number, what);
+    }
+
+    /// A subscription does not see an event.
+    fn incomplete(&mut self, fact: &Fact, number: u64, what: &str) {
+        if self.subscribed.is_some() {
+            let text = || format!("event {number} {what}");
+            self.tally(Promise::Complete).violated(fact, fact.root, text);
+        }
+    }
+
+    /// A subscription does not get an event.
+    fn passed_over(&mut self, fact: &Fact, number: u64) {
+        self.offered = number;
+        let has_filter = self.subscribed.is_some_and(|it| it.has_filter);
+        if fact.what == facts::MISSED {
+            self.tally(Promise::Complete).checked += 1;
+            self.incomplete(fact, number, "was published while no consumer was connected");
+        } else if !has_filter {
+            self.incomplete(fact, number, "was filtered, and there is no filter");
+        }
+    }
+
+    /// An event was published; since then the broker has had it.
+    pub(super) fn owes(&mut self, fact: &Fact, number: u64, since: Time) {
+        let Some(Subscribed { from, until, .. }) = self.subscribed else { return };
+        let is_there = from <= since && fact.at < until;
+        if is_there != (self.offered == number) {
+            let what = if is_there { "never came" } else { "came, and it was not there" };
+            self.incomplete(fact, number, what);
+        }
     }
 
     fn delivered(&mut self, fact: &Fact, number: u64, counts: &mut QueueCounts) {

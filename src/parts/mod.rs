@@ -11,10 +11,13 @@ mod store;
 mod table;
 
 pub use broker::{
-    Broker, Consumer, DeadLetters, Guarantee, MessageQueue, OPERATIONS as BROKER_OPERATIONS, Order,
-    Overflow, Persistence, Preset, Receiver, Removal, Return, facts as broker_facts,
+    Broker, Consumer, DeadLetters, Filter, Guarantee, MessageQueue,
+    OPERATIONS as BROKER_OPERATIONS, Objects, Order, Overflow, Pattern, Persistence, Preset,
+    Receiver, Removal, Return, Subscription, Topic, TopicName, facts as broker_facts,
 };
-pub(crate) use broker::{Rules as QueueRules, of_message_id};
+pub(crate) use broker::{
+    Described as QueueDescribed, Rules as QueueRules, Subscribed, of_message_id,
+};
 pub use cache::{Cache, Eviction, Refresh, facts as cache_facts};
 pub use client::{
     Between, BurstState, Client, Intensity, Keys, Level, Load, Profile, Recording, RequestClass,

@@ -171,6 +171,23 @@ pub enum Invariant {
         /// The queue.
         queue: Name,
     },
+    /// This subscription sees every event that is published to its topics while it is there and that
+    /// its filter lets through: each waits, or is processed, dead, expired or dropped by policy, and
+    /// none is missed or lost. For every durable subscription that keeps what it has and hands it
+    /// out at least once, it is checked without being asked for, as `subscriptions-complete`.
+    ///
+    /// Source: P. Eugster et al., "The Many Faces of Publish/Subscribe", ACM Computing Surveys
+    /// 35(2), 2003, on what a subscriber is owed.
+    ///
+    /// ```ron
+    /// Complete(broker: "post", subscription: "mail")
+    /// ```
+    Complete {
+        /// The broker.
+        broker: NodeId,
+        /// The subscription.
+        subscription: Name,
+    },
 }
 
 impl Invariant {
@@ -189,7 +206,8 @@ impl Invariant {
             | Invariant::Kept { broker: one, .. }
             | Invariant::AtLeastOnce { broker: one, .. }
             | Invariant::AtMostOnce { broker: one, .. }
-            | Invariant::InOrder { broker: one, .. } => (&[][..], std::slice::from_ref(one)),
+            | Invariant::InOrder { broker: one, .. }
+            | Invariant::Complete { broker: one, .. } => (&[][..], std::slice::from_ref(one)),
             Invariant::Exclusive { holders } => (&[][..], &holders[..]),
             Invariant::Converged { .. } => (&[][..], &[][..]),
         };
@@ -203,7 +221,8 @@ impl Invariant {
             | Invariant::AtLeastOnce { broker, queue }
             | Invariant::AtMostOnce { broker, queue }
             | Invariant::InOrder { broker, queue }
-            | Invariant::Published { broker, queue, .. } => Some((*broker, *queue)),
+            | Invariant::Published { broker, queue, .. }
+            | Invariant::Complete { broker, subscription: queue } => Some((*broker, *queue)),
             _ => None,
         }
     }

@@ -102,6 +102,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("NodeId", "node", r#""orders""#),
     ("Name", "name", r#""reserve""#),
     ("String", "text", r#""two words""#),
+    ("Patterns", "topic, pattern or list of them", r#""orders.*""#),
     ("bool", "true or false", "true"),
     ("u64", "whole number", "3"),
     ("u32", "whole number", "3"),

@@ -33,8 +33,18 @@ pub(super) fn queued(fact: &Fact) -> Option<(String, bool)> {
         facts::REDRIVEN => told("goes back into the queue that it comes from", false),
         facts::EXPIRED => told("is thrown away: too old", true),
         facts::DROPPED if is(Removal::Overflow) => told("is thrown away: no room", true),
+        facts::DROPPED if is(Removal::Disconnected) => {
+            told("is lost: its subscription has no consumer any more", true)
+        }
+        facts::DROPPED if is(Removal::Unsubscribed) => {
+            told("is thrown away: its subscription has ended", false)
+        }
         facts::DROPPED => told("is thrown away: handed out too often", true),
         facts::REJECTED => Some(("the queue is full".to_owned(), true)),
+        facts::PUBLISHED => Some((format!("event {number} is published"), false)),
+        facts::EVENT_STORED => Some((format!("event {number} is durable"), false)),
+        facts::FILTERED => told("is left out by a filter", false),
+        facts::MISSED => told("is missed: no consumer of the subscription is connected", true),
         facts::DUPLICATE => told("was accepted before", false),
         _ => None,
     }

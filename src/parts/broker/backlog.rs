@@ -346,6 +346,18 @@ impl Backlog {
         found.into_iter().map(|(_, ticket)| ticket).collect()
     }
 
+    /// All that there are, in the order of their numbers.
+    pub fn all(&self) -> Vec<Ticket> {
+        let slots = (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.state != State::Free);
+        let mut all: Vec<(u64, Ticket)> = slots
+            .map(|(place, slot)| {
+                (slot.message.number, Ticket { slot: place, generation: slot.generation })
+            })
+            .collect();
+        all.sort();
+        all.into_iter().map(|(_, ticket)| ticket).collect()
+    }
+
     /// What has fallen due by `now`, one after the other, until there is nothing more.
     pub fn advance(&mut self, now: Time) -> Option<Lapse> {
         while let Some(&Reverse((at, _, ticket))) = self.later.peek() {

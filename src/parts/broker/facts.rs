@@ -40,8 +40,19 @@ pub const OPENED: Name = Name::of("queue.opened");
 pub const STORED: Name = Name::of("queue.stored");
 /// The row by which a mirror's log holds a message of another broker: a fact when it is durable.
 pub const COPIED: Name = Name::of("queue.copied");
+/// An event was published to a topic: each subscription to it gets a copy now, which has the number
+/// of the event. The key is the topic's place behind those of all queues and subscriptions, and the
+/// number; the value is since when the broker has it, in nanoseconds.
+pub const PUBLISHED: Name = Name::of("topic.published");
+/// The filter of a subscription left an event out; the key is the copy that it did not get.
+pub const FILTERED: Name = Name::of("topic.filtered");
+/// A subscription that is not durable had no connection to a consumer when an event was published;
+/// the key is the copy that it did not get.
+pub const MISSED: Name = Name::of("topic.missed");
+/// The row by which a broker's log holds an event: a fact when it is durable.
+pub const EVENT_STORED: Name = Name::of("topic.stored");
 /// All of them.
-pub const ALL: [Name; 17] = [
+pub const ALL: [Name; 21] = [
     ACCEPTED,
     DELIVERED,
     PROCESSED,
@@ -59,9 +70,13 @@ pub const ALL: [Name; 17] = [
     RECOVERED,
     OPENED,
     COPIED,
+    PUBLISHED,
+    FILTERED,
+    MISSED,
+    EVENT_STORED,
 ];
 /// How they are spelt.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 21] = [
     "queue.accepted",
     "queue.delivered",
     "queue.processed",
@@ -79,6 +94,10 @@ pub const NAMES: [&str; 17] = [
     "queue.recovered",
     "queue.opened",
     "queue.copied",
+    "topic.published",
+    "topic.filtered",
+    "topic.missed",
+    "topic.stored",
 ];
 
 #[cfg(test)]

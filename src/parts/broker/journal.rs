@@ -129,20 +129,17 @@ impl Broker {
     ) -> impl Future<Output = ()> + use<'a> {
         let lane = self.lane(place);
         if let Some(lane) = lane {
-            lane.line.borrow_mut().storing.insert(number);
+            lane.turns.enter(number);
         }
         async move {
-            let Some(lane) = lane else { return };
-            while lane.line.borrow().storing.first().is_some_and(|first| *first < number) {
-                lane.stored.wait(cx).await;
+            if let Some(lane) = lane {
+                lane.turns.pass(cx, number).await;
             }
-            lane.line.borrow_mut().storing.remove(&number);
-            lane.stored.announce(cx);
         }
     }
 
     /// Makes the log durable, or gives up what the disk did not take.
-    async fn sync(&self, cx: &Cx) -> Result<(), Fault> {
+    pub(super) async fn sync(&self, cx: &Cx) -> Result<(), Fault> {
         if cx.disk().sync().await.is_err() {
             cx.disk().rewind();
             return Err(Fault::Failed);
@@ -212,9 +209,10 @@ impl Broker {
 
     /// Finds what there was before, and opens the queues.
     pub(super) async fn recover(&self, cx: &Cx) {
-        let mut found = Found::default();
+        let (mut found, topics) = (Found::default(), self.topics(cx));
         for entry in cx.disk().replay() {
-            if !self.copied.borrow_mut().learn(&entry) {
+            let is_copy = self.copied.borrow_mut().learn(&entry);
+            if !is_copy && !topics.learn(&entry, cx.now(), &mut found) {
                 found.learn(&entry);
             }
         }
@@ -245,6 +243,9 @@ impl Broker {
             drop(line);
             cx.note(facts::OPENED, message_id(place, 0), depth);
         }
+        let of_events = found.newest.iter().filter(|(place, _)| self.is_subscription(**place));
+        of_events.for_each(|(_, number)| topics.begin_after(*number));
+        let _ = self.routes.set(topics);
         // A node boots once in each of its lives.
         let _ = self.lanes.set(lanes);
     }

@@ -5,8 +5,9 @@ use super::backlog::Message;
 use super::line::Lane;
 use super::ready::Ticket;
 use super::settings::Guarantee;
+use super::topics::Topics;
 use super::{Broker, MOVE, Removal, Return, baggage, facts, kick, note};
-use crate::engine::{Msg, Span, Time};
+use crate::engine::{Fault, Msg, Span, Time};
 use crate::world::Cx;
 
 impl Broker {
@@ -53,7 +54,7 @@ impl Broker {
             Removal::Deliveries => true,
             Removal::Expired => expired,
             Removal::Overflow => overflow,
-            Removal::Redrive => false,
+            Removal::Redrive | Removal::Disconnected | Removal::Unsubscribed => false,
         });
         if is_dead {
             return self.kick_move(cx, place, ticket, why);
@@ -85,9 +86,9 @@ impl Broker {
         };
         let Some((to, target)) = to.and_then(|to| Some((to, self.lane(to)?))) else { return };
         let moved = loop {
-            let number = target.line.borrow_mut().backlog.number();
+            let number = self.number(to, target);
             let moved = Message { number, since: cx.now(), origin, ..message };
-            if self.keep(cx, to, &moved).await.is_ok() {
+            if self.keep_in_turn(cx, to, &moved).await.is_ok() {
                 break moved;
             }
             let _ = cx.sleep(Span::SECOND).await;
@@ -102,6 +103,22 @@ impl Broker {
         note(cx, &message, place, what, why as u64);
         self.admit(cx, to, moved);
         self.look(cx, place);
+    }
+
+    /// The number of a message that comes into this queue from another.
+    fn number(&self, place: u16, lane: &Lane) -> u64 {
+        let topics = self.routes.get().filter(|_| self.is_subscription(place));
+        topics.map_or_else(|| lane.line.borrow_mut().backlog.number(), Topics::number)
+    }
+
+    /// Keeps a message; if it goes to a subscription, in the order of the events of topics.
+    async fn keep_in_turn(&self, cx: &Cx, place: u16, message: &Message) -> Result<(), Fault> {
+        let topics = self.routes.get().filter(|_| self.is_subscription(place));
+        let Some(topics) = topics else { return self.keep(cx, place, message).await };
+        topics.turns().enter(message.number);
+        let kept = self.keep(cx, place, message).await;
+        topics.turns().pass(cx, message.number).await;
+        kept
     }
 
     /// Waits for an instant, and moves dead letters back to where they come from.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::backlog::{Backlog, Message, Taken};
 use super::recent::Recent;
-use super::settings::{MessageQueue, Order, Overflow, Rules};
+use super::settings::{MessageQueue, Order, Overflow, Receiver, Rules};
 use super::{facts, note};
 use crate::engine::{Condition, Dist, Name, NodeId, Time};
 use crate::parts::Backoff;
@@ -16,6 +16,10 @@ use crate::world::Cx;
 pub(super) struct Lane {
     pub name: Name,
     pub rules: Rules,
+    /// Whom it hands messages to.
+    pub consumers: Vec<Receiver>,
+    /// Is it a subscription that is only there while a consumer is?
+    pub is_ephemeral: bool,
     /// How many may wait, and what happens if more come.
     pub length_max: usize,
     pub overflow: Overflow,
@@ -27,10 +31,34 @@ pub(super) struct Lane {
     pub line: RefCell<Line>,
     /// Room in the queue.
     pub room: Condition,
-    /// Messages that mirrors have.
-    pub stored: Condition,
+    /// Which messages mirrors do not have yet.
+    pub turns: Turns,
     /// Messages for whoever asks.
     pub arrived: Condition,
+}
+
+/// Numbers of what is being stored. All are taken in in the order of their numbers, as after a
+/// restart, whichever is stored first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turns {
+    storing: RefCell<BTreeSet<u64>>,
+    passed: Condition,
+}
+
+impl Turns {
+    /// From now on this one is being stored.
+    pub fn enter(&self, number: u64) {
+        self.storing.borrow_mut().insert(number);
+    }
+
+    /// It is stored, or has failed: waits until all before it are or have.
+    pub async fn pass(&self, cx: &Cx, number: u64) {
+        while self.storing.borrow().first().is_some_and(|first| *first < number) {
+            self.passed.wait(cx).await;
+        }
+        self.storing.borrow_mut().remove(&number);
+        self.passed.announce(cx);
+    }
 }
 
 /// What changes.
@@ -40,9 +68,6 @@ pub(super) struct Line {
     pub recent: Recent,
     /// Messages that are being stored: they will need room.
     pub coming: usize,
-    /// Which of those mirrors do not have yet: they are taken in in the order of their numbers, as
-    /// after a restart.
-    pub storing: BTreeSet<u64>,
     /// A task wakes at this instant to see what has fallen due; [`Time::MAX`] for none.
     pub armed: Time,
     links: Vec<Link>,
@@ -74,16 +99,14 @@ impl Link {
 impl Lane {
     pub fn new(
         name: Name,
-        queue: &MessageQueue,
+        (queue, rules): (&MessageQueue, Rules),
         dead: Option<(u16, bool, bool)>,
         life: u32,
     ) -> Lane {
-        let rules = queue.rules();
         let line = Line {
             backlog: Backlog::new(rules.order, rules.ttl, life),
             recent: Recent::default(),
             coming: 0,
-            storing: BTreeSet::new(),
             armed: Time::MAX,
             links: Vec::new(),
             seen: vec![Vec::new(); queue.consumers.len()],
@@ -92,6 +115,8 @@ impl Lane {
         Lane {
             name,
             rules,
+            consumers: queue.consumers.clone(),
+            is_ephemeral: false,
             length_max: queue.length_max.map_or(usize::MAX, |most| most as usize),
             overflow: queue.overflow.unwrap_or_default(),
             delay: queue.delay.clone(),
@@ -99,7 +124,7 @@ impl Lane {
             dead,
             line: RefCell::new(line),
             room: Condition::default(),
-            stored: Condition::default(),
+            turns: Turns::default(),
             arrived: Condition::default(),
         }
     }
@@ -124,8 +149,8 @@ impl Lane {
     }
 
     /// Hands out the next message to a consumer that is free: which connection it is to take.
-    pub fn push(&self, cx: &Cx, queue: &MessageQueue) -> Option<(usize, Taken)> {
-        let link = self.line.borrow_mut().free(cx, queue)?;
+    pub fn push(&self, cx: &Cx) -> Option<(usize, Taken)> {
+        let link = self.line.borrow_mut().free(cx, &self.consumers)?;
         let taken = self.take(cx)?;
         let mut line = self.line.borrow_mut();
         line.turn = link + 1;
@@ -148,10 +173,17 @@ impl Lane {
     }
 
     /// The connection to a consumer broke.
-    pub fn broke(&self, cx: &Cx, link: usize, queue: &MessageQueue) {
+    pub fn broke(&self, cx: &Cx, link: usize) {
         let mut line = self.line.borrow_mut();
         let link = &mut line.links[link];
-        link.broken_until = cx.now() + queue.consumers[link.receiver].reconnect;
+        link.broken_until = cx.now() + self.consumers[link.receiver].reconnect;
+    }
+
+    /// Is there a connection to a consumer, as far as the broker knows?
+    pub fn is_connected(&self, cx: &Cx) -> bool {
+        let mut line = self.line.borrow_mut();
+        line.connect(cx, &self.consumers);
+        line.links.iter().any(|link| link.is_listed && link.broken_until <= cx.now())
     }
 
     /// Whom a connection leads to, and which receiver of the queue it belongs to.
@@ -193,8 +225,8 @@ impl Lane {
 
 impl Line {
     /// A consumer that is free, in turn.
-    fn free(&mut self, cx: &Cx, queue: &MessageQueue) -> Option<usize> {
-        self.connect(cx, queue);
+    fn free(&mut self, cx: &Cx, consumers: &[Receiver]) -> Option<usize> {
+        self.connect(cx, consumers);
         let (now, count) = (cx.now(), self.links.len());
         (0..count)
             .map(|step| (self.turn + step) % count)
@@ -202,8 +234,8 @@ impl Line {
     }
 
     /// Sees whom the receivers' addresses stand for.
-    fn connect(&mut self, cx: &Cx, queue: &MessageQueue) {
-        for (place, receiver) in queue.consumers.iter().enumerate() {
+    fn connect(&mut self, cx: &Cx, consumers: &[Receiver]) {
+        for (place, receiver) in consumers.iter().enumerate() {
             let now = cx.instances(receiver.to);
             let now = now.as_deref().unwrap_or(std::slice::from_ref(&receiver.to));
             if self.seen[place] == now {

@@ -107,17 +107,15 @@ impl Broker {
         place: u16,
         message: &Message,
     ) -> impl Future<Output = Result<(), Fault>> + use<'c> {
-        let parcel = Parcel {
-            id: message_id(place, message.number),
-            root: message.root,
-            class: message.class,
-            payload: message.payload,
-            key: message.key,
-            value: message.value,
-            since: message.since,
-            count: message.origin.map_or(0, |origin| u32::from(origin) + 1),
-        };
-        let parcels: Rc<[Parcel]> = [parcel].into();
+        self.copy_all_out(cx, [message.parcel(place)].into())
+    }
+
+    /// The same of several messages at once.
+    pub(super) fn copy_all_out<'c>(
+        &self,
+        cx: &'c Cx,
+        parcels: Rc<[Parcel]>,
+    ) -> impl Future<Output = Result<(), Fault>> + use<'c> {
         let along = cx.baggage();
         // Its body is part of the batch.
         cx.set_baggage(Baggage { payload: 0, ..along });
@@ -197,6 +195,22 @@ impl Broker {
             if heard.len() < needed {
                 let _ = cx.sleep(PAUSE).await;
             }
+        }
+    }
+}
+
+impl Message {
+    /// As a mirror is sent it; `place` is that of its queue.
+    pub(super) fn parcel(&self, place: u16) -> Parcel {
+        Parcel {
+            id: message_id(place, self.number),
+            root: self.root,
+            class: self.class,
+            payload: self.payload,
+            key: self.key,
+            value: self.value,
+            since: self.since,
+            count: self.origin.map_or(0, |origin| u32::from(origin) + 1),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! one consumer, whose answer is the acknowledgement, and again if none comes in time. A consumer
 //! is any node; one that wants to ask for messages itself has a `Consumer` in front of it. What
 //! survives a crash, how often a message is handed out and in which order is a setting of the
-//! queue.
+//! queue. A topic is an operation, too: each subscription to it is a queue that gets a copy.
 //!
 //! ```ron
 //! Broker(queues: {
@@ -16,11 +16,18 @@
 //!         dead: (to: "mail-dead"),
 //!     ),
 //!     "mail-dead": (),
+//! }, topics: {
+//!     "orders.placed": (),
+//!     "orders.paid": (),
+//! }, subscriptions: {
+//!     "parcels": (topics: "orders.paid", queue: (consumers: [(to: "shop", operation: "send")])),
+//!     "audit": (topics: "orders.*", queue: (consumers: [(to: "shop", operation: "send")])),
 //! })
 //! ```
 
 mod backlog;
 mod consumer;
+mod described;
 pub mod facts;
 mod journal;
 mod leave;
@@ -31,6 +38,7 @@ mod push;
 mod ready;
 mod recent;
 mod settings;
+mod topics;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -39,9 +47,10 @@ use serde::Deserialize;
 
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
 use crate::parts::service::mixed;
-use crate::world::{Ask, Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers, Want};
+use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers};
 use backlog::{Lapse, Message};
 pub use consumer::Consumer;
+pub(crate) use described::{Described, Subscribed};
 use line::Lane;
 use mirror::Copies;
 pub use pull::OPERATIONS;
@@ -50,6 +59,8 @@ pub(crate) use settings::Rules;
 pub use settings::{
     DeadLetters, Guarantee, MessageQueue, Order, Overflow, Persistence, Preset, Receiver,
 };
+use topics::Topics;
+pub use topics::{Filter, Objects, Pattern, Subscription, Topic, TopicName};
 
 /// A message broker.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,9 +86,25 @@ pub struct Broker {
     /// What it has, by name. Default: nothing, as for a mirror.
     #[serde(default)]
     queues: BTreeMap<Name, MessageQueue>,
+    /// What can be published to, by name, besides queues; levels of a name have dots in between.
+    /// Default: nothing.
+    #[serde(default)]
+    topics: BTreeMap<TopicName, Topic>,
+    /// Who gets copies of what is published to topics, by name. Default: nobody.
+    #[serde(default)]
+    subscriptions: BTreeMap<Name, Subscription>,
+    /// Work for each copy of a message that is published to a topic. Default: `"2us"`, a tenth of
+    /// what a message costs: it is put into one more queue.
+    #[serde(default = "Broker::copy_cost")]
+    copy_cost: Dist,
+    /// Work for each filter that a message of a topic is held against. Default: `"1us"`.
+    #[serde(default = "Broker::filter_cost")]
+    filter_cost: Dist,
     /// Set when it has found what it had before.
     #[serde(skip)]
     lanes: OnceCell<Vec<Lane>>,
+    #[serde(skip)]
+    routes: OnceCell<Topics>,
     #[serde(skip)]
     opened: Condition,
     /// What it keeps for others.
@@ -109,6 +136,10 @@ pub enum Removal {
     Overflow = 3,
     /// It is a dead letter that goes back into its queue.
     Redrive = 4,
+    /// The last consumer of a subscription that is not durable has gone.
+    Disconnected = 5,
+    /// Its subscription has ended.
+    Unsubscribed = 6,
 }
 
 impl Removal {
@@ -117,7 +148,9 @@ impl Removal {
             1 => Removal::Deliveries,
             2 => Removal::Expired,
             3 => Removal::Overflow,
-            _ => Removal::Redrive,
+            4 => Removal::Redrive,
+            5 => Removal::Disconnected,
+            _ => Removal::Unsubscribed,
         }
     }
 }
@@ -144,26 +177,12 @@ impl Broker {
         Dist::constant(Span::from_micros(20))
     }
 
-    /// Its queues by their places: their names, what holds of them, and whether they are for the
-    /// dead letters of another.
-    pub(crate) fn queues(&self) -> impl Iterator<Item = (Name, Rules, bool)> {
-        let dead =
-            |name| move |other: &MessageQueue| other.dead.as_ref().is_some_and(|it| it.to == name);
-        let each = self.queues.iter();
-        each.map(move |(name, queue)| (*name, queue.rules(), self.queues.values().any(dead(*name))))
+    fn copy_cost() -> Dist {
+        Dist::constant(Span::from_micros(2))
     }
 
-    /// The queues that dead letters are sent to, each with the queue that they come from.
-    pub(crate) fn dead_letters(&self) -> impl Iterator<Item = (Name, Name)> {
-        self.queues.iter().filter_map(|(name, queue)| Some((*name, queue.dead.as_ref()?.to)))
-    }
-
-    fn place(&self, name: Name) -> Option<u16> {
-        Some(self.queues.keys().position(|known| *known == name)? as u16)
-    }
-
-    fn queue(&self, place: u16) -> &MessageQueue {
-        self.queues.values().nth(usize::from(place)).expect("every place is that of a queue")
+    fn filter_cost() -> Dist {
+        Dist::constant(Span::from_micros(1))
     }
 
     /// The queue, as soon as the broker has found what it had before.
@@ -181,14 +200,25 @@ impl Broker {
     /// Every queue, empty.
     fn open(&self, cx: &Cx) -> Vec<Lane> {
         let life = mixed(cx.now().0) as u32;
-        let lane = |(name, queue): (&Name, &MessageQueue)| {
+        let lane = |(name, queue, rules): (Name, &MessageQueue, Rules)| {
             let dead = queue
                 .dead
                 .as_ref()
                 .and_then(|dead| Some((self.place(dead.to)?, dead.expired, dead.overflow)));
-            Lane::new(*name, queue, dead, life)
+            Lane::new(name, (queue, rules), dead, life)
         };
-        self.queues.iter().map(lane).collect()
+        let mut lanes: Vec<Lane> = self.every_queue().map(lane).collect();
+        let subscriptions = lanes[self.queues.len()..].iter_mut().zip(self.subscriptions.values());
+        subscriptions.for_each(|(lane, subscription)| lane.is_ephemeral = !subscription.durable);
+        lanes
+    }
+
+    /// Takes in what is published, to a queue or to a topic.
+    async fn accept(&self, cx: &Cx, verb: Name, key: u64, value: u64) -> Reply {
+        match self.queue(verb) {
+            Some(place) => self.publish(cx, place, key, value).await,
+            None => self.publish_event(cx, verb, (key, value)).await,
+        }
     }
 
     /// Takes a message in.
@@ -321,7 +351,8 @@ impl Broker {
 
     /// Queues are open: from now on messages are handed out.
     fn begin(&self, cx: &Cx) {
-        for (place, queue) in (0_u16..).zip(self.queues.values()) {
+        self.arm_ends(cx);
+        for (place, (_, queue, _)) in (0_u16..).zip(self.every_queue()) {
             let redrive = queue.dead.iter().flat_map(|dead| &dead.redrive);
             for at in redrive.map(|at| Time(0) + *at).filter(|at| *at > cx.now()) {
                 cx.kick(Msg::Do { verb: REDRIVE, key: u64::from(place), value: at.0 });
@@ -337,7 +368,7 @@ impl Broker {
 
 /// Is this what somebody asks of a broker who does not publish?
 fn is_taken(name: Name) -> bool {
-    let own = [DELIVER, TICK, MOVE, REDRIVE];
+    let own = [DELIVER, TICK, MOVE, REDRIVE, topics::END];
     own.contains(&name) || OPERATIONS.iter().any(|known| Name::of(known) == name)
 }
 
@@ -382,10 +413,7 @@ impl Node for Broker {
             _ if cx.caller().is_none() => self.own(cx, verb, key, value).await,
             pull::RECEIVE => return self.receive(cx, key, value).await,
             mirror::COPIES => return Ok(self.copies_of(cx)),
-            _ => {
-                let place = self.place(verb).ok_or(Fault::Unknown)?;
-                return self.publish(cx, place, key, value).await;
-            }
+            _ => return self.accept(cx, verb, key, value).await,
         }
         Ok(Msg::Done { value: 0 })
     }
@@ -399,58 +427,15 @@ impl Node for Broker {
     }
 
     fn asks(&self) -> Vec<Ask> {
-        let mut asks = Vec::new();
-        for (name, queue) in &self.queues {
-            let within = |ask: Ask| ask.within(*name).within("queues");
-            asks.extend(queue.asks().into_iter().map(within));
-        }
-        let mirrors = self.mirrors.iter().enumerate();
-        asks.extend(mirrors.map(|(place, mirror)| {
-            Ask::of(["", ""], *mirror, Want::Copies).within(place).within("mirrors")
-        }));
-        asks
+        self.asked()
     }
 
     fn offers(&self) -> Offers {
-        let names: Vec<Name> = self.queues.keys().copied().collect();
-        let operations = Known::These(names.clone());
-        Offers {
-            errs: operations.clone(),
-            operations,
-            logs: self.queues.values().any(|queue| queue.rules().persistence != Persistence::Off),
-            queues: Some(names),
-            ..Offers::default()
-        }
+        self.offered()
     }
 
     fn problem(&self) -> Option<Flaw> {
-        let mut queues = self.queues.iter();
-        let queue = queues.find_map(|(name, queue)| {
-            queue.problem().map(|flaw| flaw.within(*name).within("queues"))
-        });
-        let most = self.mirrors.len();
-        let mirrored =
-            self.queues.values().any(|queue| queue.rules().persistence == Persistence::Mirrored);
-        let taken = self.queues.keys().copied().find(|name| is_taken(*name));
-        let own = || match self.copies {
-            _ if taken.is_some() => {
-                let title = "brokers and consumers call something else by this name";
-                Some(Flaw::at(taken?, title).label("call the queue otherwise").within("queues"))
-            }
-            Some(copies) if copies == 0 || copies as usize > most => {
-                let title = "`copies` is from 1 to how many `mirrors` there are";
-                Some(Flaw::at("copies", title))
-            }
-            _ if most == 0 && mirrored => {
-                Some(Flaw::at("queues", "a queue with persistence `Mirrored` needs `mirrors`"))
-            }
-            _ if self.queues.len() >= usize::from(u16::MAX) => {
-                Some(Flaw::at("queues", "these are too many queues"))
-            }
-            _ => None,
-        };
-        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
-        queue.or_else(own).or_else(machine)
+        self.flaw()
     }
 }
 
@@ -467,13 +452,10 @@ impl Broker {
                 self.transfer(cx, Ticket::unpack(key), place, Removal::of(value & 0xff)).await;
             }
             REDRIVE => self.redrive(cx, key as u16, Time(value)).await,
+            topics::END => self.end(cx, key as u16, Time(value)).await,
             mirror::SETTLED => self.uncopy(cx, key, value),
             // Somebody publishes and does not wait to hear whether it was taken in.
-            _ => {
-                if let Some(place) = self.place(verb) {
-                    let _ = self.publish(cx, place, key, value).await;
-                }
-            }
+            _ => _ = self.accept(cx, verb, key, value).await,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) const RELEASE: Name = Name::of("release");
 pub(super) const EXTEND: Name = Name::of("extend");
 
 /// How they are spelt, and what else brokers tell one another and write into their logs.
-pub const OPERATIONS: [&str; 10] = [
+pub const OPERATIONS: [&str; 11] = [
     "receive",
     "acknowledge",
     "release",
@@ -28,6 +28,7 @@ pub const OPERATIONS: [&str; 10] = [
     "mirror.settled",
     "mirror.copy",
     "mirror.no-copy",
+    "topic.came",
 ];
 
 /// A request for messages.

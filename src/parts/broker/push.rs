@@ -14,7 +14,7 @@ impl Broker {
         if lane.line.borrow().backlog.waiting() == 0 {
             return;
         }
-        while let Some((link, taken)) = lane.push(cx, self.queue(place)) {
+        while let Some((link, taken)) = lane.push(cx) {
             let value = u64::from(place) << 32 | link as u64;
             let begin = Msg::Do { verb: DELIVER, key: taken.ticket.pack(), value };
             kick(cx, (taken.message.root, baggage(&taken.message)), begin);
@@ -48,11 +48,12 @@ impl Broker {
             ready = self.forget_first(cx, place, message.number).await;
         }
         if ready.is_err() {
-            lane.broke(cx, link, self.queue(place));
-            return self.come_back(cx, place, ticket, Return::Undelivered);
+            lane.broke(cx, link);
+            self.come_back(cx, place, ticket, Return::Undelivered);
+            return self.cut(cx, place, lane);
         }
         note(cx, &message, place, facts::DELIVERED, u64::from(delivery));
-        let verb = self.queue(place).consumers[receiver].operation;
+        let verb = lane.consumers[receiver].operation;
         let request = Msg::Do { verb, key: message.key, value: message.value };
         let why = match cx.call(node, request).within(lane.rules.visibility).await {
             Ok(_) => return self.processed(cx, place, ticket),
@@ -62,12 +63,13 @@ impl Broker {
             Err(_) => Return::Refused,
         };
         if matches!(why, Return::Broken | Return::Undelivered) {
-            lane.broke(cx, link, self.queue(place));
+            lane.broke(cx, link);
         }
         if is_once && why == Return::Undelivered {
             self.remember(cx, place, &message);
         }
         self.come_back(cx, place, ticket, why);
+        self.cut(cx, place, lane);
     }
 
     /// A message was acknowledged, and leaves its queue.

@@ -18,7 +18,7 @@ use crate::world::{Ask, Flaw, Want, too_often};
 ///     dead: (to: "mail-dead"),
 /// )
 /// ```
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageQueue {
     /// What everything is like that is not said here. Default: `Plain`.

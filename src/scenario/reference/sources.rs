@@ -43,6 +43,7 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../../parts/log/group.rs"),
     include_str!("../../parts/log/member.rs"),
     include_str!("../../parts/log/settings.rs"),
+    include_str!("../../parts/broker/topics/settings.rs"),
     include_str!("../../parts/cache/shelf.rs"),
     include_str!("../../parts/policy/backoff.rs"),
     include_str!("../../parts/policy/balance/mod.rs"),

@@ -123,6 +123,18 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "DeadLetters") => {
             reads::<Spec>(&within("Broker(queues: {\"mail\": (dead: ", ")})"));
         }
+        (_, _, "Topic") => reads::<Spec>(&within("Broker(topics: {\"orders\": ", "})")),
+        (_, _, "Subscription") => {
+            reads::<Spec>(&within("Broker(subscriptions: {\"mail\": ", "})"));
+        }
+        (_, _, "Filter") => {
+            let before = "Broker(subscriptions: {\"mail\": (topics: \"orders\", filter: ";
+            reads::<Spec>(&within(before, ")})"));
+        }
+        (_, "Objects", _) => {
+            let before = "Broker(subscriptions: {\"mail\": (topics: \"a\", filter: (keys: ";
+            reads::<Spec>(&within(before, "))})"));
+        }
         (_, _, "Budget") => reads::<Budget>(text),
         (_, _, "Clocks") => reads::<ClocksSpec>(text),
         (_, _, "Clock") => reads::<ClockSpec>(text),

@@ -207,7 +207,8 @@ fn rest(invariant: &Invariant, draft: &Draft, places: Places<'_>, path: &str) ->
         | Invariant::Kept { .. }
         | Invariant::AtLeastOnce { .. }
         | Invariant::AtMostOnce { .. }
-        | Invariant::InOrder { .. } => false,
+        | Invariant::InOrder { .. }
+        | Invariant::Complete { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";
     (in_the_end && draft.run.quiet.is_zero()).then(|| {

@@ -2,7 +2,9 @@
 
 use super::variant::{Described, Whole};
 use crate::engine::{Name, NodeId};
+use crate::parts::Broker;
 use crate::patterns::Spec;
+use crate::scenario::Invariant;
 use crate::scenario::diagnose::Problem;
 
 /// Queues that dead letters go to and queues that invariants are about, and that there are not.
@@ -15,18 +17,93 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
         };
         let Spec::Broker(broker) = spec else { continue };
         let path = format!("nodes.{}", whole.places.name(id));
+        let spelt = |name| whole.places.lexicon.spelling(name);
         for (queue, to) in broker.dead_letters() {
-            let queue = whole.places.lexicon.spelling(queue);
-            let inner = format!("{of}.queues.{queue}.dead.to");
-            problems.extend(unknown(whole, (id, to), (&path, &inner)));
+            let field = match broker.subscribes(queue) {
+                true => format!("subscriptions.{}.queue", spelt(queue)),
+                false => format!("queues.{}", spelt(queue)),
+            };
+            let queues: Vec<Name> = broker.plain_queues().collect();
+            let place = format!("{of}.{field}.dead.to");
+            let sort = Sort { queues: &queues, what: "queue" };
+            problems.extend(unlisted(whole, (id, to), (&path, &place), &sort));
         }
+        problems.extend(idle_topics(whole, broker, (&path, of)));
+        problems.extend(unknown_classes(whole, broker, (&path, of)));
     }
     for (name, invariant) in &whole.draft.invariants {
-        let queue = invariant.queue();
         let path = format!("invariants.{name}");
-        problems.extend(queue.and_then(|queue| unknown(whole, queue, (&path, ".queue"))));
+        problems.extend(invariant.queue().and_then(|queue| match invariant {
+            Invariant::Complete { .. } => not_subscribed(whole, queue, &path),
+            _ => unknown(whole, queue, (&path, ".queue")),
+        }));
     }
     problems
+}
+
+/// Topics and patterns of subscriptions that stand for no topic of their broker.
+fn idle_topics(whole: &Whole<'_>, broker: &Broker, (path, of): (&str, &str)) -> Vec<Problem> {
+    let known: Vec<&str> = broker.topic_names().collect();
+    let idle = broker.unmatched().map(|(name, place, pattern)| {
+        let name = whole.places.lexicon.spelling(name);
+        let item = place.map(|place| format!(".{place}")).unwrap_or_default();
+        let problem = whole.at(path, &format!("{of}.subscriptions.{name}.topics{item}"));
+        let problem = problem.title(format!("no topic is called `{pattern}`, or like it"));
+        problem.label("stands for nothing").choose(pattern, &known, "the topics are")
+    });
+    idle.collect()
+}
+
+/// Classes that filters name and no client gives to its requests.
+fn unknown_classes(whole: &Whole<'_>, broker: &Broker, (path, of): (&str, &str)) -> Vec<Problem> {
+    let spelt = |name| whole.places.lexicon.spelling(name);
+    let known: Vec<&str> = whole.variant.classes.iter().map(|class| spelt(class.name)).collect();
+    let named = broker.filtered_classes().filter(|(.., class)| !known.contains(&spelt(*class)));
+    let problem = |(name, place, class): (Name, usize, Name)| {
+        let inner = format!("{of}.subscriptions.{}.filter.classes.{place}", spelt(name));
+        let title = format!("no class of requests is called `{}`", spelt(class));
+        whole.at(path, &inner).title(title).choose(spelt(class), &known, "the classes are")
+    };
+    named.map(problem).collect()
+}
+
+/// What is said of a subscription that its broker does not have.
+fn not_subscribed(
+    whole: &Whole<'_>,
+    (broker, subscription): (NodeId, Name),
+    path: &str,
+) -> Option<Problem> {
+    let node = whole.described().into_iter().find(|(id, _)| *id == broker)?.1;
+    let Described::Node(Spec::Broker(it)) = node else {
+        return unknown(whole, (broker, subscription), (path, ".subscription"));
+    };
+    let own: Vec<Name> =
+        it.described().filter(|it| it.subscribed.is_some()).map(|it| it.name).collect();
+    let sort = Sort { queues: &own, what: "subscription" };
+    unlisted(whole, (broker, subscription), (path, ".subscription"), &sort)
+}
+
+/// What there is of a sort.
+struct Sort<'a> {
+    queues: &'a [Name],
+    what: &'a str,
+}
+
+/// What is said of something that its broker does not have.
+fn unlisted(
+    whole: &Whole<'_>,
+    (broker, name): (NodeId, Name),
+    (path, inner): (&str, &str),
+    sort: &Sort<'_>,
+) -> Option<Problem> {
+    let (lexicon, what) = (whole.places.lexicon, sort.what);
+    let spelt = lexicon.spelling(name);
+    let known: Vec<&str> = sort.queues.iter().map(|queue| lexicon.spelling(*queue)).collect();
+    (!sort.queues.contains(&name)).then(|| {
+        let title = format!("`{}` has no {what} `{spelt}`", whole.places.name(broker));
+        let problem = whole.at(path, inner).title(title).label(format!("no {what} of this name"));
+        problem.choose(spelt, &known, &format!("its {what}s are"))
+    })
 }
 
 /// What is said of a queue that its broker does not have. A variant may do without the broker.
@@ -36,18 +113,12 @@ fn unknown(
     (path, inner): (&str, &str),
 ) -> Option<Problem> {
     let (offers, kind) = whole.offers(broker)?;
-    let (name, lexicon) = (whole.places.name(broker), whole.places.lexicon);
+    let name = whole.places.name(broker);
     let Some(queues) = offers.queues else {
         let title = format!("`{name}` is a {kind} and has no queues");
         return Some(whole.at(path, ".broker").title(title).label("a Broker has"));
     };
-    let spelt = lexicon.spelling(queue);
-    let known: Vec<&str> = queues.iter().map(|queue| lexicon.spelling(*queue)).collect();
-    (!queues.contains(&queue)).then(|| {
-        let title = format!("`{name}` has no queue `{spelt}`");
-        let problem = whole.at(path, inner).title(title).label("no queue of this name");
-        problem.choose(spelt, &known, "its queues are")
-    })
+    unlisted(whole, (broker, queue), (path, inner), &Sort { queues: &queues, what: "queue" })
 }
 
 #[cfg(test)]

@@ -1,0 +1,221 @@
+//! What a broker says of itself: to the loader, and to whoever checks what it does.
+
+use super::settings::{MessageQueue, Persistence, Rules};
+use super::topics::{Subscription, TopicName};
+use super::{Broker, is_taken};
+use crate::engine::{Name, Time};
+use crate::world::{Ask, Flaw, Known, Offers, Want};
+
+/// A queue of a broker, or one that is a subscription.
+pub(crate) struct Described {
+    pub name: Name,
+    /// What holds of it.
+    pub rules: Rules,
+    /// Is it for the dead letters of another?
+    pub is_dead: bool,
+    /// If it is a subscription.
+    pub subscribed: Option<Subscribed>,
+}
+
+/// What a subscription is.
+#[derive(Clone, Copy)]
+pub(crate) struct Subscribed {
+    pub is_durable: bool,
+    pub has_filter: bool,
+    /// When it is there.
+    pub from: Time,
+    pub until: Time,
+}
+
+impl Subscription {
+    fn described(&self) -> Subscribed {
+        Subscribed {
+            is_durable: self.durable,
+            has_filter: self.filter.is_some(),
+            from: Time(0) + self.from.unwrap_or_default(),
+            until: self.until.map_or(Time::MAX, |until| Time(0) + until),
+        }
+    }
+}
+
+impl Broker {
+    /// All its queues by their places, subscriptions last.
+    pub(super) fn every_queue(&self) -> impl Iterator<Item = (Name, &MessageQueue, Rules)> {
+        let queues = self.queues.iter().map(|(name, queue)| (*name, queue, queue.rules()));
+        let subscriptions = self.subscriptions.iter();
+        queues.chain(subscriptions.map(|(name, it)| (*name, &it.queue, it.rules())))
+    }
+
+    /// The place of a queue or subscription.
+    pub(super) fn place(&self, name: Name) -> Option<u16> {
+        let mut names = self.queues.keys().chain(self.subscriptions.keys());
+        Some(names.position(|known| *known == name)? as u16)
+    }
+
+    /// The place of a queue that can be published to.
+    pub(super) fn queue(&self, name: Name) -> Option<u16> {
+        Some(self.queues.keys().position(|known| *known == name)? as u16)
+    }
+
+    /// Is a subscription in this place?
+    pub(super) fn is_subscription(&self, place: u16) -> bool {
+        (self.queues.len()..self.queues.len() + self.subscriptions.len())
+            .contains(&usize::from(place))
+    }
+
+    /// All its queues by their places, subscriptions last.
+    pub(crate) fn described(&self) -> impl Iterator<Item = Described> {
+        let subscribed = self.subscriptions.values().map(|it| Some(it.described()));
+        let subscribed = self.queues.values().map(|_| None).chain(subscribed);
+        self.every_queue().zip(subscribed).map(|((name, _, rules), subscribed)| {
+            let is_dead = self.dead_letters().any(|(_, to)| to == name) && subscribed.is_none();
+            Described { name, rules, is_dead, subscribed }
+        })
+    }
+
+    /// Its topics by their places, each with the places of the subscriptions to it.
+    pub(crate) fn led(&self) -> impl Iterator<Item = (Name, Vec<usize>)> {
+        self.topics.keys().map(|topic| {
+            let all = (self.queues.len()..).zip(self.subscriptions.values());
+            let own = all.filter(|(_, it)| it.topics.matches(topic.text()));
+            (topic.name, own.map(|(place, _)| place).collect())
+        })
+    }
+
+    /// The queues that dead letters are sent to, each with the queue that they come from.
+    pub(crate) fn dead_letters(&self) -> impl Iterator<Item = (Name, Name)> {
+        self.every_queue().filter_map(|(name, queue, _)| Some((name, queue.dead.as_ref()?.to)))
+    }
+
+    /// Its queues that are no subscriptions.
+    pub(crate) fn plain_queues(&self) -> impl Iterator<Item = Name> {
+        self.queues.keys().copied()
+    }
+
+    /// Is this one of its subscriptions?
+    pub(crate) fn subscribes(&self, name: Name) -> bool {
+        self.subscriptions.contains_key(&name)
+    }
+
+    /// Its topics.
+    pub(crate) fn topic_names(&self) -> impl Iterator<Item = &str> {
+        self.topics.keys().map(TopicName::text)
+    }
+
+    /// Topics and patterns of subscriptions that stand for none of its topics: whose it is, its
+    /// place if it stands in a list, and what it is.
+    pub(crate) fn unmatched(&self) -> impl Iterator<Item = (Name, Option<usize>, &str)> {
+        self.subscriptions.iter().flat_map(|(name, it)| {
+            let idle = it.topics.each().filter(|(_, pattern)| {
+                !self.topics.keys().any(|topic| pattern.matches(topic.text()))
+            });
+            idle.map(|(place, pattern)| (*name, place, pattern.text()))
+        })
+    }
+
+    /// The classes that filters of its subscriptions name: whose, in which place, and which.
+    pub(crate) fn filtered_classes(&self) -> impl Iterator<Item = (Name, usize, Name)> {
+        self.subscriptions.iter().flat_map(|(name, it)| {
+            let classes = it.filter.iter().flat_map(|filter| &filter.classes).enumerate();
+            classes.map(|(place, class)| (*name, place, *class))
+        })
+    }
+
+    pub(super) fn asked(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (name, queue) in &self.queues {
+            let within = |ask: Ask| ask.within(*name).within("queues");
+            asks.extend(queue.asks().into_iter().map(within));
+        }
+        for (name, subscription) in &self.subscriptions {
+            let within = |ask: Ask| ask.within("queue").within(*name).within("subscriptions");
+            asks.extend(subscription.queue.asks().into_iter().map(within));
+        }
+        let mirrors = self.mirrors.iter().enumerate();
+        asks.extend(mirrors.map(|(place, mirror)| {
+            Ask::of(["", ""], *mirror, Want::Copies).within(place).within("mirrors")
+        }));
+        asks
+    }
+
+    pub(super) fn offered(&self) -> Offers {
+        let topics = self.topics.keys().map(|topic| topic.name);
+        let operations = Known::These(self.queues.keys().copied().chain(topics).collect());
+        Offers {
+            errs: operations.clone(),
+            operations,
+            logs: self.every_queue().any(|(.., rules)| rules.persistence != Persistence::Off),
+            queues: Some(self.every_queue().map(|(name, ..)| name).collect()),
+            ..Offers::default()
+        }
+    }
+
+    pub(super) fn flaw(&self) -> Option<Flaw> {
+        let mut queues = self.queues.iter();
+        let queue = queues.find_map(|(name, queue)| {
+            queue.problem().map(|flaw| flaw.within(*name).within("queues"))
+        });
+        let mut subscriptions = self.subscriptions.iter();
+        let mut subscription = || {
+            let (name, flaw) = subscriptions.find_map(|(name, it)| Some((name, it.problem()?)))?;
+            Some(flaw.within(*name).within("subscriptions"))
+        };
+        let mut topics = self.topics.iter();
+        let mut topic = || {
+            let (name, flaw) = topics.find_map(|(name, it)| {
+                let own = name.problem().map(Flaw::new);
+                Some((name.name, own.or_else(|| it.problem())?))
+            })?;
+            Some(flaw.within(name).within("topics"))
+        };
+        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
+        queue
+            .or_else(&mut subscription)
+            .or_else(&mut topic)
+            .or_else(|| self.misnamed())
+            .or_else(|| self.ill_kept())
+            .or_else(machine)
+    }
+
+    /// A name that means something else, or two things.
+    fn misnamed(&self) -> Option<Flaw> {
+        let topics = || self.topics.keys().map(|topic| topic.name);
+        let names = self.queues.keys().map(|name| ("queues", *name));
+        let names = names.chain(topics().map(|name| ("topics", name)));
+        let mut names = names.chain(self.subscriptions.keys().map(|name| ("subscriptions", *name)));
+        names.find_map(|(field, name)| {
+            let (title, label) = match field {
+                _ if is_taken(name) => {
+                    ("brokers and consumers call something else by this name", "call it otherwise")
+                }
+                "topics" | "subscriptions" if self.queues.contains_key(&name) => {
+                    ("a queue of this broker has the same name", "call it otherwise")
+                }
+                _ => return None,
+            };
+            Some(Flaw::at(name, title).label(label).within(field))
+        })
+    }
+
+    /// Mirrors that there are not, or too many queues.
+    fn ill_kept(&self) -> Option<Flaw> {
+        let most = self.mirrors.len();
+        let is_mirrored = |rules: &Rules| rules.persistence == Persistence::Mirrored;
+        let mirrored = self.every_queue().position(|(.., rules)| is_mirrored(&rules));
+        match self.copies {
+            Some(copies) if copies == 0 || copies as usize > most => {
+                let title = "`copies` is from 1 to how many `mirrors` there are";
+                Some(Flaw::at("copies", title))
+            }
+            _ if most == 0 && mirrored.is_some() => {
+                let is_queue = mirrored.is_some_and(|place| place < self.queues.len());
+                let field = if is_queue { "queues" } else { "subscriptions" };
+                Some(Flaw::at(field, "a queue with persistence `Mirrored` needs `mirrors`"))
+            }
+            _ if self.every_queue().count() + self.topics.len() >= usize::from(u16::MAX) => {
+                Some(Flaw::at("queues", "these are too many queues"))
+            }
+            _ => None,
+        }
+    }
+}
