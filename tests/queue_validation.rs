@@ -1,5 +1,5 @@
-//! Queues against results that are known: drain times, redelivery while a message is processed,
-//! dead letters, lost acknowledgements, batches.
+//! Queues and outboxes against results that are known: drain times, redelivery, dead letters,
+//! duplicates, the lag of events, batches.
 
 mod common;
 
@@ -13,16 +13,6 @@ use stormglass::scenario::{load, source::Source};
 fn near(found: f64, expected: f64, tolerance: f64) {
     let off = (found - expected).abs();
     assert!(off <= tolerance, "{found} instead of {expected} ± {tolerance}");
-}
-
-/// The metrics of one run of the first variant.
-fn metrics(text: &str, names: &[&str]) -> Vec<f64> {
-    let scenario = scenario(text);
-    let outcome = simulate(&scenario, &scenario.variants[0], 1, Time(0));
-    for found in &outcome.findings {
-        assert_eq!(found.violations, 0, "{}: {:?}", found.invariant, found.first);
-    }
-    names.iter().map(|name| measured(&outcome, name)).collect()
 }
 
 /// A case of validation agrees with what was published.
@@ -40,59 +30,23 @@ fn a_backlog_drains_as_the_fluid_balance_says() {
 }
 
 #[test]
+fn events_wait_for_the_poll_and_for_their_batch() {
+    reproduces("b02_projection_lag.ron");
+}
+
+#[test]
+fn what_nobody_hears_of_is_repeated_as_the_geometric_distribution_says() {
+    reproduces("v09_at_least_once.ron");
+}
+
+#[test]
+fn messages_come_back_while_they_are_processed_and_batches_as_a_whole() {
+    reproduces("v10_redelivery.ron");
+}
+
+#[test]
 fn dead_letters_are_as_many_as_the_geometric_distribution_says() {
     reproduces("v11_dead_letters.ron");
-}
-
-/// Source: derived. A message is hidden for V = 30 s and takes exponential time with mean s = 20 s;
-/// every consumer deletes it when it is done. The i-th redelivery happens if none of the i before
-/// is done: P = exp(-(V/s) i(i+1)/2), so 0.2231 are delivered again and 1.2344 deliveries a
-/// message.
-#[test]
-fn messages_are_redelivered_while_they_are_processed_as_the_exponential_says() {
-    let found = metrics(
-        r#"Scenario(
-    title: "Redelivery while processing",
-    run: (load: "20000s", quiet: "1000s"),
-    network: (latency: "0s"),
-    nodes: {
-        "shop": Client(target: "broker", operation: "jobs", load: Poisson(rate: "2/s")),
-        "broker": Broker(cost: "0s", disk: (sync: "0s"), queues: {
-            "jobs": (visibility: "30s", late_acks: true),
-        }),
-        "fetcher": Consumer(from: "broker", queue: "jobs", to: "worker", operation: "do", concurrency: 100000),
-        "worker": Service(operations: {"do": (cost: Exponential(mean: "20s"))}),
-    },
-)"#,
-        &["cost.deliveries", "consistency.unprocessed", "consistency.repeated"],
-    );
-    near(found[0], 1.2344, 0.012);
-    assert_eq!(found[1], 0.0);
-    assert!(found[2] > 0.0, "the others are done in vain");
-}
-
-/// Source: geometric. Acknowledgements that are lost with q = 0.1 make 1/(1 - q) deliveries a
-/// message.
-#[test]
-fn lost_acknowledgements_make_duplicates_as_the_geometric_distribution_says() {
-    let found = metrics(
-        r#"Scenario(
-    title: "Lost acknowledgements",
-    run: (load: "1000s", quiet: "60s"),
-    network: (latency: "1ms", transport: Datagram),
-    nodes: {
-        "shop": Client(target: "broker", operation: "jobs", load: Constant(rate: "100/s")),
-        "broker": Broker(cost: "0s", queues: {
-            "jobs": (consumers: [(to: "worker", operation: "do")], visibility: "1s"),
-        }),
-        "worker": Service(operations: {"do": (cost: "1ms")}),
-    },
-    faults: {"lossy": (what: Loss(links: OneWay(["worker"], ["broker"]), rate: "10 %"), at: "0s")},
-)"#,
-        &["cost.deliveries", "consistency.unprocessed"],
-    );
-    near(found[0], 1.1111, 0.0056);
-    assert_eq!(found[1], 0.0, "none is lost");
 }
 
 /// Source: D. Gross and C. M. Harris, "Fundamentals of Queueing Theory": a bulk queue of Poisson

@@ -1,10 +1,13 @@
 //! What a scenario measures besides the catalogue.
 
+mod terms;
+
 use serde::Deserialize;
 
 use super::Phases;
 use crate::engine::{Name, NodeId, Ratio, Span, Time};
 use crate::world::Flaw;
+pub use terms::{Doing, Each, Stat, Until, Usage};
 
 /// A measure that a scenario defines for itself. It stands in the report beside those of the
 /// catalogue, and expectations name it. Unless it says otherwise, it is about the measured phase:
@@ -227,6 +230,65 @@ pub enum MeasureSpec {
         #[serde(default = "first")]
         nth: u64,
     },
+    /// How long after one fact of an operation another of the same operation came; operations
+    /// without the other are left out, and so is what belongs to none.
+    ///
+    /// ```ron
+    /// Between(from: "outbox.stored", to: "queue.processed", stat: Percentile("95 %"))
+    /// ```
+    Between {
+        /// From when this was noted of an operation for the first time; from the end of the warm-up
+        /// on.
+        from: Name,
+        /// Until this was noted of it, then or later; `list facts` names them.
+        to: Name,
+        /// `to` at this node only. Default: at any.
+        #[serde(default)]
+        at: Option<NodeId>,
+        /// Until which time `to` was noted. Default: `First`.
+        #[serde(default)]
+        until: Until,
+        /// Which figure of their distribution. Default: `Mean`.
+        #[serde(default)]
+        stat: Stat,
+    },
+    /// How often something was noted of each operation, or of each object, of which it was noted at
+    /// all, and for the first time after the warm-up.
+    ///
+    /// ```ron
+    /// Occurrences(what: "queue.delivered", each: Object)
+    /// ```
+    Occurrences {
+        /// What; `list facts` names them.
+        what: Name,
+        /// At this node only. Default: at any.
+        #[serde(default)]
+        at: Option<NodeId>,
+        /// What is taken together. Default: `Operation`.
+        #[serde(default)]
+        each: Each,
+        /// Which figure of their distribution. Default: `Mean`.
+        #[serde(default)]
+        stat: Stat,
+    },
+    /// The share of the operations, or objects, of which something was noted at least so often:
+    /// among those of which it was noted at all, and for the first time after the warm-up.
+    ///
+    /// ```ron
+    /// OccurrencesAtLeast(what: "queue.delivered", each: Object, times: 2)
+    /// ```
+    OccurrencesAtLeast {
+        /// What; `list facts` names them.
+        what: Name,
+        /// At this node only. Default: at any.
+        #[serde(default)]
+        at: Option<NodeId>,
+        /// What is taken together. Default: `Operation`.
+        #[serde(default)]
+        each: Each,
+        /// So often or more, at least twice.
+        times: u32,
+    },
     /// A metric of the catalogue, to reckon with.
     ///
     /// ```ron
@@ -271,72 +333,6 @@ pub enum MeasureSpec {
     PerSecond(Box<MeasureSpec>),
 }
 
-/// A figure of a distribution.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Stat {
-    /// The arithmetic mean.
-    #[default]
-    Mean,
-    /// The value that this share does not exceed, within 0.1 %.
-    ///
-    /// ```ron
-    /// Percentile("99.9 %")
-    /// ```
-    Percentile(Ratio),
-    /// The smallest.
-    Min,
-    /// The largest.
-    Max,
-    /// The variance: of times in square seconds.
-    Variance,
-    /// The standard deviation.
-    Deviation,
-    /// The standard deviation over the mean.
-    Variation,
-    /// The mean as somebody sees it who looks at a random instant and so meets long ones more
-    /// often: the mean square over the mean (the inspection paradox).
-    Inspected,
-}
-
-/// What a request does that is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-pub enum Doing {
-    /// It began.
-    Began,
-    /// It succeeded.
-    Succeeded,
-    /// It failed.
-    Failed,
-    /// It succeeded or failed.
-    Ended,
-}
-
-/// What of a machine's use.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-pub enum Usage {
-    /// The share of its workers that were occupied, on average.
-    Utilisation,
-    /// Workers occupied, on average.
-    Working,
-    /// Jobs that waited, on average.
-    Waiting,
-    /// Jobs at work or waiting, on average.
-    Present,
-    /// Jobs finished.
-    Jobs,
-    /// Jobs refused because the queue was full.
-    Refused,
-    /// Jobs turned away by a limit or by shedding.
-    TurnedAway,
-    /// Jobs dropped because their deadline had passed.
-    Expired,
-    /// Jobs that left the queue because they had waited too long.
-    Dropped,
-    /// All jobs that came and went: finished, refused, turned away, expired, dropped.
-    Offered,
-}
-
 fn nearly_all() -> Ratio {
     Ratio::new(99, 100).unwrap_or(Ratio::ONE)
 }
@@ -376,13 +372,15 @@ impl MeasureSpec {
         }
     }
 
-    /// What it asks of facts: which, where, and when.
-    pub fn fact(&self) -> Option<(Name, Option<NodeId>)> {
+    /// The facts that it is about.
+    pub fn facts(&self) -> Vec<Name> {
         match self {
-            MeasureSpec::Facts { what, at, .. } | MeasureSpec::Moment { what, at, .. } => {
-                Some((*what, *at))
-            }
-            _ => None,
+            MeasureSpec::Facts { what, .. }
+            | MeasureSpec::Moment { what, .. }
+            | MeasureSpec::Occurrences { what, .. }
+            | MeasureSpec::OccurrencesAtLeast { what, .. } => vec![*what],
+            MeasureSpec::Between { from, to, .. } => vec![*from, *to],
+            _ => Vec::new(),
         }
     }
 
@@ -402,6 +400,9 @@ impl MeasureSpec {
         }
         match self {
             MeasureSpec::Moment { nth: 0, .. } => Some(Flaw::at("nth", "`nth` counts from 1")),
+            MeasureSpec::OccurrencesAtLeast { times: 0 | 1, .. } => {
+                Some(Flaw::at("times", "all of which it was noted have it once: at least twice"))
+            }
             MeasureSpec::Recovery { after, window, .. } => recovery(*after, *window, run.load),
             MeasureSpec::Sum(parts) if parts.is_empty() => {
                 Some(Flaw::new("a sum of nothing has no unit"))

@@ -33,7 +33,7 @@ use crate::world::{Budget, ClassInfo, ClocksSpec, FaultSpec, Flaw, NetworkSpec, 
 pub use case::Case;
 pub use invariant::Invariant;
 pub use load::{Variation, load, read_fault};
-pub use measure::{Doing, MeasureSpec, Stat, Usage};
+pub use measure::{Doing, Each, MeasureSpec, Stat, Until, Usage};
 pub use swarm::Swarm;
 
 /// The phases of a run.

@@ -17,7 +17,9 @@ use crate::world::{Gauge, MachineUse};
 /// How values of a measure are to be read.
 pub(crate) fn quantity(spec: &MeasureSpec) -> Quantity {
     match spec {
-        MeasureSpec::Latency { stat, .. } | MeasureSpec::Waited { stat, .. } => match stat {
+        MeasureSpec::Latency { stat, .. }
+        | MeasureSpec::Waited { stat, .. }
+        | MeasureSpec::Between { stat, .. } => match stat {
             Stat::Variance | Stat::Variation => Quantity::Count,
             _ => Quantity::Time,
         },
@@ -29,6 +31,7 @@ pub(crate) fn quantity(spec: &MeasureSpec) -> Quantity {
         | MeasureSpec::WaitedLonger { .. }
         | MeasureSpec::PresentAtLeast { .. }
         | MeasureSpec::Found { .. }
+        | MeasureSpec::OccurrencesAtLeast { .. }
         | MeasureSpec::Machine { what: Usage::Utilisation, .. } => Quantity::Share,
         MeasureSpec::PerSecond(_) => Quantity::Rate,
         MeasureSpec::Metric(id) => metric(id).map_or(Quantity::Count, |metric| metric.quantity),
@@ -40,6 +43,7 @@ pub(crate) fn quantity(spec: &MeasureSpec) -> Quantity {
         | MeasureSpec::Present { .. }
         | MeasureSpec::Spread { .. }
         | MeasureSpec::Facts { .. }
+        | MeasureSpec::Occurrences { .. }
         | MeasureSpec::Number(_)
         | MeasureSpec::Ratio(..) => Quantity::Count,
     }
@@ -95,8 +99,11 @@ impl Own<'_> {
                 let name = self.material.scenario.node(*address);
                 Some(self.material.uptime.first_outage(name)?.as_seconds())
             }
-            MeasureSpec::Facts { .. } => Some(self.material.asked.found(spec)?.0 as f64),
-            MeasureSpec::Moment { .. } => Some(self.material.asked.found(spec)?.1?.as_seconds()),
+            MeasureSpec::Facts { .. }
+            | MeasureSpec::Moment { .. }
+            | MeasureSpec::Between { .. }
+            | MeasureSpec::Occurrences { .. }
+            | MeasureSpec::OccurrencesAtLeast { .. } => self.material.asked.value(spec),
             MeasureSpec::Metric(id) => self.known.iter().find(|one| one.id == *id)?.value,
             MeasureSpec::Number(number) => Some(*number),
             MeasureSpec::Ratio(one, other) => {

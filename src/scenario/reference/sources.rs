@@ -8,6 +8,7 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../invariant.rs"),
     include_str!("../case.rs"),
     include_str!("../measure.rs"),
+    include_str!("../measure/terms.rs"),
     include_str!("../swarm.rs"),
     include_str!("../../world/network/spec.rs"),
     include_str!("../../world/network/bursts.rs"),

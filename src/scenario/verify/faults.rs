@@ -210,7 +210,7 @@ pub(in crate::scenario) fn counted(
     let mut problems = Vec::new();
     for (name, measure) in &draft.measures {
         let at = || places.at(&format!("measures.{name}"));
-        for (fact, _) in measure.all().into_iter().filter_map(MeasureSpec::fact) {
+        for fact in measure.all().into_iter().flat_map(MeasureSpec::facts) {
             let each = variants.iter().map(|variant| unnoted(variant, places, fact, at));
             problems.extend(each.reduce(|one, other| one.and(other)).flatten());
         }
