@@ -12,9 +12,7 @@ use super::queue_counts::QueueCounts;
 use super::queues::Tally;
 use super::requests::Requests;
 use crate::engine::{Fact, Name, NodeId, Root, Time};
-use crate::parts::{
-    GroupRules, PartitionId, broker_facts, group_facts, log_facts, of_record_id,
-};
+use crate::parts::{GroupRules, PartitionId, broker_facts, group_facts, log_facts, of_record_id};
 use crate::patterns::{Instances, Spec};
 use crate::scenario::{Scenario, Variant};
 
@@ -175,16 +173,14 @@ impl Groups {
     }
 }
 
-/// The partitions of these topics of a cluster.
+/// The partitions of these topics of a cluster, which is one broker or an address of several.
 fn topics_of(variant: &Variant, cluster: NodeId, topics: &[Name]) -> Vec<PartitionId> {
-    let broker = match variant.nodes.get(cluster.index()).and_then(Option::as_ref) {
-        Some(Spec::LogBroker(broker)) => broker,
-        Some(Spec::Instances(instances)) => match &*instances.of {
-            Spec::LogBroker(broker) => broker,
-            _ => return Vec::new(),
-        },
-        _ => return Vec::new(),
+    let group = variant.groups.iter().find(|group| group.address == cluster);
+    let spec = match group {
+        Some(group) => Some(&*group.spec.of),
+        None => variant.nodes[cluster.index()].as_ref(),
     };
+    let Some(Spec::LogBroker(broker)) = spec else { return Vec::new() };
     topics.iter().flat_map(|topic| broker.partitions_of(*topic)).collect()
 }
 
@@ -279,7 +275,7 @@ impl Groups {
     }
 
     /// The run is over: what is not done by now still waits.
-    pub fn close(&mut self, end: Time, counts: &mut QueueCounts) {
+    pub fn close(&self, end: Time, counts: &mut QueueCounts) {
         for group in &self.groups {
             for (partition, reader) in &group.readers {
                 let Some(log) = self.logs.get(&(group.cluster, *partition)) else { continue };
@@ -390,7 +386,9 @@ impl Group {
                 }
             }
             group_facts::OVERRUN => {
-                for (record, offset) in log.iter().zip(0..).skip(offset as usize).take(fact.value as usize) {
+                for (record, offset) in
+                    log.iter().zip(0..).skip(offset as usize).take(fact.value as usize)
+                {
                     if reader.has(offset) && reader.is_done(fact.at, offset, record, counts) {
                         counts.removed(broker_facts::EXPIRED);
                     }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use super::effects::{AccountId, Change, Effects, accounts};
 use super::events::Publication;
 use super::exclusion::{Exclusion, Fencing};
+use super::groups::GroupPromise;
+use super::messages::Messages;
 use super::outcome::{Finding, Stuck, Violation};
-use super::queues::{Promise, Queues, Tally};
+use super::queues::{Promise, Tally};
 use super::requests::{Requests, Standing};
 use crate::engine::{Fact, Name, NodeId, Root, Span, Time};
 use crate::patterns::saga::facts as saga;
@@ -61,6 +63,12 @@ enum Kind {
         promise: Promise,
         label: String,
     },
+    Group {
+        broker: NodeId,
+        group: Name,
+        promise: GroupPromise,
+        label: String,
+    },
 }
 
 impl Checker {
@@ -89,6 +97,13 @@ impl Checker {
             Invariant::AtMostOnce { .. } => queue(invariant, Promise::AtMostOnce, scenario),
             Invariant::InOrder { .. } => queue(invariant, Promise::InOrder, scenario),
             Invariant::Complete { .. } => queue(invariant, Promise::Complete, scenario),
+            Invariant::GroupAtLeastOnce { .. } => {
+                group(invariant, GroupPromise::AtLeastOnce, scenario)
+            }
+            Invariant::GroupAtMostOnce { .. } => {
+                group(invariant, GroupPromise::AtMostOnce, scenario)
+            }
+            Invariant::GroupInOrder { .. } => group(invariant, GroupPromise::InOrder, scenario),
         };
         let named = accounts(invariant);
         let label = |account: &crate::scenario::AccountRef| {
@@ -196,16 +211,27 @@ impl Checker {
                 let within = *within;
                 self.finish_converged(within, requests, rest);
             }
-            Kind::Once | Kind::Exclusive(_) | Kind::Fenced(_) | Kind::Queue { .. } => {}
+            Kind::Once
+            | Kind::Exclusive(_)
+            | Kind::Fenced(_)
+            | Kind::Queue { .. }
+            | Kind::Group { .. } => {}
         }
     }
 
-    /// What the queues of the run have shown.
-    pub fn finish_queue(&mut self, queues: Option<&Queues>) {
-        if let (Kind::Queue { broker, queue, promise, .. }, Some(queues)) = (&self.kind, queues) {
-            let Tally { checked, violations, first } = queues.tally(*broker, *queue, *promise);
-            (self.checked, self.violations, self.first) = (checked, violations, first);
-        }
+    /// What the messages of the run have shown.
+    pub fn finish_messages(&mut self, messages: &Messages) {
+        let tally = match &self.kind {
+            Kind::Queue { broker, queue, promise, .. } => {
+                messages.of_queue(*broker, *queue, *promise)
+            }
+            Kind::Group { broker, group, promise, .. } => {
+                messages.of_group(*broker, *group, *promise)
+            }
+            _ => return,
+        };
+        let Tally { checked, violations, first } = tally.unwrap_or_default();
+        (self.checked, self.violations, self.first) = (checked, violations, first);
     }
 
     fn finish_converged(&mut self, within: Option<Span>, requests: &Requests, rest: &Rest<'_>) {
@@ -309,6 +335,7 @@ impl Checker {
             Kind::Published(publication) => publication.says(&accounts),
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
             Kind::Queue { promise, label, .. } => promise.says(label),
+            Kind::Group { promise, label, .. } => promise.says(label),
         };
         Finding {
             invariant: self.name.clone(),
@@ -325,6 +352,13 @@ fn queue(invariant: &Invariant, promise: Promise, scenario: &Scenario) -> Kind {
     let (broker, queue) = invariant.queue().unwrap_or((NodeId(u32::MAX), Name::of("")));
     let label = format!("{} of {}", scenario.lexicon.spelling(queue), scenario.node(broker));
     Kind::Queue { broker, queue, promise, label }
+}
+
+/// An invariant about a consumer group.
+fn group(invariant: &Invariant, promise: GroupPromise, scenario: &Scenario) -> Kind {
+    let (broker, group) = invariant.group().unwrap_or((NodeId(u32::MAX), Name::of("")));
+    let label = scenario.lexicon.spelling(group).to_owned();
+    Kind::Group { broker, group, promise, label }
 }
 
 fn half_applied(labels: &[String], applied: &[bool]) -> String {

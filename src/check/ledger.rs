@@ -7,9 +7,9 @@ use super::effects::Effects;
 use super::events::EventCounts;
 use super::invariants::{Checker, Rest};
 use super::measures::{self, LoadEnd, Material, NodeSample};
+use super::messages::Messages;
 use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
 use super::own::AskedFacts;
-use super::queues::Queues;
 use super::requests::Requests;
 use super::timeline::Timeline;
 use super::uptime::Uptime;
@@ -55,7 +55,7 @@ pub struct Ledger {
     lost: u64,
     lost_updates: u64,
     calls: CallCounts,
-    queues: Option<Queues>,
+    messages: Messages,
     events: EventCounts,
     asked: AskedFacts,
 }
@@ -92,7 +92,7 @@ impl Ledger {
             lost: 0,
             lost_updates: 0,
             calls: CallCounts::default(),
-            queues: Queues::new(scenario, variant, from),
+            messages: Messages::new(scenario, variant, from),
             events: EventCounts::default(),
             asked: AskedFacts::new(scenario, from),
         }
@@ -131,15 +131,13 @@ impl Ledger {
             stuck.splice(0..0, self.requests.stuck());
         }
         let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
-        if let Some(queues) = &mut self.queues {
-            queues.close(end);
-        }
+        self.messages.close(end);
         for checker in &mut self.checkers {
             checker.finish(&self.effects, &self.requests, &rest);
-            checker.finish_queue(self.queues.as_ref());
+            checker.finish_messages(&self.messages);
         }
         let mut findings: Vec<Finding> = vec![accounted];
-        findings.extend(self.queues.iter().flat_map(Queues::findings));
+        findings.extend(self.messages.findings());
         findings.extend(self.checkers.iter().map(Checker::finding));
         let episodes = self.timeline.episodes(scenario, variant, &self.requests);
         let up = self.uptime.shares();
@@ -156,8 +154,7 @@ impl Ledger {
             lost: self.lost,
             lost_updates: self.lost_updates,
             calls: self.calls,
-            queues: self.queues.as_ref().map(|queues| &queues.counts),
-            topics: self.queues.as_ref().map(|queues| &queues.topics),
+            messages: &self.messages,
             events: &self.events,
             published: Checker::published(&self.checkers),
             asked: &self.asked,
@@ -276,7 +273,7 @@ impl Observer for Ledger {
             }
             what if CacheCounts::reads(what) => self.caches.fact(fact),
             _ if self.calls.fact(fact) || self.events.fact(fact) => {}
-            _ if self.queues.as_mut().is_some_and(|it| it.fact(fact, &self.requests)) => {}
+            _ if self.messages.fact(fact, &self.requests) => {}
             _ => self.effect(fact),
         }
         self.asked.noted(fact);

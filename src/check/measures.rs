@@ -6,12 +6,11 @@ use super::classes;
 use super::effects::Effects;
 use super::events::EventCounts;
 use super::ledger::{Partial, SagaCounts};
+use super::messages::Messages;
 use super::metrics::{METRICS, Metric};
 use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUse};
 use super::own::{self, AskedFacts};
-use super::queue_counts::QueueCounts;
 use super::requests::Requests;
-use super::topics::Topics;
 use super::uptime::Uptime;
 use crate::engine::{Counts, Fault, NodeId, Span, Time};
 use crate::patterns::Spec;
@@ -106,8 +105,7 @@ pub(crate) struct Material<'a> {
     pub lost: u64,
     pub lost_updates: u64,
     pub calls: CallCounts,
-    pub queues: Option<&'a QueueCounts>,
-    pub topics: Option<&'a Topics>,
+    pub messages: &'a Messages,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub events: &'a EventCounts,
@@ -141,10 +139,9 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     let facets = Facets::of(material);
     let mut measures = Vec::new();
     for metric in METRICS {
-        let of_queues = material.queues.and_then(|queues| queues.value(metric.id));
-        let of_topics = || material.topics.and_then(|topics| topics.value(metric.id));
+        let of_messages = material.messages.value(metric.id);
         let of_events = || material.events.value(metric.id);
-        let value = of_queues.or_else(of_topics).or_else(of_events).or_else(|| match metric.axis {
+        let value = of_messages.or_else(of_events).or_else(|| match metric.axis {
             Axis::Latency => latency(metric.id, &total),
             _ => facets.value(metric.id, material),
         });

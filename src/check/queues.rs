@@ -105,14 +105,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn violated(&mut self, fact: &Fact, root: Root, what: impl FnOnce() -> String) {
+    pub fn violated(&mut self, fact: &Fact, root: Root, what: impl FnOnce() -> String) {
         self.violations += 1;
         if self.first.is_none() {
             self.first = Some(Violation { at: fact.at, root: root.0, what: what() });
         }
     }
 
-    fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &Tally) {
         self.checked += other.checked;
         self.violations += other.violations;
         let is_earlier = |one: &Violation| self.first.as_ref().is_none_or(|it| one.at < it.at);
@@ -182,19 +182,12 @@ pub(crate) struct Queues {
     queues: Vec<Queue>,
     /// For each node the place of its first queue, and how many it has.
     of_node: Vec<Option<(usize, usize)>>,
-    pub counts: QueueCounts,
     pub topics: Topics,
 }
 
 impl Queues {
-    /// Those of a variant; `None` if no variant of the scenario has any.
+    /// Those of a variant; `None` if it has no broker.
     pub fn new(scenario: &Scenario, variant: &Variant, from: Time) -> Option<Queues> {
-        let brokers = |variant: &Variant| {
-            variant.nodes.iter().flatten().any(|spec| matches!(spec, Spec::Broker(_)))
-        };
-        if !scenario.variants.iter().any(brokers) {
-            return None;
-        }
         let (mut queues, mut of_node) = (Vec::new(), vec![None; variant.nodes.len()]);
         let end = variant.phases.quiet_from();
         let mut topics = Topics::new((from, end));
@@ -209,12 +202,16 @@ impl Queues {
             of_node[node] = Some((first, queues.len() - first));
             topics.add(id, broker.led().map(|(_, places)| places));
         }
-        let counts = QueueCounts::new(!queues.is_empty(), from, end);
-        Some(Queues { queues, of_node, counts, topics })
+        of_node.iter().any(Option::is_some).then_some(Queues { queues, of_node, topics })
+    }
+
+    /// Is there any queue?
+    pub fn has_any(&self) -> bool {
+        !self.queues.is_empty()
     }
 
     /// Takes in a fact; false if it is not about a queue.
-    pub fn fact(&mut self, fact: &Fact, requests: &Requests) -> bool {
+    pub fn fact(&mut self, fact: &Fact, requests: &Requests, counts: &mut QueueCounts) -> bool {
         if !facts::ALL.contains(&fact.what) {
             return false;
         }
@@ -230,15 +227,15 @@ impl Queues {
             self.topics.other_than(fact.node, number, queues);
         }
         let Some(queue) = queues.get_mut(place) else {
-            self.topics.event(fact, (place - count, number), queues, &mut self.counts);
+            self.topics.event(fact, (place - count, number), queues, counts);
             return true;
         };
         if queue.subscribed.is_none() {
-            queue.fact(fact, number, &mut self.counts, requests);
+            queue.fact(fact, number, counts, requests);
             return true;
         }
         let was = queue.standing(number);
-        queue.fact(fact, number, &mut self.counts, requests);
+        queue.fact(fact, number, counts, requests);
         let turn = (was, queue.standing(number));
         match fact.what {
             facts::OPENED => {
@@ -287,16 +284,15 @@ impl Queues {
     }
 
     /// The run is over: what has not left by now is still there.
-    pub fn close(&mut self, end: Time) {
+    pub fn close(&mut self, end: Time, counts: &mut QueueCounts) {
         self.topics.close(&mut self.queues, &self.of_node);
         for queue in &self.queues {
             let is_there =
                 |seen: &&Seen| matches!(seen.standing, Standing::Waiting | Standing::Out);
             for seen in queue.messages.iter().filter(is_there) {
-                self.counts.stays(end - seen.since, queue.is_dead);
+                counts.stays(end - seen.since, queue.is_dead);
             }
         }
-        self.counts.close(end);
     }
 }
 

@@ -188,6 +188,50 @@ pub enum Invariant {
         /// The subscription.
         subscription: Name,
     },
+    /// This consumer group commits past no record that it has not processed, or passed over after as
+    /// many tries as it may have. For every group that commits after it has processed it is checked
+    /// without being asked for, as `groups-at-least-once`.
+    ///
+    /// Source: Apache Kafka documentation, message delivery semantics.
+    ///
+    /// ```ron
+    /// GroupAtLeastOnce(broker: "kafka", group: "billing")
+    /// ```
+    GroupAtLeastOnce {
+        /// The brokers.
+        broker: NodeId,
+        /// The group.
+        group: Name,
+    },
+    /// No record is handed out twice by this consumer group. For every group that commits before it
+    /// processes and tries once it is checked without being asked for, as `groups-at-most-once`.
+    ///
+    /// Source: Apache Kafka documentation, message delivery semantics.
+    ///
+    /// ```ron
+    /// GroupAtMostOnce(broker: "kafka", group: "billing")
+    /// ```
+    GroupAtMostOnce {
+        /// The brokers.
+        broker: NodeId,
+        /// The group.
+        group: Name,
+    },
+    /// Records about one business object are processed for the first time by this consumer group in
+    /// the order of their partition. For every group that commits after it has processed it is
+    /// checked without being asked for, as `groups-in-order`.
+    ///
+    /// Source: Apache Kafka documentation, consumer position: a partition is totally ordered.
+    ///
+    /// ```ron
+    /// GroupInOrder(broker: "kafka", group: "billing")
+    /// ```
+    GroupInOrder {
+        /// The brokers.
+        broker: NodeId,
+        /// The group.
+        group: Name,
+    },
 }
 
 impl Invariant {
@@ -209,7 +253,11 @@ impl Invariant {
             | Invariant::InOrder { broker: one, .. }
             | Invariant::Complete { broker: one, .. } => (&[][..], std::slice::from_ref(one)),
             Invariant::Exclusive { holders } => (&[][..], &holders[..]),
-            Invariant::Converged { .. } => (&[][..], &[][..]),
+            // A group is read from whichever broker leads.
+            Invariant::Converged { .. }
+            | Invariant::GroupAtLeastOnce { .. }
+            | Invariant::GroupAtMostOnce { .. }
+            | Invariant::GroupInOrder { .. } => (&[][..], &[][..]),
         };
         accounts.iter().map(|account| account.store).chain(nodes.iter().copied())
     }
@@ -223,6 +271,15 @@ impl Invariant {
             | Invariant::InOrder { broker, queue }
             | Invariant::Published { broker, queue, .. }
             | Invariant::Complete { broker, subscription: queue } => Some((*broker, *queue)),
+            _ => None,
+        }
+    }
+    /// The consumer group that it is about.
+    pub fn group(&self) -> Option<(NodeId, Name)> {
+        match self {
+            Invariant::GroupAtLeastOnce { broker, group }
+            | Invariant::GroupAtMostOnce { broker, group }
+            | Invariant::GroupInOrder { broker, group } => Some((*broker, *group)),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ const TEXT: &str = r#"Scenario(
 
 struct Bench {
     queues: Queues,
+    counts: QueueCounts,
     requests: Requests,
     now: u64,
 }
@@ -23,7 +24,8 @@ fn bench(text: &str) -> Bench {
     let queues = Queues::new(&scenario, &scenario.variants[0], Time(0)).expect("there is a broker");
     let clients = [(NodeId(0), "a".to_owned())];
     let requests = Requests::new(&clients, 2, Time(0), scenario.variants[0].phases.end());
-    Bench { queues, requests, now: 0 }
+    let counts = QueueCounts::new(true, Time(0), Time::MAX);
+    Bench { queues, counts, requests, now: 0 }
 }
 
 impl Bench {
@@ -32,7 +34,7 @@ impl Bench {
         self.now += 1;
         let (at, root) = (Time(self.now), Root(number as u32));
         let fact = Fact { at, node: NodeId(1), root, what, key: number, value };
-        assert!(self.queues.fact(&fact, &self.requests));
+        assert!(self.queues.fact(&fact, &self.requests, &mut self.counts));
     }
 
     fn violations(&self, promise: Promise) -> u64 {

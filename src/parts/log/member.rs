@@ -23,7 +23,7 @@ use super::group::{Sharing, Terms};
 use super::group_wire;
 use super::reading::Share;
 use super::wire::PartitionId;
-use crate::engine::{Condition, Fault, Msg, Name, NodeId, Parcel, Reply, Span, Time};
+use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span, Time};
 use crate::parts::{Backoff, Policy};
 use crate::world::{Ask, Cx, Flaw, Node, Want, too_often};
 

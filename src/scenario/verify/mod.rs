@@ -208,7 +208,10 @@ fn rest(invariant: &Invariant, draft: &Draft, places: Places<'_>, path: &str) ->
         | Invariant::AtLeastOnce { .. }
         | Invariant::AtMostOnce { .. }
         | Invariant::InOrder { .. }
-        | Invariant::Complete { .. } => false,
+        | Invariant::Complete { .. }
+        | Invariant::GroupAtLeastOnce { .. }
+        | Invariant::GroupAtMostOnce { .. }
+        | Invariant::GroupInOrder { .. } => false,
     };
     let title = "this invariant is about a system at rest, and the run has no quiet phase";
     (in_the_end && draft.run.quiet.is_zero()).then(|| {

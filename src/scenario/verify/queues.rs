@@ -37,6 +37,7 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
             Invariant::Complete { .. } => not_subscribed(whole, queue, &path),
             _ => unknown(whole, queue, (&path, ".queue")),
         }));
+        problems.extend(invariant.group().and_then(|group| no_group(whole, group, &path)));
     }
     problems
 }
@@ -81,6 +82,30 @@ fn not_subscribed(
         it.described().filter(|it| it.subscribed.is_some()).map(|it| it.name).collect();
     let sort = Sort { queues: &own, what: "subscription" };
     unlisted(whole, (broker, subscription), (path, ".subscription"), &sort)
+}
+
+/// What is said of a consumer group that nobody is a member of. A variant may do without it.
+fn no_group(whole: &Whole<'_>, (broker, group): (NodeId, Name), path: &str) -> Option<Problem> {
+    whole.offers(broker)?;
+    let lexicon = whole.places.lexicon;
+    let described = whole.described();
+    let groups = described.iter().filter_map(|(_, node)| match node {
+        Described::Node(Spec::GroupConsumer(member)) => Some(member.rules()),
+        Described::Group(one) => match &*one.spec.of {
+            Spec::GroupConsumer(member) => Some(member.rules()),
+            _ => None,
+        },
+        Described::Node(_) => None,
+    });
+    let known: Vec<Name> =
+        groups.filter(|rules| rules.from == broker).map(|rules| rules.group).collect();
+    let spelt = lexicon.spelling(group);
+    let names: Vec<&str> = known.iter().map(|name| lexicon.spelling(*name)).collect();
+    (!known.contains(&group)).then(|| {
+        let title = format!("nobody reads `{}` as group `{spelt}`", whole.places.name(broker));
+        let problem = whole.at(path, ".group").title(title).label("no group of this name");
+        problem.choose(spelt, &names, "its groups are")
+    })
 }
 
 /// What there is of a sort.
