@@ -19,7 +19,7 @@ use crate::scenario::{Scenario, Variant};
 /// What a group may promise.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum GroupPromise {
-    /// The group comes past no record that was not processed or passed over.
+    /// Every record that the group has come past was processed or passed over, in the end.
     AtLeastOnce,
     /// No record is handed out twice.
     AtMostOnce,
@@ -27,14 +27,17 @@ pub(crate) enum GroupPromise {
     InOrder,
     /// Where the group has come to never goes back.
     Monotone,
+    /// The group never comes past a record that is not processed or passed over yet.
+    Behind,
 }
 
 impl GroupPromise {
-    pub const ALL: [GroupPromise; 4] = [
+    pub const ALL: [GroupPromise; 5] = [
         GroupPromise::AtLeastOnce,
         GroupPromise::AtMostOnce,
         GroupPromise::InOrder,
         GroupPromise::Monotone,
+        GroupPromise::Behind,
     ];
 
     /// As the invariant is called that every run checks.
@@ -44,15 +47,17 @@ impl GroupPromise {
             GroupPromise::AtMostOnce => "groups-at-most-once",
             GroupPromise::InOrder => "groups-in-order",
             GroupPromise::Monotone => "groups-move-on",
+            GroupPromise::Behind => "groups-commit-what-is-done",
         }
     }
 
     /// What it demands of these groups.
     pub fn says(self, whose: &str) -> String {
         match self {
-            GroupPromise::AtLeastOnce => {
-                format!("{whose} commits past no record that was not processed or passed over")
-            }
+            GroupPromise::AtLeastOnce => format!(
+                "a record that {whose} has come past was processed or passed over, or was thrown \
+                 away before it was read"
+            ),
             GroupPromise::AtMostOnce => format!("no record is handed out twice by {whose}"),
             GroupPromise::InOrder => format!(
                 "records about one business object are processed for the first time by {whose} in \
@@ -61,13 +66,18 @@ impl GroupPromise {
             GroupPromise::Monotone => {
                 format!("the offset that {whose} commits never goes back, unless it is reset")
             }
+            GroupPromise::Behind => {
+                format!("{whose} commits past no record that is not processed or passed over yet")
+            }
         }
     }
 
     /// Do these settings promise it?
     fn is_given(self, rules: &GroupRules) -> bool {
         match self {
-            GroupPromise::AtLeastOnce | GroupPromise::InOrder => !rules.commits_first,
+            GroupPromise::AtLeastOnce | GroupPromise::InOrder | GroupPromise::Behind => {
+                !rules.commits_first
+            }
             GroupPromise::AtMostOnce => rules.commits_first && rules.tries == Some(1),
             GroupPromise::Monotone => true,
         }
@@ -274,15 +284,26 @@ impl Groups {
         found.map(|group| group.tallies[promise as usize].clone()).unwrap_or_default()
     }
 
-    /// The run is over: what is not done by now still waits.
-    pub fn close(&self, end: Time, counts: &mut QueueCounts) {
-        for group in &self.groups {
+    /// The run is over: what is not done by now still waits, or never will be.
+    pub fn close(&mut self, end: Time, counts: &mut QueueCounts) {
+        for group in &mut self.groups {
             for (partition, reader) in &group.readers {
                 let Some(log) = self.logs.get(&(group.cluster, *partition)) else { continue };
-                for (offset, record) in log.iter().enumerate() {
-                    let is_open = |seen: &Seen| seen.standing != Standing::Done;
-                    if reader.has(offset as u64) && reader.seen.get(offset).is_some_and(is_open) {
+                for (offset, record) in (0..).zip(log) {
+                    let seen = reader.seen.get(offset as usize).filter(|_| reader.has(offset));
+                    let Some(seen) = seen else { continue };
+                    let (is_past, is_open) =
+                        (offset < reader.committed, seen.standing != Standing::Done);
+                    if is_open {
                         counts.stays(end - record.since, false);
+                    }
+                    let tally = &mut group.tallies[GroupPromise::AtLeastOnce as usize];
+                    tally.checked += u64::from(is_past);
+                    if is_past && is_open {
+                        let number = partition.number;
+                        let what =
+                            || format!("record {offset} of partition {number} was never processed");
+                        tally.violated(record.since, record.root, what);
                     }
                 }
             }
@@ -358,7 +379,7 @@ impl Group {
                 tally.checked += 1;
                 if deliveries > 1 {
                     let what = || format!("{} was handed out {deliveries} times", at(fact));
-                    tally.violated(fact, fact.root, what);
+                    tally.violated(fact.at, fact.root, what);
                 }
             }
             group_facts::PROCESSED => {
@@ -374,7 +395,7 @@ impl Group {
                     if *last > offset {
                         counts.disordered += 1;
                         let what = || format!("{} was processed after {last}", at(fact));
-                        tally.violated(fact, fact.root, what);
+                        tally.violated(fact.at, fact.root, what);
                     }
                     *last = offset.max(*last);
                 }
@@ -408,14 +429,14 @@ impl Group {
         let before = std::mem::replace(&mut reader.committed, offset);
         if offset < before {
             let what = || format!("{} was committed after {before}", at(fact));
-            tally.violated(fact, fact.root, what);
+            tally.violated(fact.at, fact.root, what);
         }
-        let tally = &mut self.tallies[GroupPromise::AtLeastOnce as usize];
+        let tally = &mut self.tallies[GroupPromise::Behind as usize];
         for passed in before.max(reader.from.unwrap_or(offset))..offset {
             tally.checked += 1;
             if reader.seen(passed).standing != Standing::Done {
                 let what = || format!("{} was committed, and {passed} not processed", at(fact));
-                tally.violated(fact, fact.root, what);
+                tally.violated(fact.at, fact.root, what);
             }
         }
     }

@@ -38,7 +38,7 @@ impl Messages {
         if let Some(queues) = &mut self.queues {
             queues.close(end, &mut self.counts);
         }
-        if let Some(groups) = &self.groups {
+        if let Some(groups) = &mut self.groups {
             groups.close(end, &mut self.counts);
         }
         self.counts.close(end);

@@ -105,10 +105,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub fn violated(&mut self, fact: &Fact, root: Root, what: impl FnOnce() -> String) {
+    pub fn violated(&mut self, at: Time, root: Root, what: impl FnOnce() -> String) {
         self.violations += 1;
         if self.first.is_none() {
-            self.first = Some(Violation { at: fact.at, root: root.0, what: what() });
+            self.first = Some(Violation { at, root: root.0, what: what() });
         }
     }
 
@@ -418,7 +418,7 @@ impl Queue {
         let tally = self.tally(Promise::Accounted);
         tally.checked += 1;
         if depth != fact.value {
-            tally.violated(fact, fact.root, || {
+            tally.violated(fact.at, fact.root, || {
                 format!("the broker has {} messages, {depth} are known", fact.value)
             });
         }
@@ -441,7 +441,7 @@ impl Queue {
             } else {
                 counts.lost += 1;
                 let text = || format!("message {number} was accepted and is lost");
-                self.tally(Promise::Kept).violated(&about, seen.root, text);
+                self.tally(Promise::Kept).violated(about.at, seen.root, text);
                 self.missed(&about, number, "was accepted and is lost");
             }
             self.leaves(&about, number, counts);
@@ -452,7 +452,7 @@ impl Queue {
 
     fn missed(&mut self, fact: &Fact, number: u64, what: &str) {
         let text = || format!("message {number} {what}");
-        self.tally(Promise::AtLeastOnce).violated(fact, fact.root, text);
+        self.tally(Promise::AtLeastOnce).violated(fact.at, fact.root, text);
         self.incomplete(fact, number, what);
     }
 
@@ -460,7 +460,7 @@ impl Queue {
     fn incomplete(&mut self, fact: &Fact, number: u64, what: &str) {
         if self.subscribed.is_some() {
             let text = || format!("event {number} {what}");
-            self.tally(Promise::Complete).violated(fact, fact.root, text);
+            self.tally(Promise::Complete).violated(fact.at, fact.root, text);
         }
     }
 
@@ -499,7 +499,7 @@ impl Queue {
         let tally = self.tally(Promise::AtMostOnce);
         tally.checked += 1;
         if deliveries > 1 {
-            tally.violated(fact, fact.root, || {
+            tally.violated(fact.at, fact.root, || {
                 format!("message {number} was handed out {deliveries} times")
             });
         }
@@ -542,7 +542,9 @@ impl Queue {
         if order < newest.0 {
             counts.disordered += 1;
             let later = newest.1;
-            tally.violated(fact, root, || format!("message {number} was processed after {later}"));
+            tally.violated(fact.at, root, || {
+                format!("message {number} was processed after {later}")
+            });
         }
     }
 
@@ -558,7 +560,7 @@ impl Queue {
                 counts.left(fact.at, since, standing == Standing::Waiting, is_dead);
             }
             Standing::Left | Standing::None => {
-                self.tally(Promise::Accounted).violated(fact, fact.root, || {
+                self.tally(Promise::Accounted).violated(fact.at, fact.root, || {
                     format!("message {number} has left twice, or was never there")
                 });
             }
