@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::effects::{AccountId, Change, Effects, accounts};
 use super::events::Publication;
 use super::exclusion::{Exclusion, Fencing};
+use super::logs::Logs;
 use super::outcome::{Finding, Stuck, Violation};
 use super::queues::{Promise, Queues, Tally};
 use super::requests::{Requests, Standing};
@@ -54,6 +55,12 @@ enum Kind {
     Exclusive(Exclusion),
     Fenced(Fencing),
     Published(Publication),
+    /// No record of a topic is lost.
+    Log {
+        brokers: NodeId,
+        topic: Name,
+        label: String,
+    },
     /// What a queue of a broker promises, or does not.
     Queue {
         broker: NodeId,
@@ -84,6 +91,11 @@ impl Checker {
                 Kind::Published(Publication::new((*broker, *queue), scenario, variant))
             }
             Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
+            Invariant::LogKept { brokers, topic } => {
+                let spelt = scenario.lexicon.spelling(*topic);
+                let label = format!("{spelt} of {}", scenario.node(*brokers));
+                Kind::Log { brokers: *brokers, topic: *topic, label }
+            }
             Invariant::Kept { .. } => queue(invariant, Promise::Kept, scenario),
             Invariant::AtLeastOnce { .. } => queue(invariant, Promise::AtLeastOnce, scenario),
             Invariant::AtMostOnce { .. } => queue(invariant, Promise::AtMostOnce, scenario),
@@ -195,7 +207,11 @@ impl Checker {
                 let within = *within;
                 self.finish_converged(within, requests, rest);
             }
-            Kind::Once | Kind::Exclusive(_) | Kind::Fenced(_) | Kind::Queue { .. } => {}
+            Kind::Once
+            | Kind::Exclusive(_)
+            | Kind::Fenced(_)
+            | Kind::Queue { .. }
+            | Kind::Log { .. } => {}
         }
     }
 
@@ -203,6 +219,14 @@ impl Checker {
     pub fn finish_queue(&mut self, queues: Option<&Queues>) {
         if let (Kind::Queue { broker, queue, promise, .. }, Some(queues)) = (&self.kind, queues) {
             let Tally { checked, violations, first } = queues.tally(*broker, *queue, *promise);
+            (self.checked, self.violations, self.first) = (checked, violations, first);
+        }
+    }
+
+    /// What the logs of the run have shown.
+    pub fn finish_log(&mut self, logs: Option<&Logs>) {
+        if let (Kind::Log { brokers, topic, .. }, Some(logs)) = (&self.kind, logs) {
+            let Tally { checked, violations, first } = logs.tally(*brokers, *topic);
             (self.checked, self.violations, self.first) = (checked, violations, first);
         }
     }
@@ -307,6 +331,7 @@ impl Checker {
             Kind::Fenced(fencing) => fencing.says(),
             Kind::Published(publication) => publication.says(&accounts),
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
+            Kind::Log { label, .. } => format!("no record that {label} accepted is lost"),
             Kind::Queue { promise, label, .. } => promise.says(label),
         };
         Finding {

@@ -6,6 +6,7 @@ use super::classes;
 use super::effects::Effects;
 use super::events::EventCounts;
 use super::invariants::{Checker, Rest};
+use super::logs::Logs;
 use super::measures::{self, LoadEnd, Material, NodeSample};
 use super::outcome::{Ending, Finding, LinkUse, Outcome, Stuck};
 use super::own::AskedFacts;
@@ -56,6 +57,7 @@ pub struct Ledger {
     lost_updates: u64,
     calls: CallCounts,
     queues: Option<Queues>,
+    logs: Option<Logs>,
     events: EventCounts,
     asked: AskedFacts,
 }
@@ -93,6 +95,7 @@ impl Ledger {
             lost_updates: 0,
             calls: CallCounts::default(),
             queues: Queues::new(scenario, variant, from),
+            logs: Logs::new(scenario, variant),
             events: EventCounts::default(),
             asked: AskedFacts::new(scenario, from),
         }
@@ -122,6 +125,21 @@ impl Ledger {
         }
     }
 
+    /// The system has come to rest.
+    fn finish(&mut self, rest: &Rest<'_>) {
+        if let Some(queues) = &mut self.queues {
+            queues.close(rest.end);
+        }
+        if let Some(logs) = &mut self.logs {
+            logs.close();
+        }
+        for checker in &mut self.checkers {
+            checker.finish(&self.effects, &self.requests, rest);
+            checker.finish_queue(self.queues.as_ref());
+            checker.finish_log(self.logs.as_ref());
+        }
+    }
+
     /// The run is over: everything that it has shown.
     pub fn close(mut self, run: &Closing<'_>) -> Outcome {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
@@ -131,15 +149,10 @@ impl Ledger {
             stuck.splice(0..0, self.requests.stuck());
         }
         let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
-        if let Some(queues) = &mut self.queues {
-            queues.close(end);
-        }
-        for checker in &mut self.checkers {
-            checker.finish(&self.effects, &self.requests, &rest);
-            checker.finish_queue(self.queues.as_ref());
-        }
+        self.finish(&rest);
         let mut findings: Vec<Finding> = vec![accounted];
         findings.extend(self.queues.iter().flat_map(Queues::findings));
+        findings.extend(self.logs.as_ref().and_then(Logs::finding));
         findings.extend(self.checkers.iter().map(Checker::finding));
         let episodes = self.timeline.episodes(scenario, variant, &self.requests);
         let up = self.uptime.shares();
@@ -157,6 +170,7 @@ impl Ledger {
             lost_updates: self.lost_updates,
             calls: self.calls,
             queues: self.queues.as_ref().map(|queues| &queues.counts),
+            logs: self.logs.as_ref().map(|logs| logs.counts),
             events: &self.events,
             published: Checker::published(&self.checkers),
             asked: &self.asked,
@@ -275,6 +289,7 @@ impl Observer for Ledger {
             }
             what if CacheCounts::reads(what) => self.caches.fact(fact),
             _ if self.calls.fact(fact) || self.events.fact(fact) => {}
+            _ if self.logs.as_mut().is_some_and(|it| it.fact(fact)) => {}
             _ if self.queues.as_mut().is_some_and(|it| it.fact(fact, &self.requests)) => {}
             _ => self.effect(fact),
         }

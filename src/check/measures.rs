@@ -6,6 +6,7 @@ use super::classes;
 use super::effects::Effects;
 use super::events::EventCounts;
 use super::ledger::{Partial, SagaCounts};
+use super::logs::LogCounts;
 use super::metrics::{METRICS, Metric};
 use super::outcome::{Axis, ClassFlow, Episode, Finding, LinkUse, Measure, NodeUse};
 use super::own::{self, AskedFacts};
@@ -106,6 +107,7 @@ pub(crate) struct Material<'a> {
     pub lost_updates: u64,
     pub calls: CallCounts,
     pub queues: Option<&'a QueueCounts>,
+    pub logs: Option<LogCounts>,
     pub findings: &'a [Finding],
     pub episodes: &'a [Episode],
     pub events: &'a EventCounts,
@@ -140,8 +142,9 @@ pub(crate) fn all(material: &Material<'_>) -> Vec<Measure> {
     let mut measures = Vec::new();
     for metric in METRICS {
         let of_queues = material.queues.and_then(|queues| queues.value(metric.id));
+        let of_logs = material.logs.and_then(|logs| logs.value(metric.id));
         let of_events = || material.events.value(metric.id);
-        let value = of_queues.or_else(of_events).or_else(|| match metric.axis {
+        let value = of_queues.or(of_logs).or_else(of_events).or_else(|| match metric.axis {
             Axis::Latency => latency(metric.id, &total),
             _ => facets.value(metric.id, material),
         });

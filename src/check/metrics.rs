@@ -219,6 +219,18 @@ pub const METRICS: &[Metric] = &[
         "Messages that a broker did not take in because their queue was full.",
     ),
     metric_of(
+        "availability.too_few_in_sync",
+        "too few in sync",
+        (Axis::Availability, Quantity::Count, Better::Lower),
+        "Batches that the leader of a partition did not take in because fewer replicas were in sync than `min_isr`.",
+    ),
+    metric_of(
+        "availability.elections",
+        "leaders elected",
+        (Axis::Availability, Quantity::Count, Better::Neither),
+        "How often a leader of a partition of a log began, the first of each included.",
+    ),
+    metric_of(
         "consistency.violations",
         "violations",
         WRONG,
@@ -332,6 +344,24 @@ pub const METRICS: &[Metric] = &[
         "duplicates recognised",
         (Axis::Consistency, Quantity::Count, Better::Neither),
         "Messages that were not taken in because the same had been within the deduplication window.",
+    ),
+    metric_of(
+        "consistency.records_lost",
+        "records lost",
+        WRONG,
+        "Records of logs that were accepted, with any `acks` but `None`, and that a later leader did not have.",
+    ),
+    metric_of(
+        "consistency.records_twice",
+        "records twice",
+        WRONG,
+        "Records that stand in a log once more, of the same operation about the same business object.",
+    ),
+    metric_of(
+        "consistency.records_recognised",
+        "batches recognised",
+        (Axis::Consistency, Quantity::Count, Better::Neither),
+        "Batches that an idempotent producer sent again and that the log had already.",
     ),
     metric_of("consistency.dead", "dead letters", WRONG, "Messages that became dead letters."),
     metric_of(

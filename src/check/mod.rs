@@ -12,6 +12,7 @@ mod events;
 mod exclusion;
 mod invariants;
 mod ledger;
+mod logs;
 mod measures;
 mod metrics;
 pub mod outcome;

@@ -92,14 +92,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn violated(&mut self, fact: &Fact, root: Root, what: impl FnOnce() -> String) {
+    pub fn violated(&mut self, fact: &Fact, root: Root, what: impl FnOnce() -> String) {
         self.violations += 1;
         if self.first.is_none() {
             self.first = Some(Violation { at: fact.at, root: root.0, what: what() });
         }
     }
 
-    fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &Tally) {
         self.checked += other.checked;
         self.violations += other.violations;
         let is_earlier = |one: &Violation| self.first.as_ref().is_none_or(|it| one.at < it.at);

@@ -22,6 +22,7 @@ pub use client::{
 };
 pub(crate) use lease::{ACQUIRE as LEASE_ACQUIRE, RENEW as LEASE_RENEW};
 pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
+pub(crate) use log::wire::{PartitionId, of_record_id};
 pub use log::{
     Acks, Cleanup, Flush, LogBroker, LogController, LogTopic, OPERATIONS as LOG_OPERATIONS,
     OffsetsTopic, Partitioner, Producer, Retention, facts as log_facts,

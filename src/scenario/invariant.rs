@@ -108,6 +108,23 @@ pub enum Invariant {
         /// The queue.
         queue: Name,
     },
+    /// No record that a topic of these log brokers has accepted is lost with a leader, whatever its
+    /// producer waited for; what was sent with `acks: None` was never accepted. For topics with
+    /// `flush: Every` and without `unclean` elections it is checked without being asked for, of
+    /// what was accepted with `acks: All`, as `logs-kept`.
+    ///
+    /// Source: Jepsen's checker of Kafka, where a write that was acknowledged and is missing from
+    /// the log is a lost write.
+    ///
+    /// ```ron
+    /// LogKept(brokers: "kafka", topic: "orders")
+    /// ```
+    LogKept {
+        /// The brokers: a `LogBroker`, or its instances.
+        brokers: NodeId,
+        /// The topic.
+        topic: Name,
+    },
     /// Every message that this queue has accepted waits, or is processed, dead, expired or dropped:
     /// none is lost, or was handed out in vain. For every queue that promises it, it is checked
     /// without being asked for, as `queues-at-least-once`.
@@ -187,6 +204,7 @@ impl Invariant {
             Invariant::Settled { node: one }
             | Invariant::Fenced { store: one }
             | Invariant::Kept { broker: one, .. }
+            | Invariant::LogKept { brokers: one, .. }
             | Invariant::AtLeastOnce { broker: one, .. }
             | Invariant::AtMostOnce { broker: one, .. }
             | Invariant::InOrder { broker: one, .. } => (&[][..], std::slice::from_ref(one)),
@@ -194,6 +212,14 @@ impl Invariant {
             Invariant::Converged { .. } => (&[][..], &[][..]),
         };
         accounts.iter().map(|account| account.store).chain(nodes.iter().copied())
+    }
+
+    /// The topic of log brokers that it is about.
+    pub fn topic(&self) -> Option<(NodeId, Name)> {
+        match self {
+            Invariant::LogKept { brokers, topic } => Some((*brokers, *topic)),
+            _ => None,
+        }
     }
 
     /// The queue that it is about.

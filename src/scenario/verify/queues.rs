@@ -25,6 +25,8 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
         let queue = invariant.queue();
         let path = format!("invariants.{name}");
         problems.extend(queue.and_then(|queue| unknown(whole, queue, (&path, ".queue"))));
+        let topic = invariant.topic();
+        problems.extend(topic.and_then(|topic| unknown_topic(whole, topic, &path)));
     }
     problems
 }
@@ -47,6 +49,27 @@ fn unknown(
         let title = format!("`{name}` has no queue `{spelt}`");
         let problem = whole.at(path, inner).title(title).label("no queue of this name");
         problem.choose(spelt, &known, "its queues are")
+    })
+}
+
+/// What is said of a topic that its brokers do not have.
+fn unknown_topic(
+    whole: &Whole<'_>,
+    (brokers, topic): (NodeId, Name),
+    path: &str,
+) -> Option<Problem> {
+    let (offers, kind) = whole.offers(brokers)?;
+    let (name, lexicon) = (whole.places.name(brokers), whole.places.lexicon);
+    let Some(topics) = offers.topics else {
+        let title = format!("`{name}` is a {kind} and has no topics in partitions");
+        return Some(whole.at(path, ".brokers").title(title).label("a LogBroker has"));
+    };
+    let spelt = lexicon.spelling(topic);
+    let known: Vec<&str> = topics.iter().map(|topic| lexicon.spelling(*topic)).collect();
+    (!topics.contains(&topic)).then(|| {
+        let title = format!("`{name}` has no topic `{spelt}`");
+        let problem = whole.at(path, ".topic").title(title).label("no topic of this name");
+        problem.choose(spelt, &known, "its topics are")
     })
 }
 
