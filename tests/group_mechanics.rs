@@ -158,7 +158,7 @@ fn ps_m9_what_was_processed_and_not_committed_is_processed_again() {
         "start: Earliest, session: \"10s\", commit: BeforeProcessing, failures: (tries: 1)",
     );
     let lossy = "faults: {\"crash\": (what: Crash(node: \"reader/1\"), at: \"20s\", for: \"5s\")},
-        invariants: {\"at-least-once\": GroupAtLeastOnce(broker: \"kafka\", group: \"tracking\")}";
+        invariants: {\"at-least-once\": GroupAtLeastOnce(brokers: \"kafka\", group: \"tracking\")}";
     let before = couriers(&[slow, ("REST", lossy), load, reader]);
     assert!(measured(&before.outcome, "consistency.unprocessed") > 0.0);
     assert_eq!(measured(&before.outcome, "consistency.redelivered"), 0.0);

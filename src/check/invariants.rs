@@ -56,6 +56,12 @@ enum Kind {
     Exclusive(Exclusion),
     Fenced(Fencing),
     Published(Publication),
+    /// No record of a topic is lost.
+    Log {
+        brokers: NodeId,
+        topic: Name,
+        label: String,
+    },
     /// What a queue of a broker promises, or does not.
     Queue {
         broker: NodeId,
@@ -92,6 +98,11 @@ impl Checker {
                 Kind::Published(Publication::new((*broker, *queue), scenario, variant))
             }
             Invariant::Settled { node } => Kind::Settled { node: *node, open: BTreeMap::new() },
+            Invariant::LogKept { brokers, topic } => {
+                let spelt = scenario.lexicon.spelling(*topic);
+                let label = format!("{spelt} of {}", scenario.node(*brokers));
+                Kind::Log { brokers: *brokers, topic: *topic, label }
+            }
             Invariant::Kept { .. } => queue(invariant, Promise::Kept, scenario),
             Invariant::AtLeastOnce { .. } => queue(invariant, Promise::AtLeastOnce, scenario),
             Invariant::AtMostOnce { .. } => queue(invariant, Promise::AtMostOnce, scenario),
@@ -215,7 +226,8 @@ impl Checker {
             | Kind::Exclusive(_)
             | Kind::Fenced(_)
             | Kind::Queue { .. }
-            | Kind::Group { .. } => {}
+            | Kind::Group { .. }
+            | Kind::Log { .. } => {}
         }
     }
 
@@ -228,6 +240,7 @@ impl Checker {
             Kind::Group { broker, group, promise, .. } => {
                 messages.of_group(*broker, *group, *promise)
             }
+            Kind::Log { brokers, topic, .. } => messages.of_log(*brokers, *topic),
             _ => return,
         };
         let Tally { checked, violations, first } = tally.unwrap_or_default();
@@ -334,6 +347,7 @@ impl Checker {
             Kind::Fenced(fencing) => fencing.says(),
             Kind::Published(publication) => publication.says(&accounts),
             Kind::Settled { .. } => "every saga comes to an end".to_owned(),
+            Kind::Log { label, .. } => format!("no record that {label} accepted is lost"),
             Kind::Queue { promise, label, .. } => promise.says(label),
             Kind::Group { promise, label, .. } => promise.says(label),
         };

@@ -122,6 +122,15 @@ impl Ledger {
         }
     }
 
+    /// The system has come to rest.
+    fn finish(&mut self, rest: &Rest<'_>) {
+        self.messages.close(rest.end);
+        for checker in &mut self.checkers {
+            checker.finish(&self.effects, &self.requests, rest);
+            checker.finish_messages(&self.messages);
+        }
+    }
+
     /// The run is over: everything that it has shown.
     pub fn close(mut self, run: &Closing<'_>) -> Outcome {
         let Closing { scenario, variant, counts, nodes, seed, digest, end, .. } = *run;
@@ -131,11 +140,7 @@ impl Ledger {
             stuck.splice(0..0, self.requests.stuck());
         }
         let rest = Rest { quiet: variant.phases.quiet_from(), end, stuck: &run.rest };
-        self.messages.close(end);
-        for checker in &mut self.checkers {
-            checker.finish(&self.effects, &self.requests, &rest);
-            checker.finish_messages(&self.messages);
-        }
+        self.finish(&rest);
         let mut findings: Vec<Finding> = vec![accounted];
         findings.extend(self.messages.findings());
         findings.extend(self.checkers.iter().map(Checker::finding));

@@ -261,6 +261,18 @@ pub const METRICS: &[Metric] = &[
         "Share of the events of topics that every subscription they were for has processed.",
     ),
     metric_of(
+        "availability.too_few_in_sync",
+        "too few in sync",
+        (Axis::Availability, Quantity::Count, Better::Lower),
+        "Batches that the leader of a partition did not take in because fewer replicas were in sync than `min_isr`.",
+    ),
+    metric_of(
+        "availability.elections",
+        "leaders elected",
+        (Axis::Availability, Quantity::Count, Better::Neither),
+        "How often a leader of a partition of a log began, the first of each included.",
+    ),
+    metric_of(
         "consistency.violations",
         "violations",
         WRONG,
@@ -380,6 +392,24 @@ pub const METRICS: &[Metric] = &[
         "events missed",
         WRONG,
         "Copies of events that subscriptions did not get because they are not durable and had no consumer.",
+    ),
+    metric_of(
+        "consistency.records_lost",
+        "records lost",
+        WRONG,
+        "Records of logs that were accepted, with any `acks` but `None`, and that a later leader did not have.",
+    ),
+    metric_of(
+        "consistency.records_twice",
+        "records twice",
+        WRONG,
+        "Records that stand in a log once more, of the same operation about the same business object.",
+    ),
+    metric_of(
+        "consistency.records_recognised",
+        "batches recognised",
+        (Axis::Consistency, Quantity::Count, Better::Neither),
+        "Batches that an idempotent producer sent again and that the log had already.",
     ),
     metric_of("consistency.dead", "dead letters", WRONG, "Messages that became dead letters."),
     metric_of(

@@ -13,6 +13,7 @@ mod exclusion;
 mod groups;
 mod invariants;
 mod ledger;
+mod logs;
 mod measures;
 mod messages;
 mod metrics;

@@ -14,14 +14,16 @@ use crate::engine::{
 };
 use crate::parts::{
     BROKER_OPERATIONS, GROUP_OPERATIONS, LEASE_OPERATIONS, LOG_OPERATIONS, broker_facts,
-    client_facts, lease_facts, outbox, policy_facts, store_facts,
+    client_facts, lease_facts, log_facts, outbox, policy_facts, store_facts,
 };
 use crate::patterns::{CATALOGUE, saga};
 use crate::scenario::{Scenario, Variant};
 use crate::world::facts;
 
+mod logged;
 mod queued;
 
+use logged::logged;
 use queued::queued;
 
 /// Runs a seed again and tells the story of the violation's operation.
@@ -288,12 +290,14 @@ impl Trail {
             outbox::facts::PUBLISHED => format!("event {} is published", fact.value),
             outbox::facts::FAILED => format!("event {} could not be published", fact.value),
             store_facts::DROPPED => "a newer write is there: drops this one".to_owned(),
-            what if broker_facts::ALL.contains(&what) => match queued(fact) {
-                Some((text, is_bad)) => {
-                    return self.tell((fact.at, fact.node, fact.root), is_bad, text);
+            what if broker_facts::ALL.contains(&what) || log_facts::ALL.contains(&what) => {
+                match queued(fact).or_else(|| logged(fact)) {
+                    Some((text, is_bad)) => {
+                        return self.tell((fact.at, fact.node, fact.root), is_bad, text);
+                    }
+                    None => return,
                 }
-                None => return,
-            },
+            }
             facts::LOST => {
                 let table = Name::from_value(fact.key as u32);
                 let (table, back) = (self.lexicon.spelling(table), fact.value as i64);

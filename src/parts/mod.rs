@@ -25,12 +25,13 @@ pub use client::{
 };
 pub(crate) use lease::{ACQUIRE as LEASE_ACQUIRE, RENEW as LEASE_RENEW};
 pub use lease::{LeaseHolder, LockService, OPERATIONS as LEASE_OPERATIONS, facts as lease_facts};
+pub(crate) use log::GroupRules;
+pub(crate) use log::wire::{PartitionId, of_record_id};
 pub use log::{
     Acks, Cleanup, Commit, Failures, Flush, GROUP_OPERATIONS, GroupConsumer, LogBroker,
     LogController, LogTopic, OPERATIONS as LOG_OPERATIONS, OffsetsTopic, Partitioner, Producer,
     Retention, Seek, Sharing, Start, Then, facts as log_facts, group_facts,
 };
-pub(crate) use log::{GroupRules, wire::PartitionId, wire::of_record_id};
 pub use policy::{
     Avoid, Backoff, Balance, Breaker, Bulkhead, Delay, Failure, Fallback, Funding, Growth, Hedge,
     Jitter, Knowledge, Limiter, Outliers, OwnZone, Pick, Policy, RateLimit, Resort, RetryBudget,

@@ -108,6 +108,23 @@ pub enum Invariant {
         /// The queue.
         queue: Name,
     },
+    /// No record that a topic of these log brokers has accepted is lost with a leader, whatever its
+    /// producer waited for; what was sent with `acks: None` was never accepted. For topics with
+    /// `flush: Every` and without `unclean` elections it is checked without being asked for, of
+    /// what was accepted with `acks: All`, as `logs-kept`.
+    ///
+    /// Source: Jepsen's checker of Kafka, where a write that was acknowledged and is missing from
+    /// the log is a lost write.
+    ///
+    /// ```ron
+    /// LogKept(brokers: "kafka", topic: "orders")
+    /// ```
+    LogKept {
+        /// The brokers: a `LogBroker`, or its instances.
+        brokers: NodeId,
+        /// The topic.
+        topic: Name,
+    },
     /// Every message that this queue has accepted waits, or is processed, dead, expired or dropped:
     /// none is lost, or was handed out in vain. For every queue that promises it, it is checked
     /// without being asked for, as `queues-at-least-once`.
@@ -195,11 +212,11 @@ pub enum Invariant {
     /// Source: Apache Kafka documentation, message delivery semantics.
     ///
     /// ```ron
-    /// GroupAtLeastOnce(broker: "kafka", group: "billing")
+    /// GroupAtLeastOnce(brokers: "kafka", group: "billing")
     /// ```
     GroupAtLeastOnce {
-        /// The brokers.
-        broker: NodeId,
+        /// The brokers: a `LogBroker`, or its instances.
+        brokers: NodeId,
         /// The group.
         group: Name,
     },
@@ -209,11 +226,11 @@ pub enum Invariant {
     /// Source: Apache Kafka documentation, message delivery semantics.
     ///
     /// ```ron
-    /// GroupAtMostOnce(broker: "kafka", group: "billing")
+    /// GroupAtMostOnce(brokers: "kafka", group: "billing")
     /// ```
     GroupAtMostOnce {
-        /// The brokers.
-        broker: NodeId,
+        /// The brokers: a `LogBroker`, or its instances.
+        brokers: NodeId,
         /// The group.
         group: Name,
     },
@@ -224,11 +241,11 @@ pub enum Invariant {
     /// Source: Apache Kafka documentation, consumer position: a partition is totally ordered.
     ///
     /// ```ron
-    /// GroupInOrder(broker: "kafka", group: "billing")
+    /// GroupInOrder(brokers: "kafka", group: "billing")
     /// ```
     GroupInOrder {
-        /// The brokers.
-        broker: NodeId,
+        /// The brokers: a `LogBroker`, or its instances.
+        brokers: NodeId,
         /// The group.
         group: Name,
     },
@@ -248,6 +265,7 @@ impl Invariant {
             Invariant::Settled { node: one }
             | Invariant::Fenced { store: one }
             | Invariant::Kept { broker: one, .. }
+            | Invariant::LogKept { brokers: one, .. }
             | Invariant::AtLeastOnce { broker: one, .. }
             | Invariant::AtMostOnce { broker: one, .. }
             | Invariant::InOrder { broker: one, .. }
@@ -260,6 +278,14 @@ impl Invariant {
             | Invariant::GroupInOrder { .. } => (&[][..], &[][..]),
         };
         accounts.iter().map(|account| account.store).chain(nodes.iter().copied())
+    }
+
+    /// The topic of log brokers that it is about.
+    pub fn topic(&self) -> Option<(NodeId, Name)> {
+        match self {
+            Invariant::LogKept { brokers, topic } => Some((*brokers, *topic)),
+            _ => None,
+        }
     }
 
     /// The queue that it is about.
@@ -277,9 +303,9 @@ impl Invariant {
     /// The consumer group that it is about.
     pub fn group(&self) -> Option<(NodeId, Name)> {
         match self {
-            Invariant::GroupAtLeastOnce { broker, group }
-            | Invariant::GroupAtMostOnce { broker, group }
-            | Invariant::GroupInOrder { broker, group } => Some((*broker, *group)),
+            Invariant::GroupAtLeastOnce { brokers, group }
+            | Invariant::GroupAtMostOnce { brokers, group }
+            | Invariant::GroupInOrder { brokers, group } => Some((*brokers, *group)),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wire::{Layout, PartitionId, Standing};
+use super::wire::{Layout, PartitionId, Refusal, Standing};
 use crate::engine::NodeId;
 
 /// A partition, as the controller knows it.
@@ -163,30 +163,34 @@ impl Cluster {
         }
     }
 
-    /// The leader of this epoch wants other replicas in sync. `None` if it does not lead any more,
-    /// or knows an older version.
+    /// The leader of this epoch wants other replicas in sync.
+    ///
+    /// # Errors
+    /// [`Refusal::Fenced`] if it does not lead any more, or knows an older version, and
+    /// [`Refusal::Ineligible`] if a replica would join that is not alive.
     pub fn alter(
         &mut self,
         broker: NodeId,
         (at, epoch, isr, version): (PartitionId, u32, u16, u32),
-    ) -> Option<Standing> {
-        let partition = self.partitions.get_mut(&at)?;
+    ) -> Result<Standing, Refusal> {
+        let partition = self.partitions.get_mut(&at).ok_or(Refusal::Unknown)?;
         let Standing { leader, epoch: known, version: newest, .. } = partition.standing;
         let leads = leader.is_some() && leader == partition.place(broker);
-        if !leads || (epoch, version) != (known, newest) || isr >> leader? & 1 == 0 {
-            return None;
+        let has_itself = leader.is_some_and(|leader| isr >> leader & 1 == 1);
+        if !leads || (epoch, version) != (known, newest) || !has_itself {
+            return Err(Refusal::Fenced);
         }
         // Who is known to be gone does not come into sync.
         let is_alive = |place: usize| self.alive.contains(&partition.replicas[place]);
         let places = 0..partition.replicas.len();
         let joins = isr & !partition.standing.isr;
         if places.into_iter().any(|place| joins >> place & 1 == 1 && !is_alive(place)) {
-            return None;
+            return Err(Refusal::Ineligible);
         }
         partition.standing.isr = isr;
         partition.standing.version += 1;
         self.changed.push(at);
-        Some(partition.standing)
+        Ok(partition.standing)
     }
 
     /// The partitions that have changed since this was last asked, each once.

@@ -152,15 +152,12 @@ impl LogController {
     /// it may lack what only its page cache had.
     async fn register(&self, cx: &Cx, parcels: &[Parcel]) -> Reply {
         let broker = cx.caller().ok_or(Fault::Unknown)?;
-        let (incarnation, layouts) = wire::registered(parcels);
+        let (incarnation, mut layouts) = wire::registered(parcels);
         let members = cx.siblings_of(broker);
         let _ = self.begins.set(cx.now() + self.session);
+        layouts.try_for_each(|layout| self.add(cx, broker, layout))?;
         {
             let mut cluster = self.cluster.borrow_mut();
-            for layout in layouts.filter(|layout| cluster.add(*layout, &members)) {
-                let (key, value) = layout.pack();
-                cx.disk().append(LAYOUT, key | u64::from(broker.0) << 32, value, [].into())?;
-            }
             let mut brokers = self.brokers.borrow_mut();
             let now = Broker { incarnation, heard: cx.now() };
             let before = brokers.insert(broker, now);
@@ -171,6 +168,24 @@ impl LogController {
         }
         cx.disk().append(REGISTERED, u64::from(broker.0), incarnation, [].into())?;
         self.elect(&members, cx.now());
+        self.publish(cx).await?;
+        Ok(Msg::Done { value: 0 })
+    }
+
+    /// A topic is like this, as a broker says.
+    fn add(&self, cx: &Cx, broker: NodeId, layout: Layout) -> Result<(), Fault> {
+        if self.cluster.borrow_mut().add(layout, &cx.siblings_of(broker)) {
+            let (key, value) = layout.pack();
+            cx.disk().append(LAYOUT, key | u64::from(broker.0) << 32, value, [].into())?;
+        }
+        Ok(())
+    }
+
+    /// A broker wants a topic that was not there when it registered.
+    async fn create(&self, cx: &Cx, parcel: &Parcel) -> Reply {
+        let broker = cx.caller().ok_or(Fault::Unknown)?;
+        self.add(cx, broker, wire::created(parcel))?;
+        self.elect(&cx.siblings_of(broker), cx.now());
         self.publish(cx).await?;
         Ok(Msg::Done { value: 0 })
     }
@@ -215,9 +230,13 @@ impl LogController {
     async fn alter(&self, cx: &Cx, key: u64, value: u64) -> Reply {
         let broker = cx.caller().ok_or(Fault::Unknown)?;
         let altered = self.cluster.borrow_mut().alter(broker, wire::of_alter(key, value));
-        let Some(standing) = altered else { return wire::refuse(Refusal::Fenced, 0) };
-        self.publish(cx).await?;
-        Ok(Msg::Done { value: u64::from(standing.version) })
+        match altered {
+            Ok(standing) => {
+                self.publish(cx).await?;
+                Ok(Msg::Done { value: u64::from(standing.version) })
+            }
+            Err(why) => wire::refuse(why, 0),
+        }
     }
 
     /// A number that no idempotent producer has had.
@@ -268,9 +287,10 @@ impl Node for LogController {
             return Err(Fault::Unreachable);
         }
         let (verb, key, value) = match request {
-            Msg::Batch { parcels } if parcels.first().is_some() => {
+            Msg::Batch { parcels } if !parcels.is_empty() => {
                 return match wire::head_of(&parcels[0]) {
                     Some(wire::REGISTER) => self.register(cx, &parcels).await,
+                    Some(wire::CREATE) => self.create(cx, &parcels[0]).await,
                     _ => Err(Fault::Unknown),
                 };
             }

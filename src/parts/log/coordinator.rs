@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use super::group::{Answer, Group, MemberId};
 use super::group_wire::{self as wire, Place};
-use super::leader::{PATIENCE, Rejected, Terms};
+use super::leader::{Rejected, Terms};
 use super::partition::Record;
 use super::settings::Acks;
-use super::wire::{self as log_wire, PartitionId, record_id};
+use super::wire::{PartitionId, record_id};
 use super::{LogBroker, group_facts as facts, kick};
 use crate::engine::{Fault, Msg, Name, Parcel, Reply, Root, Time};
 use crate::parts::service::mixed;
@@ -72,9 +72,7 @@ impl LogBroker {
         let at = self.office_of(group);
         let replica = self.replica(at).ok_or(Fault::Failed)?;
         if replica.standing.get().epoch == 0 {
-            let layout = self.layout(cx, at.topic, &replica.rules);
-            let ask = log_wire::register(self.incarnation.get(), std::iter::once(layout));
-            cx.call(self.controller, ask).within(PATIENCE).await?;
+            self.create_offsets(cx).await?;
         }
         let leader = replica.leader().ok_or(Fault::Failed)?;
         Ok(Msg::Done { value: leader.0.into() })

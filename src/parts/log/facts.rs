@@ -5,8 +5,8 @@ use crate::engine::Name;
 
 /// A leader has written a record into its log; the value is its business object.
 pub const APPENDED: Name = Name::of("log.appended");
-/// A leader answers that a record is accepted, as its producer's `acks` has it; the value is the
-/// epoch in which it was written.
+/// A leader answers that a record is accepted; the value is the epoch in which it was written in
+/// the lower 32 bits, and its producer's `acks` above.
 pub const ACCEPTED: Name = Name::of("log.accepted");
 /// A leader begins a new epoch. The offset is the end of its log, the value the epoch in the upper
 /// and that of its last record in the lower 32 bits.

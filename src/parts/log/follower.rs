@@ -45,12 +45,14 @@ impl LogBroker {
     /// Gives up what the leader's log does not have.
     async fn agree(&self, cx: &Cx, replica: &Replica, peer: NodeId) -> Result<(), Fault> {
         let Standing { epoch, .. } = replica.standing.get();
+        if replica.agreed.get() == epoch {
+            return Ok(());
+        }
         let mut asked = replica.log.borrow().last_epoch();
-        while replica.agreed.get() != epoch {
+        loop {
             if asked == 0 {
                 let start = replica.log.borrow().start();
                 self.cut(cx, replica, start)?;
-                replica.agreed.set(epoch);
                 break;
             }
             let ask = wire::epoch_end(replica.id, epoch, asked);
@@ -65,8 +67,15 @@ impl LogBroker {
             self.cut(cx, replica, to)?;
             match next {
                 Some(next) => asked = next,
-                None => replica.agreed.set(epoch),
+                None => break,
             }
+        }
+        // What it asks for next says what it has.
+        if replica.rules.flush == Flush::Every {
+            self.flush(cx).await?;
+        }
+        if replica.standing.get().epoch == epoch {
+            replica.agreed.set(epoch);
         }
         Ok(())
     }

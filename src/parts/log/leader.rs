@@ -5,7 +5,7 @@ use super::partition::{Record, Sequence};
 use super::replica::Replica;
 use super::settings::{Acks, Flush};
 use super::wire::{self, Fetch, PartitionId, Produce, Refusal, Section, record_id};
-use super::{ALTER_ISR, LogBroker, facts};
+use super::{AGAIN, ALTER_ISR, LogBroker, facts, kick};
 use crate::engine::{Baggage, Fault, Msg, NodeId, Parcel, Reply, Root, Span, Time};
 use crate::world::Cx;
 
@@ -91,7 +91,7 @@ impl LogBroker {
         }
         let appended = match self.place(cx, replica, terms, records.len())? {
             Some(known) => known,
-            None => self.write_all(cx, replica, epoch, records, terms)?,
+            None => self.write_all(cx, replica, records, terms)?,
         };
         // Once written it comes to an end, whatever becomes of whoever asked.
         cx.detach();
@@ -107,7 +107,7 @@ impl LogBroker {
             is_safe.map_err(Rejected::Written)?;
         }
         if terms.acks != Acks::None {
-            self.accept(cx, replica, appended);
+            self.accept(cx, replica, appended, terms.acks);
         }
         Ok(appended)
     }
@@ -140,11 +140,10 @@ impl LogBroker {
         &self,
         cx: &Cx,
         replica: &Replica,
-        epoch: u32,
         records: &[Parcel],
         terms: Terms,
     ) -> Result<Appended, Fault> {
-        let first = replica.log.borrow().end();
+        let (first, epoch) = (replica.log.borrow().end(), replica.standing.get().epoch);
         for (place, parcel) in records.iter().enumerate() {
             let record = Record {
                 offset: first + place as u64,
@@ -203,11 +202,11 @@ impl LogBroker {
     }
 
     /// These records are accepted.
-    fn accept(&self, cx: &Cx, replica: &Replica, Appended { first, end }: Appended) {
-        let log = replica.log.borrow();
+    fn accept(&self, cx: &Cx, replica: &Replica, Appended { first, end }: Appended, acks: Acks) {
+        let (log, acks) = (replica.log.borrow(), (acks as u64) << 32);
         for record in log.read(first, end, u32::MAX) {
             let id = record_id(replica.id, record.offset);
-            note(cx, record.root, facts::ACCEPTED, (id, record.epoch.into()));
+            note(cx, record.root, facts::ACCEPTED, (id, acks | u64::from(record.epoch)));
         }
     }
 
@@ -301,26 +300,36 @@ impl LogBroker {
         let Some(wanted) = replica.should_be(cx.now(), self.replica_lag_max) else { return };
         replica.propose(Some(wanted));
         let at = replica.id.pack();
-        super::kick(cx, Msg::Do { verb: ALTER_ISR, key: at, value: wanted.into() });
+        kick(cx, Msg::Do { verb: ALTER_ISR, key: at, value: wanted.into() });
     }
 
     /// Asks the controller for these in-sync replicas.
     pub(super) async fn alter(&self, cx: &Cx, at: PartitionId, isr: u16) {
         let Some(replica) = self.replica(at) else { return };
         let (standing, Some(epoch)) = (replica.standing.get(), replica.leads()) else { return };
-        let ask = wire::alter(at, epoch, isr, standing.version);
-        let answer = cx.call(self.controller, ask).within(PATIENCE).await;
-        if replica.leads() != Some(epoch) {
-            return;
+        // Until it is known what the controller has made of it, both count: what was in sync, and
+        // what may be.
+        while replica.leads() == Some(epoch) {
+            let ask = wire::alter(at, epoch, isr, standing.version);
+            let answer = cx.call(self.controller, ask).within(PATIENCE).await;
+            let newest = replica.standing.get();
+            if replica.leads() != Some(epoch) || newest.version > standing.version {
+                break;
+            }
+            match answer {
+                Ok(Msg::Done { value }) => {
+                    let altered = wire::Standing { isr, version: value as u32, ..newest };
+                    self.is_in_sync(cx, replica, altered);
+                    break;
+                }
+                Ok(other) if wire::refused(&other) == Some((Refusal::Ineligible, 0)) => break,
+                _ => _ = cx.sleep(AGAIN).await,
+            }
         }
-        let newest = replica.standing.get();
-        if let Ok(Msg::Done { value }) = answer
-            && newest.version < value as u32
-        {
-            self.is_in_sync(cx, replica, wire::Standing { isr, version: value as u32, ..newest });
+        if replica.leads() == Some(epoch) {
+            replica.propose(None);
+            self.advance(cx, replica);
         }
-        replica.propose(None);
-        self.advance(cx, replica);
     }
 
     /// The controller has changed how a partition stands that this broker goes on leading.

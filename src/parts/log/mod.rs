@@ -233,6 +233,13 @@ impl LogBroker {
         Layout { topic, partitions: rules.partitions, replicas, is_unclean: rules.unclean }
     }
 
+    /// Has the internal topic be there, if it is not yet.
+    pub(crate) async fn create_offsets(&self, cx: &Cx) -> Result<(), Fault> {
+        let layout = self.layout(cx, self.internal(), &self.offsets.topic());
+        let answer = cx.call(self.controller, wire::create(layout)).within(PATIENCE).await;
+        answer.map(|_| ())
+    }
+
     /// Begins a new life, as far as the controller is concerned.
     fn enrol(&self, cx: &Cx) {
         self.opened.set(false);
@@ -472,7 +479,7 @@ impl Node for LogBroker {
     }
 
     fn disk(&self) -> DiskSpec {
-        self.disk.clone()
+        DiskSpec { outlives_process: true, ..self.disk.clone() }
     }
 
     fn asks(&self) -> Vec<Ask> {

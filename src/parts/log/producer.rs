@@ -15,7 +15,7 @@ use super::sender::Sender;
 use super::settings::Acks;
 use crate::engine::{Bytes, Fault, Msg, NodeId, Reply, Span};
 use crate::parts::{Backoff, Growth, Jitter};
-use crate::world::{Ask, Cx, Flaw, Known, MachineSpec, Node, Offers, Want};
+use crate::world::{Ask, Cx, Flaw, Known, MachineSpec, Node, Offers, Want, too_often};
 
 /// A producer of records, as a client library is one.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,6 +63,10 @@ pub struct Producer {
     /// `max.block.ms`. Default: `"60s"`, Kafka's.
     #[serde(default = "Producer::max_block")]
     pub(super) max_block: Span,
+    /// How often it asks who leads, even if nothing fails: `metadata.max.age.ms`. Default: `"5min"`,
+    /// Kafka's.
+    #[serde(default = "Producer::metadata_max_age")]
+    pub(super) metadata_max_age: Span,
     /// Workers and queue. Default: as many workers as there is work.
     #[serde(default)]
     machine: MachineSpec,
@@ -115,6 +119,10 @@ impl Producer {
         Bytes(32 << 20)
     }
 
+    fn metadata_max_age() -> Span {
+        Span::MINUTE * 5
+    }
+
     fn max_block() -> Span {
         Span::from_seconds(60)
     }
@@ -137,7 +145,9 @@ impl Producer {
 impl Node for Producer {
     async fn boot(&self, cx: &Cx) {
         let flow = cx.local();
-        Sender { spec: self, flow: &flow }.expire(cx).await;
+        let sender = Sender { spec: self, flow: &flow };
+        sender.renew_later(cx);
+        sender.expire(cx).await;
     }
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
@@ -179,7 +189,9 @@ impl Node for Producer {
             () => {
                 let backoff = self.retry_backoff.problem();
                 let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
-                return backoff.map(|flaw| flaw.within("retry_backoff")).or_else(machine);
+                let age = || too_often("metadata_max_age", self.metadata_max_age);
+                let backoff = backoff.map(|flaw| flaw.within("retry_backoff"));
+                return backoff.or_else(age).or_else(machine);
             }
         };
         Some(Flaw::at(field, title))

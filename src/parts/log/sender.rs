@@ -46,11 +46,12 @@ struct Topic {
 }
 
 /// The producer to itself: send a batch, look what can be sent later on, ask who leads a topic, ask
-/// for a number.
+/// for a number, ask again and again who leads.
 const SEND: Name = Name::of("producer.send");
 const PUMP: Name = Name::of("producer.pump");
 const ASK: Name = Name::of("producer.ask");
 const NUMBER: Name = Name::of("producer.number");
+const RENEW: Name = Name::of("producer.renew");
 
 /// How long a broker has to say who leads, or to give a number, before another one is asked.
 const PATIENCE: Span = Span::from_seconds(2);
@@ -76,6 +77,7 @@ impl Sender<'_> {
                 let _ = cx.sleep(Span(key)).await;
                 self.pump(cx);
             }
+            RENEW => self.renew(cx).await,
             ASK => self.ask(cx, name, Span(value)).await,
             NUMBER => self.number(cx, name, value as usize).await,
             topic => return self.publish(cx, topic, key, value).await,
@@ -242,6 +244,19 @@ impl Sender<'_> {
         if !known.is_asking {
             known.is_asking = true;
             kick(cx, Msg::Do { verb: ASK, key: topic.value().into(), value: wait.0 });
+        }
+    }
+
+    /// From now on it asks who leads although nothing has failed.
+    pub fn renew_later(&self, cx: &Cx) {
+        kick(cx, Msg::Do { verb: RENEW, key: 0, value: 0 });
+    }
+
+    async fn renew(&self, cx: &Cx) {
+        loop {
+            let _ = cx.sleep(self.spec.metadata_max_age).await;
+            let known: Vec<Name> = self.flow.topics.borrow().keys().copied().collect();
+            known.into_iter().for_each(|topic| self.ask_later(cx, topic, Span::ZERO));
         }
     }
 

@@ -57,6 +57,11 @@ impl LogTopic {
         self.replicas.unwrap_or(3).min(brokers as u32).max(1)
     }
 
+    /// Is nothing lost that all in-sync replicas have, as long as the disks are intact?
+    pub(crate) fn keeps_what_is_accepted(&self) -> bool {
+        self.flush == Flush::Every && !self.unclean
+    }
+
     pub(super) fn problem(&self) -> Option<Flaw> {
         let is_count = |count: u32, most: u32| (1..=most).contains(&count);
         if !is_count(self.partitions, Self::PARTITIONS_MAX) {
@@ -160,7 +165,7 @@ impl Flush {
 }
 
 /// When a producer counts a record as written: Kafka's `acks`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Acks {
     /// When it is sent: `acks=0`. Nobody answers, and nothing is tried again.
@@ -173,7 +178,7 @@ pub enum Acks {
 }
 
 impl Acks {
-    pub(super) fn of(bits: u64) -> Acks {
+    pub(crate) fn of(bits: u64) -> Acks {
         match bits & 3 {
             0 => Acks::None,
             1 => Acks::Leader,

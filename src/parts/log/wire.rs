@@ -50,9 +50,10 @@ pub(super) const REPLICATE: Name = Name::of("log.replicate");
 pub(super) const EPOCH_END: Name = Name::of("log.epoch_end");
 pub(crate) const OFFSETS: Name = Name::of("log.offsets");
 pub(super) const PRODUCE: Name = Name::of("log.produce");
-/// What is asked of the controller: to know a broker, that a broker is there, what has changed,
+/// What is asked of the controller: to know a broker, to have a topic, that a broker is there, what has changed,
 /// other in-sync replicas, a number for an idempotent producer.
 pub(super) const REGISTER: Name = Name::of("log.register");
+pub(super) const CREATE: Name = Name::of("log.create");
 pub(super) const HEARTBEAT: Name = Name::of("log.heartbeat");
 pub(super) const WATCH: Name = Name::of("log.watch");
 pub(super) const ALTER: Name = Name::of("log.alter_isr");
@@ -61,7 +62,7 @@ pub(super) const PRODUCER: Name = Name::of("log.producer");
 const RUN: Name = Name::of("log.run");
 
 /// How they are spelt, and what else these nodes write into their logs.
-pub const OPERATIONS: [&str; 19] = [
+pub const OPERATIONS: [&str; 20] = [
     "log.metadata",
     "log.fetch",
     "log.replicate",
@@ -78,6 +79,7 @@ pub const OPERATIONS: [&str; 19] = [
     "log.epoch",
     "log.cut",
     "log.start",
+    "log.create",
     "log.registered",
     "log.layout",
     "log.state",
@@ -116,10 +118,12 @@ pub(crate) enum Refusal {
     Fenced = 6,
     /// There is no such topic or partition: `UNKNOWN_TOPIC_OR_PARTITION`.
     Unknown = 7,
+    /// A replica that should be in sync is not alive: `INELIGIBLE_REPLICA`.
+    Ineligible = 8,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 7] = [
+    const ALL: [Refusal; 8] = [
         Refusal::NotLeader,
         Refusal::NotEnoughReplicas,
         Refusal::NotEnoughReplicasAfterAppend,
@@ -127,6 +131,7 @@ impl Refusal {
         Refusal::OutOfOrder,
         Refusal::Fenced,
         Refusal::Unknown,
+        Refusal::Ineligible,
     ];
 }
 
@@ -430,6 +435,17 @@ pub(super) fn register(incarnation: u64, topics: impl Iterator<Item = Layout>) -
         Parcel { count: 0, ..head(REGISTER, topic, counts, 0) }
     });
     Msg::Batch { parcels: std::iter::once(first).chain(each).collect() }
+}
+
+/// A request to have a topic that was not there when the brokers registered.
+pub(super) fn create(layout: Layout) -> Msg {
+    let (topic, counts) = layout.pack();
+    Msg::Batch { parcels: [head(CREATE, topic, counts, 0)].into() }
+}
+
+/// The topic that is to be there.
+pub(super) fn created(parcel: &Parcel) -> Layout {
+    Layout::unpack(parcel.id, parcel.value)
 }
 
 /// The incarnation of a broker, and its topics.

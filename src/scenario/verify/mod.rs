@@ -205,6 +205,7 @@ fn rest(invariant: &Invariant, draft: &Draft, places: Places<'_>, path: &str) ->
         | Invariant::Exclusive { .. }
         | Invariant::Fenced { .. }
         | Invariant::Kept { .. }
+        | Invariant::LogKept { .. }
         | Invariant::AtLeastOnce { .. }
         | Invariant::AtMostOnce { .. }
         | Invariant::InOrder { .. }

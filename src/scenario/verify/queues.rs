@@ -38,6 +38,7 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
             _ => unknown(whole, queue, (&path, ".queue")),
         }));
         problems.extend(invariant.group().and_then(|group| no_group(whole, group, &path)));
+        problems.extend(invariant.topic().and_then(|topic| unknown_topic(whole, topic, &path)));
     }
     problems
 }
@@ -144,6 +145,27 @@ fn unknown(
         return Some(whole.at(path, ".broker").title(title).label("a Broker has"));
     };
     unlisted(whole, (broker, queue), (path, inner), &Sort { queues: &queues, what: "queue" })
+}
+
+/// What is said of a topic that its brokers do not have.
+fn unknown_topic(
+    whole: &Whole<'_>,
+    (brokers, topic): (NodeId, Name),
+    path: &str,
+) -> Option<Problem> {
+    let (offers, kind) = whole.offers(brokers)?;
+    let (name, lexicon) = (whole.places.name(brokers), whole.places.lexicon);
+    let Some(topics) = offers.topics else {
+        let title = format!("`{name}` is a {kind} and has no topics in partitions");
+        return Some(whole.at(path, ".brokers").title(title).label("a LogBroker has"));
+    };
+    let spelt = lexicon.spelling(topic);
+    let known: Vec<&str> = topics.iter().map(|topic| lexicon.spelling(*topic)).collect();
+    (!topics.contains(&topic)).then(|| {
+        let title = format!("`{name}` has no topic `{spelt}`");
+        let problem = whole.at(path, ".topic").title(title).label("no topic of this name");
+        problem.choose(spelt, &known, "its topics are")
+    })
 }
 
 #[cfg(test)]

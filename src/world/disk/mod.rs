@@ -17,7 +17,7 @@ use drive::start;
 pub(crate) use drive::{Drive, synced};
 pub use spec::{DiskSpec, DiskUse};
 pub use troubles::wipe;
-pub(crate) use troubles::{Trouble, crash, end, rot, turn};
+pub(crate) use troubles::{Trouble, crash, crash_process, end, lose_cache, rot, turn};
 
 /// One entry of the log.
 #[derive(Clone, PartialEq, Eq, Debug)]

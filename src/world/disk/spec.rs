@@ -37,6 +37,10 @@ pub struct DiskSpec {
     /// rotten or not in its place is found when the log is read, and left out. Without, it is taken
     /// for what it says. Default: true.
     pub checksums: bool,
+    /// Does what is in the page cache survive a crash of the process alone, as what was handed to
+    /// the operating system does? Each kind of node knows that of itself.
+    #[serde(skip)]
+    pub outlives_process: bool,
 }
 
 impl Default for DiskSpec {
@@ -47,6 +51,7 @@ impl Default for DiskSpec {
             throughput: None,
             capacity: None,
             checksums: true,
+            outlives_process: false,
         }
     }
 }

@@ -434,6 +434,26 @@ pub(super) fn rewind(state: &mut State<World>, node: NodeId) -> bool {
     true
 }
 
+/// The process of a node is gone, and its host is not: what the operating system has it goes on
+/// writing.
+pub(crate) fn crash_process(state: &mut State<World>, node: NodeId) {
+    let drive = &mut state.env.drives[node.index()];
+    if !drive.spec.outlives_process {
+        return crash(state, node);
+    }
+    drive.waiting.clear();
+    if let Some(troubles) = &mut drive.troubles {
+        troubles.failed.clear();
+    }
+}
+
+/// The host of a node is gone, whose process may have been so before.
+pub(crate) fn lose_cache(state: &mut State<World>, node: NodeId) {
+    if state.env.drives[node.index()].spec.outlives_process {
+        crash(state, node);
+    }
+}
+
 /// A fault of a drive begins.
 pub(crate) fn turn(state: &mut State<World>, node: NodeId, trouble: Trouble) {
     let now = state.now();

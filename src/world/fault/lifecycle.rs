@@ -98,6 +98,10 @@ fn crash(sim: &mut Sim, nodes: &[NodeId], host: bool, ends: bool) {
             life::rise(sim, node);
         } else {
             life::fall(sim, node, facts::CRASHED);
+            // Its process may have been down before, and what was in the page cache is gone now.
+            if host {
+                sim.with(|state| disk::lose_cache(state, node));
+            }
         }
     }
 }

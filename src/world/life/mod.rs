@@ -206,7 +206,10 @@ pub(crate) fn fall(sim: &mut Sim, node: NodeId, what: Name) {
             let with_host = state.env.network.is_dark(node);
             network::crashed(state, node, with_host);
             machine::crash(state, node);
-            disk::crash(state, node);
+            match with_host {
+                true => disk::crash(state, node),
+                false => disk::crash_process(state, node),
+            }
             note(state, node, what, 0);
         });
     }
