@@ -240,8 +240,10 @@ impl Groups {
         let end = offset as usize;
         for (cut, record) in log.iter().enumerate().skip(end) {
             for reader in readers.iter_mut().filter(|it| it.has(cut as u64)) {
-                reader.is_done(fact.at, cut as u64, record, counts);
-                counts.lost += 1;
+                // What its log was to keep of it is for whoever looks at logs.
+                if reader.is_done(fact.at, cut as u64, record, counts) {
+                    counts.never_was();
+                }
             }
         }
         readers.iter_mut().for_each(|reader| reader.seen.truncate(end));

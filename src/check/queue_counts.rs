@@ -94,6 +94,11 @@ impl QueueCounts {
         self.enters(at, is_dead);
     }
 
+    /// A message that was counted as accepted is none: its log was cut back.
+    pub fn never_was(&mut self) {
+        self.accepted -= 1;
+    }
+
     pub fn enters(&mut self, at: Time, is_dead: bool) {
         if !is_dead {
             self.depth.change(at, 1);

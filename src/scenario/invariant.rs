@@ -265,14 +265,14 @@ impl Invariant {
             Invariant::Settled { node: one }
             | Invariant::Fenced { store: one }
             | Invariant::Kept { broker: one, .. }
-            | Invariant::LogKept { brokers: one, .. }
             | Invariant::AtLeastOnce { broker: one, .. }
             | Invariant::AtMostOnce { broker: one, .. }
             | Invariant::InOrder { broker: one, .. }
             | Invariant::Complete { broker: one, .. } => (&[][..], std::slice::from_ref(one)),
             Invariant::Exclusive { holders } => (&[][..], &holders[..]),
-            // A group is read from whichever broker leads.
+            // These are about a cluster, whichever of its brokers leads.
             Invariant::Converged { .. }
+            | Invariant::LogKept { .. }
             | Invariant::GroupAtLeastOnce { .. }
             | Invariant::GroupAtMostOnce { .. }
             | Invariant::GroupInOrder { .. } => (&[][..], &[][..]),
