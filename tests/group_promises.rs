@@ -28,7 +28,7 @@ const TEXT: &str = r#"Scenario(
         ), count: 3),
         "controller": LogController(session: "1s"),
         "reader": Instances(of: GroupConsumer(
-            from: "kafka", group: "tracking", topics: ["scans"], to: "tracker", operation: "note",
+            from: "kafka", group: "tracking", topics: ["scans"], to: "tracker", operation: "note", policy: (timeout: "2s"),
             start: Earliest, heartbeat: "100ms", poll_interval_max: "5s", wait: "200ms",
             READER
         ), count: 3),
@@ -127,7 +127,7 @@ fn faults() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 100,
+        cases: 3000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -139,6 +139,8 @@ struct Group {
     cluster: NodeId,
     rules: GroupRules,
     label: String,
+    /// Who coordinates it: what an earlier coordinator says afterwards was so before.
+    office: Option<NodeId>,
     readers: BTreeMap<PartitionId, Reader>,
     tallies: [Tally; GroupPromise::ALL.len()],
 }
@@ -207,10 +209,14 @@ impl Groups {
         if !group_facts::ALL.contains(&fact.what) {
             return false;
         }
-        let of_office = fact.what == group_facts::COMMITTED || fact.what == group_facts::RESET;
-        let place = if of_office {
+        let of_office = match fact.what {
+            group_facts::COMMITTED | group_facts::RESET => Some(fact.value),
+            group_facts::SHARED => Some(fact.key),
+            _ => None,
+        };
+        let place = if let Some(name) = of_office {
             let cluster = self.of_broker.get(fact.node.index()).copied().flatten();
-            let name = Name::from_value(fact.value as u32);
+            let name = Name::from_value(name as u32);
             let is_it = |it: &Group| it.name == name && Some(it.cluster) == cluster;
             self.groups.iter().position(is_it)
         } else {
@@ -218,6 +224,10 @@ impl Groups {
         };
         if let Some(place) = place {
             let group = &mut self.groups[place];
+            if fact.what == group_facts::SHARED {
+                group.office = Some(fact.node);
+                return true;
+            }
             let log = self.logs.entry((group.cluster, partition)).or_default();
             group.fact(fact, (partition, offset), log, &mut Counting { counts, requests });
         }
@@ -347,7 +357,8 @@ impl Group {
         let begun = || Reader { from: rules.begins_at, ..Reader::default() };
         let readers = partitions.into_iter().map(|partition| (partition, begun())).collect();
         let (name, cluster) = (rules.group, rules.from);
-        Group { name, cluster, rules, label, readers, tallies: Default::default() }
+        let (office, tallies) = (None, Default::default());
+        Group { name, cluster, rules, label, office, readers, tallies }
     }
 
     fn fact(
@@ -425,6 +436,9 @@ impl Group {
 
     /// The group says where it has come to.
     fn committed(&mut self, fact: &Fact, partition: PartitionId, offset: u64) {
+        if self.office != Some(fact.node) {
+            return;
+        }
         let Some(reader) = self.readers.get_mut(&partition) else { return };
         let tally = &mut self.tallies[GroupPromise::Monotone as usize];
         tally.checked += 1;

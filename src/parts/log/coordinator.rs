@@ -15,7 +15,7 @@ use super::partition::Record;
 use super::settings::Acks;
 use super::wire::{PartitionId, record_id};
 use super::{LogBroker, group_facts as facts, kick};
-use crate::engine::{Fault, Msg, Name, Parcel, Reply, Root, Time};
+use crate::engine::{Fault, Msg, Name, NodeId, Parcel, Reply, Root, Time};
 use crate::parts::service::mixed;
 use crate::world::Cx;
 
@@ -104,20 +104,20 @@ impl LogBroker {
         if !self.offices.0.borrow().contains_key(&index) {
             return Err(Fault::Failed);
         }
+        let node = cx.caller().ok_or(Fault::Unknown)?;
         let value = match verb {
             wire::SUBSCRIBE => self.subscribe(cx, index, group, Name::from_value(what))?,
             wire::JOIN => {
-                let node = cx.caller().ok_or(Fault::Unknown)?;
                 let join = |it: &mut Group, now| it.join(node, wire::terms(value), now).0;
                 u64::from(self.change(cx, index, group, join))
             }
             wire::LEAVE => {
-                self.change(cx, index, group, |it, now| it.leave(MemberId(what), now));
+                self.change(cx, index, group, |it, now| it.leave((MemberId(what), node), now));
                 0
             }
             wire::BEAT => {
-                let version = value as u32;
-                return self.beaten(cx, index, group, MemberId(what), version);
+                let who = (MemberId(what), node);
+                return self.beaten(cx, index, group, who, value as u32);
             }
             wire::WHERE => {
                 let partition = PartitionId::unpack(u64::from(what));
@@ -128,7 +128,9 @@ impl LogBroker {
             _ => {
                 let partition = PartitionId::unpack(u64::from(what));
                 let is_reset = verb == wire::RESET;
-                self.committed(cx, index, (group, partition), value, is_reset).await?;
+                let (member, offset) = wire::of_commit(value);
+                let who = (member, node);
+                self.committed(cx, index, (who, group, partition), (offset, is_reset)).await?;
                 0
             }
         };
@@ -186,8 +188,15 @@ impl LogBroker {
     }
 
     /// A member is there.
-    fn beaten(&self, cx: &Cx, index: u16, group: Name, member: MemberId, version: u32) -> Reply {
-        self.change(cx, index, group, |it, now| match it.hear(member, version, now) {
+    fn beaten(
+        &self,
+        cx: &Cx,
+        index: u16,
+        group: Name,
+        who: (MemberId, NodeId),
+        version: u32,
+    ) -> Reply {
+        self.change(cx, index, group, |it, now| match it.hear(who, version, now) {
             Answer::Unknown => Err(Fault::Conflict),
             Answer::Same => Ok(Msg::Done { value: u64::from(version) }),
             Answer::Reads(version, partitions) => {
@@ -203,16 +212,14 @@ impl LogBroker {
         &self,
         cx: &Cx,
         index: u16,
-        about: (Name, PartitionId),
-        value: u64,
-        is_reset: bool,
+        (who, group, partition): ((MemberId, NodeId), Name, PartitionId),
+        (offset, is_reset): (u64, bool),
     ) -> Result<(), Fault> {
-        let (member, offset) = wire::of_commit(value);
-        let (group, partition) = about;
+        let about = (group, partition);
         let place = {
             let offices = self.offices.0.borrow();
             let office = offices.get(&index).ok_or(Fault::Failed)?;
-            let is_its = |it: &Group| it.holds(member, partition);
+            let is_its = |it: &Group| it.holds(who, partition);
             if !office.groups.get(&group).is_some_and(is_its) {
                 return Err(Fault::Conflict);
             }

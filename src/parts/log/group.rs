@@ -137,15 +137,23 @@ impl Group {
     }
 
     /// A member leaves; its hands are empty.
-    pub fn leave(&mut self, id: MemberId, now: Time) {
-        if self.members.remove(&id).is_some() {
+    pub fn leave(&mut self, who: (MemberId, NodeId), now: Time) {
+        if self.is_member(who) {
+            self.members.remove(&who.0);
             self.share(now);
         }
     }
 
+    /// Is this node a member, and counted so? Another coordinator counted otherwise.
+    fn is_member(&self, (id, node): (MemberId, NodeId)) -> bool {
+        self.members.get(&id).is_some_and(|member| member.node == node)
+    }
+
     /// A member is there and goes by this version of what it was told.
-    pub fn hear(&mut self, id: MemberId, version: u32, now: Time) -> Answer<'_> {
-        let Some(member) = self.members.get_mut(&id) else { return Answer::Unknown };
+    pub fn hear(&mut self, who: (MemberId, NodeId), version: u32, now: Time) -> Answer<'_> {
+        let (id, node) = who;
+        let known = self.members.get_mut(&id).filter(|member| member.node == node);
+        let Some(member) = known else { return Answer::Unknown };
         member.heard = now;
         if version == member.version && member.adopted != version {
             member.adopted = version;
@@ -162,8 +170,8 @@ impl Group {
     }
 
     /// May this member say what it has read of this partition?
-    pub fn holds(&self, id: MemberId, partition: PartitionId) -> bool {
-        self.members.get(&id).is_some_and(|member| member.holds.contains(&partition))
+    pub fn holds(&self, who: (MemberId, NodeId), partition: PartitionId) -> bool {
+        self.is_member(who) && self.members[&who.0].holds.contains(&partition)
     }
 
     /// Puts out who has been silent, or has kept what it was to give up, for too long.

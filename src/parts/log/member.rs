@@ -334,7 +334,7 @@ impl GroupConsumer {
                 Err(_) => _ = self.find_office(cx).await,
             }
             if self.is_stuck(cx.now()) {
-                return self.leave(cx);
+                return self.leave(cx).await;
             }
             if !self.hands.borrow().is_out {
                 self.changed.wait_within(cx, self.heartbeat).await;
@@ -345,7 +345,7 @@ impl GroupConsumer {
         }
         // It was told to stop: it gives up everything, says how far it has come, and leaves.
         self.give_up(cx).await;
-        self.leave(cx);
+        self.leave(cx).await;
     }
 
     /// Says that it is there, and hears what it is to read. Is that news?
@@ -391,10 +391,14 @@ impl GroupConsumer {
         since.is_some_and(|since| since + self.poll_interval_max <= now)
     }
 
-    fn leave(&self, cx: &Cx) {
-        let hands = self.hands.borrow();
-        if let Some(office) = hands.office {
-            cx.send(office, group_wire::leave(self.group, hands.member));
+    async fn leave(&self, cx: &Cx) {
+        let (office, member) = {
+            let hands = self.hands.borrow();
+            (hands.office, hands.member)
+        };
+        if let Some(office) = office {
+            let leave = group_wire::leave(self.group, member);
+            let _ = cx.call(office, leave).within(PATIENCE).await;
         }
     }
 

@@ -405,8 +405,7 @@ impl LogBroker {
             CLEAN => self.clean(cx).await,
             LOOK => self.look_around(cx).await,
             coordinator::TICK => self.tick_groups(cx, key as u16, Time(value)).await,
-            // Somebody leaves a group, and does not wait to hear that it has.
-            _ => _ = self.coordinate(cx, verb, key, value).await,
+            _ => {}
         }
     }
 

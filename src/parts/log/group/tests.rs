@@ -20,7 +20,7 @@ fn at(seconds: u64) -> Time {
 /// A member that does as it is told.
 #[derive(Clone, Debug)]
 struct Client {
-    id: MemberId,
+    id: (MemberId, NodeId),
     version: u32,
     reads: BTreeSet<PartitionId>,
 }
@@ -28,7 +28,7 @@ struct Client {
 impl Client {
     fn join(group: &mut Group, node: u32, terms: Terms, now: Time) -> Client {
         let id = group.join(NodeId(node), terms, now);
-        Client { id, version: 0, reads: BTreeSet::new() }
+        Client { id: (id, NodeId(node)), version: 0, reads: BTreeSet::new() }
     }
 
     /// Speaks to the coordinator once; false if it is out.
@@ -205,7 +205,7 @@ proptest! {
                 }
             }
             let mut holders: BTreeSet<PartitionId> = BTreeSet::new();
-            for client in clients.iter().filter(|client| group.members.contains_key(&client.id)) {
+            for client in clients.iter().filter(|client| group.is_member(client.id)) {
                 prop_assert!(client.reads.iter().all(|it| group.holds(client.id, *it)));
                 prop_assert!(client.reads.iter().all(|it| holders.insert(*it)));
             }
