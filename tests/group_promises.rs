@@ -127,7 +127,7 @@ fn faults() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 3000,
+        cases: 150,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
