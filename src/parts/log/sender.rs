@@ -1,5 +1,5 @@
-//! What a producer does with what was published: it collects records into batches, sends them to the
-//! leaders of their partitions, and sends again what was not accepted, until its time is over.
+//! What a producer does with what was published: it collects records into batches, sends them to
+//! the leaders of their partitions, and sends again what was not accepted, until its time is over.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +14,9 @@ use crate::engine::{Baggage, Condition, Fault, Msg, Name, NodeId, Parcel, Reply,
 use crate::parts::service::mixed;
 use crate::world::Cx;
 
+/// A batch, and its topic.
+type Next = (Name, Rc<Batch>);
+
 /// What a producer's process knows and has.
 #[derive(Default)]
 pub(super) struct Flow {
@@ -21,9 +24,9 @@ pub(super) struct Flow {
     /// How many batches are on their way, by broker.
     out: RefCell<BTreeMap<NodeId, u32>>,
     /// Batches that tasks are about to send.
-    sending: RefCell<Vec<Option<(Name, Rc<Batch>)>>>,
+    sending: RefCell<Vec<Option<Next>>>,
     /// Batches in the order in which they began, for the first whose time is over.
-    unsettled: RefCell<VecDeque<(Name, Rc<Batch>)>>,
+    unsettled: RefCell<VecDeque<Next>>,
     began: Cell<u64>,
     buffered: Cell<u64>,
     room: Condition,
@@ -224,7 +227,7 @@ impl Sender<'_> {
         }
     }
 
-    fn kick_send(&self, cx: &Cx, next: (Name, Rc<Batch>), leader: NodeId) {
+    fn kick_send(&self, cx: &Cx, next: Next, leader: NodeId) {
         let mut sending = self.flow.sending.borrow_mut();
         let place = match sending.iter().position(Option::is_none) {
             Some(place) => place,
