@@ -166,6 +166,12 @@ impl Lane {
         all.into_iter().all(|other| other.order >= batch.order)
     }
 
+    /// Is a batch on its way under a number that is not the producer's any more?
+    pub fn has_stale(&self) -> bool {
+        let number = |batch: &Rc<Batch>| batch.sequence.get().map(|(number, _)| number);
+        self.out.iter().any(|batch| number(batch) != Some(self.number))
+    }
+
     /// The log misses what this producer has sent: it begins anew, with another number.
     pub fn renew(&mut self) {
         (self.number, self.next) = (0, 0);

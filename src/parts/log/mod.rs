@@ -18,6 +18,7 @@ mod cleaner;
 mod cluster;
 mod controller;
 mod coordinator;
+mod enrolment;
 pub mod facts;
 mod follower;
 mod group;
@@ -134,8 +135,6 @@ const FLUSH: Name = Name::of("log.flush");
 const OWN_FLUSH: Name = Name::of("log.own_flush");
 const LOOK: Name = Name::of("log.look");
 
-/// How long the controller keeps a question for news: as a KRaft broker's fetch of metadata.
-const NEWS: Span = Span::from_millis(500);
 /// How long after the controller failed to answer it is asked again.
 const AGAIN: Span = Span::from_millis(100);
 
@@ -206,11 +205,6 @@ impl LogBroker {
         all.get(place)
     }
 
-    /// Since which epoch this broker leads a partition, if it does.
-    pub(crate) fn leads(&self, at: PartitionId) -> Option<u32> {
-        self.replica(at)?.leads()
-    }
-
     /// Every partition of the cluster, empty.
     fn open(&self, cx: &Cx) -> Vec<Replica> {
         let (brokers, me) = (cx.siblings_of(cx.me()), cx.me());
@@ -250,55 +244,6 @@ impl LogBroker {
             replica.moved.announce(cx);
         }
         kick(cx, Msg::Do { verb: ENROL, key: self.incarnation.get(), value: 0 });
-    }
-
-    /// Registers, and then says again and again that it is there, as long as this life lasts.
-    async fn enrolled(&self, cx: &Cx, incarnation: u64) {
-        let mut is_known = false;
-        while self.incarnation.get() == incarnation {
-            if !is_known {
-                let topics = (0..).zip(self.topics.values());
-                let topics = topics.map(|(place, rules)| self.layout(cx, place, rules));
-                let ask = wire::register(incarnation, topics);
-                let answer = cx.call(self.controller, ask).within(PATIENCE).await;
-                is_known = matches!(answer, Ok(Msg::Done { .. }));
-                if !is_known {
-                    let _ = cx.sleep(AGAIN).await;
-                    continue;
-                }
-                self.opened.set(true);
-                self.roles.announce(cx);
-            }
-            let _ = cx.sleep(self.heartbeat).await;
-            let beat = Msg::Do { verb: wire::HEARTBEAT, key: incarnation, value: 0 };
-            let answer = cx.call(self.controller, beat).within(PATIENCE).await;
-            is_known = !matches!(answer, Ok(Msg::Clash { .. }));
-        }
-    }
-
-    /// Hears from the controller how partitions stand, for ever.
-    async fn listen(&self, cx: &Cx) {
-        let mut version = 0;
-        loop {
-            if !self.opened.get() {
-                version = 0;
-                self.roles.wait(cx).await;
-                continue;
-            }
-            let life = self.incarnation.get();
-            let ask = wire::watch(version, NEWS);
-            match cx.call(self.controller, ask).within(NEWS + PATIENCE).await {
-                Ok(Msg::Batch { parcels }) if self.incarnation.get() == life => {
-                    let (newest, all) = wire::of_watched(&parcels);
-                    if newest != version {
-                        version = newest;
-                        all.for_each(|(at, standing)| self.stands(cx, at, standing));
-                    }
-                }
-                Ok(_) => {}
-                Err(_) => _ = cx.sleep(AGAIN).await,
-            }
-        }
     }
 
     /// How a partition stands now.

@@ -63,8 +63,8 @@ pub struct Producer {
     /// `max.block.ms`. Default: `"60s"`, Kafka's.
     #[serde(default = "Producer::max_block")]
     pub(super) max_block: Span,
-    /// How often it asks who leads, even if nothing fails: `metadata.max.age.ms`. Default: `"5min"`,
-    /// Kafka's.
+    /// How often it asks who leads, even if nothing fails: `metadata.max.age.ms`. Default:
+    /// `"5min"`, Kafka's.
     #[serde(default = "Producer::metadata_max_age")]
     pub(super) metadata_max_age: Span,
     /// Workers and queue. Default: as many workers as there is work.

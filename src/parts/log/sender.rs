@@ -1,5 +1,5 @@
-//! What a producer does with what was published: it collects records into batches, sends them to the
-//! leaders of their partitions, and sends again what was not accepted, until its time is over.
+//! What a producer does with what was published: it collects records into batches, sends them to
+//! the leaders of their partitions, and sends again what was not accepted, until its time is over.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +14,9 @@ use crate::engine::{Baggage, Condition, Fault, Msg, Name, NodeId, Parcel, Reply,
 use crate::parts::service::mixed;
 use crate::world::Cx;
 
+/// A batch, and its topic.
+type Next = (Name, Rc<Batch>);
+
 /// What a producer's process knows and has.
 #[derive(Default)]
 pub(super) struct Flow {
@@ -21,9 +24,9 @@ pub(super) struct Flow {
     /// How many batches are on their way, by broker.
     out: RefCell<BTreeMap<NodeId, u32>>,
     /// Batches that tasks are about to send.
-    sending: RefCell<Vec<Option<(Name, Rc<Batch>)>>>,
+    sending: RefCell<Vec<Option<Next>>>,
     /// Batches in the order in which they began, for the first whose time is over.
-    unsettled: RefCell<VecDeque<(Name, Rc<Batch>)>>,
+    unsettled: RefCell<VecDeque<Next>>,
     began: Cell<u64>,
     buffered: Cell<u64>,
     room: Condition,
@@ -70,7 +73,7 @@ impl Sender<'_> {
             SEND => {
                 let next = self.flow.sending.borrow_mut()[key as usize].take();
                 if let Some((topic, batch)) = next {
-                    self.send(cx, topic, batch).await;
+                    self.send(cx, topic, batch, NodeId(value as u32)).await;
                 }
             }
             PUMP => {
@@ -193,9 +196,13 @@ impl Sender<'_> {
                         self.ask_number(cx, *name, lane, place);
                         break;
                     }
+                    // What was sent under another number goes before what comes after it.
+                    if is_idempotent && lane.has_stale() {
+                        break;
+                    }
                     let Some(batch) = lane.send(is_idempotent) else { break };
                     *self.flow.out.borrow_mut().entry(leader).or_default() += 1;
-                    self.kick_send(cx, *name, batch);
+                    self.kick_send(cx, (*name, batch), leader);
                     if topic.next == place && self.spec.partitioner == Partitioner::Sticky {
                         topic.next = cx.random(|rng| rng.below(count as u64)) as usize;
                     }
@@ -220,7 +227,7 @@ impl Sender<'_> {
         }
     }
 
-    fn kick_send(&self, cx: &Cx, topic: Name, batch: Rc<Batch>) {
+    fn kick_send(&self, cx: &Cx, next: Next, leader: NodeId) {
         let mut sending = self.flow.sending.borrow_mut();
         let place = match sending.iter().position(Option::is_none) {
             Some(place) => place,
@@ -229,8 +236,8 @@ impl Sender<'_> {
                 sending.len() - 1
             }
         };
-        sending[place] = Some((topic, batch));
-        kick(cx, Msg::Do { verb: SEND, key: place as u64, value: 0 });
+        sending[place] = Some(next);
+        kick(cx, Msg::Do { verb: SEND, key: place as u64, value: leader.0.into() });
     }
 
     fn pump_later(&self, cx: &Cx, wait: Span) {
@@ -320,27 +327,30 @@ impl Sender<'_> {
     }
 
     /// Sends a batch to the leader of its partition, and sees to what becomes of it.
-    async fn send(&self, cx: &Cx, topic: Name, batch: Rc<Batch>) {
-        let Some((leader, request)) = self.request(topic, &batch) else { return };
+    async fn send(&self, cx: &Cx, topic: Name, batch: Rc<Batch>, leader: NodeId) {
+        let request = self.request(topic, &batch);
         if self.spec.acks == Acks::None {
-            cx.send(leader, request);
+            // Nobody waits, and only a connection that breaks tells that it went wrong.
             self.is_back(topic, &batch, leader);
             self.settle(cx, &batch, Ok(0));
-        } else {
+            self.pump(cx);
             let answer = cx.call(leader, request).within(self.spec.request_timeout).await;
-            self.is_back(topic, &batch, leader);
-            self.answered(cx, topic, &batch, answer);
+            if !matches!(answer, Ok(Msg::Done { .. })) {
+                self.ask_later(cx, topic, Span::ZERO);
+            }
+            return;
         }
+        let answer = cx.call(leader, request).within(self.spec.request_timeout).await;
+        self.is_back(topic, &batch, leader);
+        self.answered(cx, topic, &batch, answer);
         self.pump(cx);
     }
 
-    fn request(&self, topic: Name, batch: &Batch) -> Option<(NodeId, Msg)> {
-        let topics = self.flow.topics.borrow();
-        let lane = &topics.get(&topic)?.lanes[batch.lane];
+    fn request(&self, topic: Name, batch: &Batch) -> Msg {
+        let partition = self.flow.topics.borrow()[&topic].lanes[batch.lane].id;
         let (producer, sequence) = batch.sequence.get().unwrap_or_default();
-        let produce = Produce { partition: lane.id, acks: self.spec.acks, producer, sequence };
-        let records = batch.records.borrow();
-        Some((lane.leader?, produce.message(records.iter().copied())))
+        let produce = Produce { partition, acks: self.spec.acks, producer, sequence };
+        produce.message(batch.records.borrow().iter().copied())
     }
 
     fn is_back(&self, topic: Name, batch: &Rc<Batch>, leader: NodeId) {

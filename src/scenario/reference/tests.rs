@@ -20,7 +20,8 @@ use crate::world::{
 
 /// Reads the text as a `T`.
 fn reads<T: serde::de::DeserializeOwned>(text: &str) {
-    let nodes = ["bank", "mint", "post", "shop", "till"].map(str::to_owned).to_vec();
+    let nodes =
+        ["bank", "controller", "kafka", "mint", "post", "shop", "till"].map(str::to_owned).to_vec();
     let mut source = Source::new("example", text);
     source.attach(
         "arrivals.csv",

@@ -143,7 +143,10 @@ impl<'a> Whole<'a> {
     fn invariants(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (invariant, what) in &self.draft.invariants {
-            for id in what.nodes().filter(|id| self.variant.group(*id).is_some()) {
+            // The logs of a cluster are one.
+            let is_of_cluster = what.topic().is_some();
+            let addresses = what.nodes().filter(|id| self.variant.group(*id).is_some());
+            for id in addresses.filter(|_| !is_of_cluster) {
                 let name = self.places.name(id);
                 let title =
                     format!("`{name}` stands for several nodes, and each has state of its own");

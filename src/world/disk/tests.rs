@@ -92,6 +92,22 @@ const A: NodeId = NodeId(0);
 const ALL: crate::engine::Ratio = crate::engine::Ratio::ONE;
 
 #[test]
+fn what_the_operating_system_has_survives_the_process_where_it_is_handed_over() {
+    for outlives in [false, true] {
+        let (mut sim, _) = group(1, true);
+        drive(&mut sim, A, |drive| {
+            drive.spec.outlives_process = outlives;
+            drive.append(entry(9)).expect("there is room");
+        });
+        sim.with(|state| crash_process(state, A));
+        assert_eq!(keys(&mut sim, A).len(), if outlives { 6 } else { 5 });
+        // The host goes, too, while the process is down.
+        sim.with(|state| lose_cache(state, A));
+        assert_eq!(keys(&mut sim, A).len(), 5);
+    }
+}
+
+#[test]
 fn a_crash_leaves_what_is_durable_and_counts_the_rest() {
     let (mut sim, _) = group(1, true);
     drive(&mut sim, A, |drive| drive.append(entry(9)).expect("there is room"));

@@ -77,6 +77,7 @@ fn a_follower_that_does_not_keep_up_is_in_sync_no_more_until_it_has_caught_up() 
     assert_eq!(replica.should_be(Time(31), LAG), None);
     // What it had when it last asked was all that there then was.
     write(&replica, 1);
+    replica.follows(TWO, 6, Time(31));
     replica.follows(THREE, 5, Time(31));
     assert_eq!(replica.should_be(Time(31), LAG), Some(0b111), "it has reached the high watermark");
 }
