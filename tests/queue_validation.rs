@@ -44,6 +44,11 @@ fn dead_letters_are_as_many_as_the_geometric_distribution_says() {
     reproduces("v11_dead_letters.ron");
 }
 
+#[test]
+fn the_last_of_eight_subscribers_is_as_late_as_order_statistics_say() {
+    reproduces("b09_fan_out.ron");
+}
+
 /// Source: derived. A message is hidden for V = 30 s and takes exponential time with mean s = 20 s;
 /// every consumer deletes it when it is done. The i-th redelivery happens if none of the i before
 /// is done: P = exp(-(V/s) i(i+1)/2), so 0.2231 are delivered again and 1.2344 deliveries a

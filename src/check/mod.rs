@@ -16,6 +16,7 @@ mod measures;
 mod metrics;
 pub mod outcome;
 mod own;
+mod promises;
 pub mod published;
 mod queue_counts;
 mod queues;

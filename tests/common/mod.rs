@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each file of tests uses its own part of this")]
 
 pub mod orders;
+pub mod placed;
 
 use std::cell::RefCell;
 use std::rc::Rc;
