@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::promises::{bounds, faults, guarantee, order, persistence};
 use common::scenario;
 use proptest::prelude::*;
 use stormglass::check::outcome::{Ending, Outcome};
@@ -113,26 +114,7 @@ fn what_is_not_promised_is_sometimes_broken() {
     assert!(!breaks("", "persistence: Mirrored, delay: \"300ms\"", wiped, "complete"));
 }
 
-fn persistence() -> impl Strategy<Value = &'static str> {
-    prop_oneof![Just("Off"), Just("Lazy"), Just("On"), Just("Mirrored")]
-}
-
 fn settings() -> impl Strategy<Value = Settings> {
-    let guarantee = prop_oneof![2 => Just("AtLeastOnce"), 1 => Just("AtMostOnce")];
-    let order = prop_oneof![
-        Just("Arrival"),
-        Just("BestEffort(spread: 4)"),
-        Just("Priority"),
-        Just("Fifo"),
-        Just("Groups()"),
-        Just("Groups(count: 3)"),
-    ];
-    let bounds = prop_oneof![
-        3 => Just(""),
-        1 => Just("length_max: 20, "),
-        1 => Just("length_max: 20, overflow: DropOldest, "),
-        1 => Just("length_max: 20, overflow: Block, "),
-    ];
     let extras = prop_oneof![
         2 => Just(""),
         1 => Just("ttl: \"2s\", "),
@@ -148,7 +130,8 @@ fn settings() -> impl Strategy<Value = Settings> {
         1 => Just("from: \"1s\", until: \"4s\", "),
     ];
     let topic = prop_oneof![2 => Just(""), 1 => Just("deduplication: \"10s\"")];
-    let queue = (persistence(), guarantee, order, bounds, extras, 100_u64..3_000, any::<bool>());
+    let queue =
+        (persistence(), guarantee(), order(), bounds(), extras, 100_u64..3_000, any::<bool>());
     (queue, of_subscription, persistence(), topic).prop_map(
         |(
             (kept, guarantee, order, bounds, extras, visibility, limit),
@@ -177,30 +160,6 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// A schedule of faults that leave disks intact.
-fn faults() -> impl Strategy<Value = String> {
-    let node = prop_oneof![
-        3 => Just("broker"), 2 => Just("worker"), 1 => Just("mirror-1"), 1 => Just("other"),
-    ];
-    let fault =
-        (node, 0_u32..9, 100_u64..5_500, 50_u64..1_500).prop_map(|(node, kind, at, lasts)| {
-            let what = match kind {
-                0..=2 => format!("Crash(node: \"{node}\")"),
-                3 => format!("Crash(node: \"{node}\", host: true)"),
-                4 => format!("Pause(node: \"{node}\")"),
-                5 => "Partition(links: Between([\"broker\"], [\"worker\"]))".to_owned(),
-                6 => format!("Loss(links: Around(\"{node}\"), rate: \"20 %\")"),
-                7 => format!("Slow(node: \"{node}\", factor: \"10x\")"),
-                _ => format!("Latency(links: Around(\"{node}\"), add: \"100ms\")"),
-            };
-            format!("(what: {what}, at: \"{at}ms\", for: \"{lasts}ms\")")
-        });
-    prop::collection::vec(fault, 0..5).prop_map(|all| {
-        let named = all.iter().enumerate().map(|(place, one)| format!("\"f{place}\": {one}, "));
-        named.collect()
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 400,
@@ -209,7 +168,7 @@ proptest! {
     })]
 
     #[test]
-    fn what_is_promised_holds(settings in settings(), faults in faults(), seed in any::<u64>()) {
+    fn what_is_promised_holds(settings in settings(), faults in faults("other"), seed in any::<u64>()) {
         let outcome = run(&settings, &faults, seed);
         prop_assert_eq!(&outcome.ending, &Ending::Complete);
         let promised = |name: &str| name.starts_with("queues-") || name.starts_with("subscriptions-");

@@ -6,6 +6,7 @@
 
 pub mod orders;
 pub mod placed;
+pub mod promises;
 
 use std::cell::RefCell;
 use std::rc::Rc;

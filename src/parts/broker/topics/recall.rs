@@ -2,11 +2,10 @@
 
 use super::Topics;
 use super::publish::PUBLISHED;
-use crate::engine::{Change, Class, Expect, Time};
-use crate::parts::broker::backlog::Message;
-use crate::parts::broker::journal::Found;
+use crate::engine::Time;
+use crate::parts::broker::facts;
+use crate::parts::broker::journal::{Found, read};
 use crate::parts::broker::settings::Persistence;
-use crate::parts::broker::{facts, of_message_id};
 use crate::world::Entry;
 
 impl Topics {
@@ -16,7 +15,7 @@ impl Topics {
         if entry.what != PUBLISHED {
             return false;
         }
-        let Some((place, message)) = read(entry) else { return true };
+        let Some((place, message)) = read(entry, facts::EVENT_STORED) else { return true };
         self.begin_after(message.number);
         let Some(route) = self.route(place) else { return true };
         if route.window.is_some() {
@@ -31,24 +30,4 @@ impl Topics {
         }
         true
     }
-}
-
-/// What an entry says of an event: the place of its topic, and the event.
-fn read(entry: &Entry) -> Option<(u16, Message)> {
-    let row = entry.rows.first().filter(|row| row.table == facts::EVENT_STORED)?;
-    let (Expect::Stamped(since), Change::Set(value)) = (row.expect, row.change) else {
-        return None;
-    };
-    let (place, number) = of_message_id(row.key);
-    let message = Message {
-        number,
-        root: entry.root,
-        class: Class(entry.value as u8),
-        payload: entry.payload,
-        key: entry.key,
-        value,
-        since: Time(since),
-        origin: None,
-    };
-    Some((place, message))
 }
