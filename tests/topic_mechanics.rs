@@ -232,8 +232,8 @@ fn ps_m4_an_ephemeral_subscription_loses_what_comes_while_its_consumer_is_away()
     let own = |name, what| among(&record, &["mailer", "stock"], name, what);
     let published = record.of("topic.published").len();
     assert_eq!(own("stock", "queue.processed").len(), published, "others do not notice");
-    // What does not get through tells the broker, and is lost; so is what comes while it knows of no
-    // connection. After a second it tries again: twice in vain.
+    // What does not get through tells the broker, and is lost; so is what comes while it knows of
+    // no connection. After a second it tries again: twice in vain.
     let (dropped, missed) =
         (own("mailer", "queue.dropped").len(), own("mailer", "topic.missed").len());
     assert!((dropped, missed) == (2, 2), "{dropped} {missed}");
@@ -269,6 +269,19 @@ fn ps_m4_an_ephemeral_subscription_is_gone_with_its_last_connection() {
     let record = shop(&[TEN, ("SUBSCRIPTIONS", &slow), ("REST", &crash("broker", "500ms", "1s"))]);
     assert_eq!(among(&record, &["mailer", "stock"], "mailer", "queue.processed").len(), 0);
     assert_eq!(among(&record, &["mailer", "stock"], "stock", "queue.processed").len(), 10);
+    sound(&record);
+}
+
+#[test]
+fn ps_m4_what_is_lost_while_the_broker_is_at_work_on_handing_it_out_is_not_handed_out() {
+    let one = to("mailer", "durable: false,", "");
+    let down = crash("mailer", "0s", "1s");
+    let load = ("LOAD", "At([\"0s\", \"2500us\"])");
+    let text = text(&[load, ("SUBSCRIPTIONS", &one), ("REST", &down)]);
+    let record = run(&text.replace("cost: \"0s\", copy_cost", "cost: \"1ms\", copy_cost"));
+    // The first is sent at 3 ms and comes back at 5; the second would be sent at 5.5.
+    assert_eq!(record.times("queue.delivered"), [at(3)]);
+    assert_eq!(record.times("queue.dropped"), [at(5); 2]);
     sound(&record);
 }
 
@@ -398,6 +411,16 @@ fn ps_m7_what_a_subscription_has_when_it_ends_is_thrown_away() {
         ("REST", &crash("broker", "5s", "1s")),
     ]);
     assert!(record.of("queue.recovered").is_empty());
+    sound(&record);
+    // If it ends while the broker is down, it has ended when the broker is back.
+    let record = shop(&[
+        TEN,
+        ("SUBSCRIPTIONS", &ends),
+        ("STOCK", slow),
+        ("REST", &crash("broker", "3500ms", "1s")),
+    ]);
+    assert_eq!(record.times("queue.dropped"), [at(4500); 7]);
+    assert_eq!(record.of("queue.delivered").len(), 4);
     sound(&record);
 }
 

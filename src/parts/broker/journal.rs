@@ -212,7 +212,7 @@ impl Broker {
         let (mut found, topics) = (Found::default(), self.topics(cx));
         for entry in cx.disk().replay() {
             let is_copy = self.copied.borrow_mut().learn(&entry);
-            if !is_copy && !topics.learn(&entry, cx.now(), &mut found) {
+            if !is_copy && !topics.learn(&entry, &mut found) {
                 found.learn(&entry);
             }
         }

@@ -49,6 +49,10 @@ impl Broker {
             self.come_back(cx, place, ticket, Return::Undelivered);
             return self.cut(cx, place, lane);
         }
+        // Meanwhile its subscription may have lost it.
+        if !lane.line.borrow().backlog.is_out(ticket) {
+            return;
+        }
         note(cx, &message, place, facts::DELIVERED, u64::from(delivery));
         let verb = lane.consumers[receiver].operation;
         let request = Msg::Do { verb, key: message.key, value: message.value };

@@ -16,7 +16,7 @@ impl Broker {
             if until > cx.now() {
                 cx.kick(Msg::Do { verb: END, key: place as u64, value: until.0 });
             } else if let Some(lane) = self.lane(place as u16) {
-                // It ended while the broker was down, and a mirror has not heard of it.
+                // It ended while the broker was down.
                 self.clear(cx, place as u16, lane, Removal::Unsubscribed);
             }
         }

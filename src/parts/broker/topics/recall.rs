@@ -2,7 +2,6 @@
 
 use super::Topics;
 use super::publish::PUBLISHED;
-use crate::engine::Time;
 use crate::parts::broker::facts;
 use crate::parts::broker::journal::{Found, read};
 use crate::parts::broker::settings::Persistence;
@@ -10,8 +9,9 @@ use crate::world::Entry;
 
 impl Topics {
     /// Takes in what an entry of the log says, if it is about an event: each subscription that got
-    /// a copy and keeps it on the disk has it again, until an entry says that it has left.
-    pub fn learn(&self, entry: &Entry, now: Time, found: &mut Found) -> bool {
+    /// a copy and keeps it on the disk has it again, until an entry says that it has left. Of those
+    /// that have ended meanwhile it is thrown away when the broker begins.
+    pub fn learn(&self, entry: &Entry, found: &mut Found) -> bool {
         if entry.what != PUBLISHED {
             return false;
         }
@@ -23,7 +23,7 @@ impl Topics {
             recent.add(message.since, message.root, message.key, message.number);
         }
         for target in route.targets.iter().filter(|target| target.wants(&message)) {
-            if target.persistence != Persistence::Off && now < target.until {
+            if target.persistence != Persistence::Off {
                 found.messages.insert((target.place, message.number), message);
                 found.know(target.place, message.number);
             }
