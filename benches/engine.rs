@@ -2,8 +2,8 @@
 //!
 //! All go through the public interface, so they time what a node pays, not the data structure
 //! alone. `hold/N` keeps N messages pending, each of which posts the next one to its own node after
-//! an exponential delay; `pingpong` is a request and its reply over the default network; `saga` and
-//! `queue` are the simulator as a user runs it.
+//! an exponential delay; `pingpong` is a request and its reply over the default network; `saga`,
+//! `queue` and `pubsub` are the simulator as a user runs it.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use stormglass::engine::{Dist, Halt, Msg, Name, NodeId, Reply, Span, Time};
@@ -139,10 +139,41 @@ fn queue(criterion: &mut Criterion) {
         "worker": Instances(of: Service(operations: {"do": (cost: Exponential(mean: "10ms"))}), count: 10),
     },
 )"#;
-    let scenario = load(&Source::new("queue.ron", text)).expect("the scenario can be read");
+    whole(criterion, "queue", text);
+}
+
+/// A topic as a user runs it: one publisher and a hundred durable subscriptions of ten services,
+/// metrics, checkers and digest.
+fn pubsub(criterion: &mut Criterion) {
+    let subscription = |place: u32| {
+        format!(
+            r#""s{place}": (topics: "orders.*", queue: (consumers: [(to: "worker/{}", operation: "do", prefetch: 20)])),"#,
+            place % 10 + 1
+        )
+    };
+    let subscriptions: String = (0..100).map(subscription).collect();
+    let text = format!(
+        r#"Scenario(
+    title: "A topic at work",
+    run: (load: "20s", quiet: "5s"),
+    network: (latency: LogNormal(median: "250us", p99: "2ms")),
+    nodes: {{
+        "shop": Client(target: "broker", operation: "orders.placed", load: Poisson(rate: "50/s")),
+        "broker": Broker(topics: {{"orders.placed": ()}}, subscriptions: {{{subscriptions}}}),
+        "worker": Instances(of: Service(operations: {{"do": (cost: Exponential(mean: "10ms"))}}), count: 10),
+    }},
+)"#
+    );
+    whole(criterion, "pubsub", &text);
+}
+
+/// Times whole runs of a scenario, by their events.
+fn whole(criterion: &mut Criterion, name: &str, text: &str) {
+    let source = Source::new(format!("{name}.ron"), text);
+    let scenario = load(&source).expect("the scenario can be read");
     let mut seed = 0;
     let events = simulate(&scenario, &scenario.variants[0], seed, Time(0)).events;
-    let mut group = criterion.benchmark_group("queue");
+    let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Elements(events)).sample_size(10);
     group.bench_function("run", |bencher| {
         bencher.iter(|| {
@@ -153,5 +184,5 @@ fn queue(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hold, pingpong, saga, queue);
+criterion_group!(benches, hold, pingpong, saga, queue, pubsub);
 criterion_main!(benches);

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::promises::{bounds, faults, guarantee, order, persistence};
 use common::scenario;
 use proptest::prelude::*;
 use stormglass::check::outcome::{Ending, Outcome};
@@ -92,22 +93,6 @@ fn what_is_not_promised_is_sometimes_broken() {
 
 /// Settings of a queue: fields with commas.
 fn queue() -> impl Strategy<Value = String> {
-    let persistence = prop_oneof![Just("Off"), Just("Lazy"), Just("On"), Just("Mirrored")];
-    let guarantee = prop_oneof![2 => Just("AtLeastOnce"), 1 => Just("AtMostOnce")];
-    let order = prop_oneof![
-        Just("Arrival"),
-        Just("BestEffort(spread: 4)"),
-        Just("Priority"),
-        Just("Fifo"),
-        Just("Groups()"),
-        Just("Groups(count: 3)"),
-    ];
-    let bounds = prop_oneof![
-        3 => Just(""),
-        1 => Just("length_max: 20, "),
-        1 => Just("length_max: 20, overflow: DropOldest, "),
-        1 => Just("length_max: 20, overflow: Block, "),
-    ];
     let extras = prop_oneof![
         2 => Just(""),
         1 => Just("ttl: \"2s\", "),
@@ -117,8 +102,9 @@ fn queue() -> impl Strategy<Value = String> {
         1 => Just("dead: (to: \"dead\", expired: true, overflow: true, redrive: [\"5s\"]), ttl: \"2s\", "),
     ];
     let visibility = 100_u64..3_000;
-    let many = (persistence, guarantee, order, bounds, extras, visibility, any::<(bool, bool)>());
-    many.prop_map(|(persistence, guarantee, order, bounds, extras, visibility, (late, limit))| {
+    let kept = (persistence(), guarantee(), order(), bounds());
+    let many = (kept, extras, visibility, any::<(bool, bool)>());
+    many.prop_map(|((persistence, guarantee, order, bounds), extras, visibility, (late, limit))| {
         // Mirrors and at most once do not go together.
         let is_once = guarantee == "AtMostOnce";
         let persistence = if is_once && persistence == "Mirrored" { "On" } else { persistence };
@@ -127,30 +113,6 @@ fn queue() -> impl Strategy<Value = String> {
             "persistence: {persistence}, guarantee: {guarantee}, order: {order}, \
              visibility: \"{visibility}ms\", late_acks: {late}, {bounds}{extras}{limit}"
         )
-    })
-}
-
-/// A schedule of faults that leave disks intact.
-fn faults() -> impl Strategy<Value = String> {
-    let node = prop_oneof![
-        3 => Just("broker"), 2 => Just("worker"), 1 => Just("mirror-1"), 1 => Just("shop"),
-    ];
-    let fault =
-        (node, 0_u32..9, 100_u64..5_500, 50_u64..1_500).prop_map(|(node, kind, at, lasts)| {
-            let what = match kind {
-                0..=2 => format!("Crash(node: \"{node}\")"),
-                3 => format!("Crash(node: \"{node}\", host: true)"),
-                4 => format!("Pause(node: \"{node}\")"),
-                5 => "Partition(links: Between([\"broker\"], [\"worker\"]))".to_owned(),
-                6 => format!("Loss(links: Around(\"{node}\"), rate: \"20 %\")"),
-                7 => format!("Slow(node: \"{node}\", factor: \"10x\")"),
-                _ => format!("Latency(links: Around(\"{node}\"), add: \"100ms\")"),
-            };
-            format!("(what: {what}, at: \"{at}ms\", for: \"{lasts}ms\")")
-        });
-    prop::collection::vec(fault, 0..5).prop_map(|all| {
-        let named = all.iter().enumerate().map(|(place, one)| format!("\"f{place}\": {one}, "));
-        named.collect()
     })
 }
 
@@ -164,7 +126,7 @@ proptest! {
     #[test]
     fn what_is_promised_holds(
         queue in queue(),
-        faults in faults(),
+        faults in faults("shop"),
         is_push in any::<bool>(),
         seed in any::<u64>(),
     ) {

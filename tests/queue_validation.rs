@@ -30,6 +30,11 @@ fn a_backlog_drains_as_the_fluid_balance_says() {
 }
 
 #[test]
+fn the_last_of_eight_subscribers_is_as_late_as_order_statistics_say() {
+    reproduces("b09_fan_out.ron");
+}
+
+#[test]
 fn events_wait_for_the_poll_and_for_their_batch() {
     reproduces("b02_projection_lag.ron");
 }

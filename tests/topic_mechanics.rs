@@ -7,102 +7,9 @@
 
 mod common;
 
+use common::placed::{TEN, THREE, all, among, crash, of, shop, sound, text, to, us};
 use common::{Record, at, measured, run};
-use stormglass::engine::{Name, Span, Time};
-
-/// A shop that publishes what becomes of orders. `LOAD` stands for when, `CLIENT` for more of the
-/// client, `TOPICS` for the topics, `SUBSCRIPTIONS` for who subscribes, `BROKER` for more of the
-/// broker, `NODES` and `REST` for more of all.
-const SHOP: &str = r#"Scenario(
-    title: "A shop that tells of its orders",
-    run: (load: "10s", quiet: "20s"),
-    network: (latency: "1ms"),
-    nodes: {
-        "shop": Client(target: "broker", operation: "orders.placed", load: LOAD, CLIENT),
-        "broker": Broker(
-            cost: "0s", copy_cost: "0s", filter_cost: "0s", BROKER
-            topics: {"orders.placed": (TOPIC), TOPICS},
-            subscriptions: {SUBSCRIPTIONS},
-        ),
-        "mailer": Service(operations: {"do": (cost: "10ms")}),
-        "stock": STOCK,
-        "audit": Service(operations: {"do": (cost: "20ms")}),
-        NODES
-    },
-    REST
-)"#;
-
-const PLACES: [&str; 9] =
-    ["LOAD", "CLIENT", "BROKER", "TOPICS", "TOPIC", "SUBSCRIPTIONS", "STOCK", "NODES", "REST"];
-
-/// The shop with these words in their places.
-fn text(words: &[(&str, &str)]) -> String {
-    PLACES.iter().fold(SHOP.to_owned(), |text, place| {
-        let otherwise = match *place {
-            "LOAD" => "At([\"0s\"])",
-            "STOCK" => "Service(operations: {\"do\": (cost: \"10ms\")})",
-            _ => "",
-        };
-        let word = words.iter().find(|(known, _)| known == place);
-        text.replace(place, word.map_or(otherwise, |(_, word)| word))
-    })
-}
-
-fn shop(words: &[(&str, &str)]) -> Record {
-    run(&text(words))
-}
-
-/// A subscription to all orders that hands them to this node, with these settings of it and of its
-/// queue.
-fn to(node: &str, settings: &str, queue: &str) -> String {
-    format!(
-        "\"{node}\": (topics: \"orders.placed\", {settings} queue: (consumers: [(to: \"{node}\", \
-         operation: \"do\")], {queue})), "
-    )
-}
-
-/// Subscriptions of these nodes to all orders.
-fn all(nodes: &[&str]) -> String {
-    nodes.iter().map(|node| to(node, "", "")).collect()
-}
-
-const THREE: [&str; 3] = ["mailer", "stock", "audit"];
-
-/// When this subscription, one of three, noted this.
-fn of(record: &Record, subscription: &str, what: &str) -> Vec<Time> {
-    among(record, &THREE, subscription, what)
-}
-
-/// When this subscription, one of these, noted this.
-fn among(record: &Record, all: &[&str], subscription: &str, what: &str) -> Vec<Time> {
-    let mut places: Vec<(Name, &str)> = all.iter().map(|name| (Name::of(name), *name)).collect();
-    places.sort();
-    let place = places.iter().position(|(_, name)| *name == subscription).expect("it is one");
-    let own = |fact: &&&common::Seen| fact.key >> 48 == place as u64;
-    record.of(what).iter().filter(own).map(|fact| fact.at).collect()
-}
-
-/// What every run promises whatever its settings are.
-fn sound(record: &Record) {
-    for found in &record.outcome.findings {
-        assert_eq!(found.violations, 0, "{}: {:?}", found.invariant, found.first);
-    }
-    assert!(record.finding("queues-accounted").checked > 0);
-}
-
-/// The instant so many microseconds after the start.
-fn us(count: u64) -> Time {
-    Time(0) + Span::from_micros(count)
-}
-
-/// Ten events at once.
-const TEN: (&str, &str) = ("LOAD", "At([\"0s\"]), batch: 10");
-
-fn crash(node: &str, at: &str, lasts: &str) -> String {
-    format!(
-        "faults: {{\"crash\": (what: Crash(node: \"{node}\"), at: \"{at}\", for: \"{lasts}\")}}"
-    )
-}
+use stormglass::engine::{Span, Time};
 
 #[test]
 fn ps_m1_whoever_publishes_knows_only_the_topic() {
@@ -325,8 +232,8 @@ fn ps_m4_an_ephemeral_subscription_loses_what_comes_while_its_consumer_is_away()
     let own = |name, what| among(&record, &["mailer", "stock"], name, what);
     let published = record.of("topic.published").len();
     assert_eq!(own("stock", "queue.processed").len(), published, "others do not notice");
-    // What does not get through tells the broker, and is lost; so is what comes while it knows of no
-    // connection. After a second it tries again: twice in vain.
+    // What does not get through tells the broker, and is lost; so is what comes while it knows of
+    // no connection. After a second it tries again: twice in vain.
     let (dropped, missed) =
         (own("mailer", "queue.dropped").len(), own("mailer", "topic.missed").len());
     assert!((dropped, missed) == (2, 2), "{dropped} {missed}");
@@ -362,6 +269,19 @@ fn ps_m4_an_ephemeral_subscription_is_gone_with_its_last_connection() {
     let record = shop(&[TEN, ("SUBSCRIPTIONS", &slow), ("REST", &crash("broker", "500ms", "1s"))]);
     assert_eq!(among(&record, &["mailer", "stock"], "mailer", "queue.processed").len(), 0);
     assert_eq!(among(&record, &["mailer", "stock"], "stock", "queue.processed").len(), 10);
+    sound(&record);
+}
+
+#[test]
+fn ps_m4_what_is_lost_while_the_broker_is_at_work_on_handing_it_out_is_not_handed_out() {
+    let one = to("mailer", "durable: false,", "");
+    let down = crash("mailer", "0s", "1s");
+    let load = ("LOAD", "At([\"0s\", \"2500us\"])");
+    let text = text(&[load, ("SUBSCRIPTIONS", &one), ("REST", &down)]);
+    let record = run(&text.replace("cost: \"0s\", copy_cost", "cost: \"1ms\", copy_cost"));
+    // The first is sent at 3 ms and comes back at 5; the second would be sent at 5.5.
+    assert_eq!(record.times("queue.delivered"), [at(3)]);
+    assert_eq!(record.times("queue.dropped"), [at(5); 2]);
     sound(&record);
 }
 
@@ -491,6 +411,16 @@ fn ps_m7_what_a_subscription_has_when_it_ends_is_thrown_away() {
         ("REST", &crash("broker", "5s", "1s")),
     ]);
     assert!(record.of("queue.recovered").is_empty());
+    sound(&record);
+    // If it ends while the broker is down, it has ended when the broker is back.
+    let record = shop(&[
+        TEN,
+        ("SUBSCRIPTIONS", &ends),
+        ("STOCK", slow),
+        ("REST", &crash("broker", "3500ms", "1s")),
+    ]);
+    assert_eq!(record.times("queue.dropped"), [at(4500); 7]);
+    assert_eq!(record.of("queue.delivered").len(), 4);
     sound(&record);
 }
 

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::outcome::Finding;
+use super::promises::Tally;
 use super::queue_counts::QueueCounts;
-use super::queues::Tally;
 use super::requests::Requests;
 use crate::engine::{Fact, Name, NodeId, Root, Time};
 use crate::parts::{GroupRules, PartitionId, broker_facts, group_facts, log_facts, of_record_id};

@@ -8,7 +8,7 @@ use super::exclusion::{Exclusion, Fencing};
 use super::groups::GroupPromise;
 use super::messages::Messages;
 use super::outcome::{Finding, Stuck, Violation};
-use super::queues::{Promise, Tally};
+use super::promises::{Promise, Tally};
 use super::requests::{Requests, Standing};
 use crate::engine::{Fact, Name, NodeId, Root, Span, Time};
 use crate::patterns::saga::facts as saga;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::outcome::Finding;
-use super::queues::Tally;
+use super::promises::Tally;
 use crate::engine::{Fact, Name, NodeId, Root};
 use crate::parts::{Acks, PartitionId, log_facts as facts, of_record_id};
 use crate::patterns::Spec;

@@ -4,8 +4,9 @@
 use super::groups::{GroupPromise, Groups};
 use super::logs::Logs;
 use super::outcome::Finding;
+use super::promises::{Promise, Tally};
 use super::queue_counts::QueueCounts;
-use super::queues::{Promise, Queues, Tally};
+use super::queues::Queues;
 use super::requests::Requests;
 use crate::engine::{Fact, Name, NodeId, Time};
 use crate::scenario::{Scenario, Variant};

@@ -19,6 +19,7 @@ mod messages;
 mod metrics;
 pub mod outcome;
 mod own;
+mod promises;
 pub mod published;
 mod queue_counts;
 mod queues;

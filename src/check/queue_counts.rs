@@ -19,8 +19,11 @@ struct Level {
 
 impl Level {
     fn change(&mut self, at: Time, by: i64) {
-        self.area += u128::from((at - self.changed).0) * self.now.max(0) as u128;
-        self.changed = at;
+        // Many change at one instant.
+        if at > self.changed {
+            self.area += u128::from((at - self.changed).0) * self.now.max(0) as u128;
+            self.changed = at;
+        }
         self.now += by;
         if self.now > self.peak {
             (self.peak, self.peak_at, self.zero_at) = (self.now, at, None);

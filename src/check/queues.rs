@@ -6,121 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::{Finding, Violation};
+use super::outcome::Finding;
+use super::promises::{Promise, Tallies, Tally};
 use super::queue_counts::QueueCounts;
 use super::requests::Requests;
 use super::topics::Topics;
 use crate::engine::{Fact, Name, NodeId, Root, Time};
-use crate::parts::{Guarantee, Order, Persistence, QueueDescribed, QueueRules, Subscribed};
+use crate::parts::{Guarantee, QueueDescribed, QueueRules, Subscribed};
 use crate::parts::{Removal, Return, broker_facts as facts, of_message_id};
 use crate::patterns::Spec;
 use crate::scenario::{Scenario, Variant};
 
-/// What a queue may promise.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Promise {
-    /// No message that was accepted is lost.
-    Kept,
-    /// Every message is processed, unless it is dead, too old or dropped by policy.
-    AtLeastOnce,
-    /// No message is handed out twice.
-    AtMostOnce,
-    /// Messages are processed in the order in which they were accepted, each group for itself.
-    InOrder,
-    /// Every message is counted once.
-    Accounted,
-    /// A subscription sees every event of its topics that its filter lets through, unless that is
-    /// dead, too old or dropped by policy.
-    Complete,
-}
-
-impl Promise {
-    pub const ALL: [Promise; 6] = [
-        Promise::Kept,
-        Promise::AtLeastOnce,
-        Promise::AtMostOnce,
-        Promise::InOrder,
-        Promise::Accounted,
-        Promise::Complete,
-    ];
-
-    /// As the invariant is called that every run checks.
-    fn name(self) -> &'static str {
-        match self {
-            Promise::Kept => "queues-kept",
-            Promise::AtLeastOnce => "queues-at-least-once",
-            Promise::AtMostOnce => "queues-at-most-once",
-            Promise::InOrder => "queues-in-order",
-            Promise::Accounted => "queues-accounted",
-            Promise::Complete => "subscriptions-complete",
-        }
-    }
-
-    /// What it demands of these queues.
-    pub fn says(self, whose: &str) -> String {
-        match self {
-            Promise::Kept => format!("no message that {whose} accepted is lost"),
-            Promise::AtLeastOnce => format!(
-                "a message that {whose} accepted waits, or is processed, dead, expired or dropped"
-            ),
-            Promise::AtMostOnce => format!("no message is handed out twice by {whose}"),
-            Promise::InOrder => format!(
-                "messages are processed for the first time in the order in which {whose} accepted \
-                 them"
-            ),
-            Promise::Accounted => format!(
-                "every message of {whose} is counted once: accepted = processed + dead + expired \
-                 + dropped + lost + waiting"
-            ),
-            Promise::Complete => format!(
-                "every event of its topics that its filter lets through waits for {whose}, or is \
-                 processed, dead, expired or dropped"
-            ),
-        }
-    }
-
-    /// Do these settings promise it?
-    fn is_given(self, rules: &QueueRules, subscribed: Option<Subscribed>) -> bool {
-        let is_kept = matches!(rules.persistence, Persistence::On | Persistence::Mirrored);
-        let is_repeated = rules.guarantee == Guarantee::AtLeastOnce;
-        match self {
-            Promise::Kept => is_kept && is_repeated,
-            Promise::AtLeastOnce => is_kept && is_repeated,
-            Promise::AtMostOnce => !is_repeated,
-            Promise::InOrder => matches!(rules.order, Order::Fifo | Order::Groups { .. }),
-            Promise::Accounted => true,
-            Promise::Complete => {
-                subscribed.is_some_and(|it| it.is_durable) && is_kept && is_repeated
-            }
-        }
-    }
-}
-
-/// How often a promise was put to the test, and what came of it.
-#[derive(Clone, Default)]
-pub(crate) struct Tally {
-    pub checked: u64,
-    pub violations: u64,
-    pub first: Option<Violation>,
-}
-
-impl Tally {
-    pub fn violated(&mut self, at: Time, root: Root, what: impl FnOnce() -> String) {
-        self.violations += 1;
-        if self.first.is_none() {
-            self.first = Some(Violation { at, root: root.0, what: what() });
-        }
-    }
-
-    pub fn add(&mut self, other: &Tally) {
-        self.checked += other.checked;
-        self.violations += other.violations;
-        let is_earlier = |one: &Violation| self.first.as_ref().is_none_or(|it| one.at < it.at);
-        if let Some(first) = other.first.as_ref().filter(|one| is_earlier(one)) {
-            self.first = Some(first.clone());
-        }
-    }
-}
+/// How many queues a finding names.
+const NAMED_MAX: usize = 8;
 
 /// How a message stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -143,7 +41,7 @@ struct Seen {
     /// It had left before, and its broker does not know that any more.
     is_again: bool,
     /// In which order it was accepted.
-    order: u64,
+    order: u32,
     /// How often it was handed out and reached somebody, as far as is known.
     deliveries: u32,
     /// In which life of its broker it was there last.
@@ -167,14 +65,17 @@ pub(super) struct Queue {
     group: u64,
     life: u32,
     /// How many were accepted.
-    accepted: u64,
+    accepted: u32,
     /// Of those that were processed the one accepted last, by group: its order and its number.
-    last: BTreeMap<u64, (u64, u64)>,
+    last: BTreeMap<u64, (u32, u64)>,
     /// The event that it was offered last.
     offered: u64,
     /// What its broker did not find again when it started last.
     gone: Vec<u64>,
-    tallies: [Tally; Promise::ALL.len()],
+    tallies: Tallies,
+    /// How the message that the last fact was about stood before and after it, unless it is one
+    /// that had left before.
+    turn: (Standing, Standing),
 }
 
 /// All queues of a run.
@@ -234,9 +135,8 @@ impl Queues {
             queue.fact(fact, number, counts, requests);
             return true;
         }
-        let was = queue.standing(number);
+        queue.turn = Default::default();
         queue.fact(fact, number, counts, requests);
-        let turn = (was, queue.standing(number));
         match fact.what {
             facts::OPENED => {
                 let gone = std::mem::take(&mut queue.gone);
@@ -244,8 +144,7 @@ impl Queues {
             }
             facts::FILTERED => self.topics.filtered += 1,
             facts::MISSED => self.topics.missed(fact.node, number),
-            _ if queue.is_again(number) => {}
-            _ => self.topics.turned(fact, number, turn, requests),
+            _ => self.topics.turned(fact, number, queue.turn, requests),
         }
         true
     }
@@ -254,7 +153,7 @@ impl Queues {
     pub fn tally(&self, broker: NodeId, name: Name, promise: Promise) -> Tally {
         let is_it = |queue: &&Queue| queue.node == broker && queue.name == name;
         let found = self.queues.iter().find(is_it);
-        found.map(|queue| queue.tallies[promise as usize].clone()).unwrap_or_default()
+        found.map(|queue| queue.tallies.of(promise)).unwrap_or_default()
     }
 
     /// What every run checks: each promise, for all queues that give it.
@@ -271,12 +170,12 @@ impl Queues {
         for queue in
             self.queues.iter().filter(|queue| promise.is_given(&queue.rules, queue.subscribed))
         {
-            tally.add(&queue.tallies[promise as usize]);
+            tally.add(&queue.tallies.of(promise));
             whose.push(queue.label.as_str());
         }
         Finding {
             invariant: promise.name().to_owned(),
-            says: promise.says(&whose.join(", ")),
+            says: promise.says(&listed(&whose)),
             checked: tally.checked,
             violations: tally.violations,
             first: tally.first,
@@ -293,6 +192,14 @@ impl Queues {
                 counts.stays(end - seen.since, queue.is_dead);
             }
         }
+    }
+}
+
+/// The first of these queues by name, and how many more there are.
+fn listed(whose: &[&str]) -> String {
+    match whose.len() {
+        0..=NAMED_MAX => whose.join(", "),
+        count => format!("{} and {} more", whose[..NAMED_MAX].join(", "), count - NAMED_MAX),
     }
 }
 
@@ -313,20 +220,9 @@ impl Queue {
             last: BTreeMap::new(),
             offered: 0,
             gone: Vec::new(),
-            tallies: Default::default(),
+            tallies: Tallies::default(),
+            turn: Default::default(),
         }
-    }
-
-    /// How a message stands.
-    fn standing(&self, number: u64) -> Standing {
-        let place = (number as usize).wrapping_sub(1);
-        self.messages.get(place).map_or(Standing::None, |seen| seen.standing)
-    }
-
-    /// Had a message left before, and come back since?
-    fn is_again(&self, number: u64) -> bool {
-        let place = (number as usize).wrapping_sub(1);
-        self.messages.get(place).is_some_and(|seen| seen.is_again)
     }
 
     fn fact(&mut self, fact: &Fact, number: u64, counts: &mut QueueCounts, requests: &Requests) {
@@ -369,17 +265,13 @@ impl Queue {
         &mut self.messages[place]
     }
 
-    fn tally(&mut self, promise: Promise) -> &mut Tally {
-        &mut self.tallies[promise as usize]
-    }
-
     fn accepted(&mut self, fact: &Fact, number: u64, counts: &mut QueueCounts) {
         let (group, life, is_dead) = (self.group, self.life, self.is_dead);
         let is_back = fact.what == facts::RECOVERED;
         let life = life + u32::from(is_back);
         let before = *self.seen(number);
         let is_known = is_back && before.standing != Standing::None;
-        self.accepted += u64::from(!is_known);
+        self.accepted += u32::from(!is_known);
         let order = if is_known { before.order } else { self.accepted };
         let seen = self.seen(number);
         *seen = Seen {
@@ -392,6 +284,9 @@ impl Queue {
             deliveries: if is_back { before.deliveries } else { 0 },
             life,
         };
+        if !seen.is_again {
+            self.turn = (before.standing, Standing::Waiting);
+        }
         self.group = 0;
         if is_back {
             if before.standing == Standing::Out {
@@ -404,7 +299,7 @@ impl Queue {
             return;
         }
         for promise in [Promise::Kept, Promise::AtLeastOnce, Promise::Complete] {
-            self.tally(promise).checked += 1;
+            self.tallies.check(promise);
         }
         self.offered = number;
         self.depth += 1;
@@ -415,10 +310,9 @@ impl Queue {
     /// Holds how many there are against what the broker says.
     fn compare(&mut self, fact: &Fact) {
         let depth = self.depth;
-        let tally = self.tally(Promise::Accounted);
-        tally.checked += 1;
+        self.tallies.check(Promise::Accounted);
         if depth != fact.value {
-            tally.violated(fact.at, fact.root, || {
+            self.tallies.violated(Promise::Accounted, fact, fact.root, || {
                 format!("the broker has {} messages, {depth} are known", fact.value)
             });
         }
@@ -441,7 +335,7 @@ impl Queue {
             } else {
                 counts.lost += 1;
                 let text = || format!("message {number} was accepted and is lost");
-                self.tally(Promise::Kept).violated(about.at, seen.root, text);
+                self.tallies.violated(Promise::Kept, &about, seen.root, text);
                 self.missed(&about, number, "was accepted and is lost");
             }
             self.leaves(&about, number, counts);
@@ -452,7 +346,7 @@ impl Queue {
 
     fn missed(&mut self, fact: &Fact, number: u64, what: &str) {
         let text = || format!("message {number} {what}");
-        self.tally(Promise::AtLeastOnce).violated(fact.at, fact.root, text);
+        self.tallies.violated(Promise::AtLeastOnce, fact, fact.root, text);
         self.incomplete(fact, number, what);
     }
 
@@ -460,7 +354,7 @@ impl Queue {
     fn incomplete(&mut self, fact: &Fact, number: u64, what: &str) {
         if self.subscribed.is_some() {
             let text = || format!("event {number} {what}");
-            self.tally(Promise::Complete).violated(fact.at, fact.root, text);
+            self.tallies.violated(Promise::Complete, fact, fact.root, text);
         }
     }
 
@@ -469,7 +363,7 @@ impl Queue {
         self.offered = number;
         let has_filter = self.subscribed.is_some_and(|it| it.has_filter);
         if fact.what == facts::MISSED {
-            self.tally(Promise::Complete).checked += 1;
+            self.tallies.check(Promise::Complete);
             self.incomplete(fact, number, "was published while no consumer was connected");
         } else if !has_filter {
             self.incomplete(fact, number, "was filtered, and there is no filter");
@@ -492,14 +386,15 @@ impl Queue {
         if seen.standing == Standing::Waiting {
             counts.waits(fact.at, -1, is_dead);
         }
-        seen.standing = Standing::Out;
+        let was = std::mem::replace(&mut seen.standing, Standing::Out);
         seen.deliveries += 1;
+        let turn = (!seen.is_again).then_some((was, Standing::Out));
         let deliveries = seen.deliveries;
+        self.turn = turn.unwrap_or_default();
         counts.delivered(deliveries);
-        let tally = self.tally(Promise::AtMostOnce);
-        tally.checked += 1;
+        self.tallies.check(Promise::AtMostOnce);
         if deliveries > 1 {
-            tally.violated(fact.at, fact.root, || {
+            self.tallies.violated(Promise::AtMostOnce, fact, fact.root, || {
                 format!("message {number} was handed out {deliveries} times")
             });
         }
@@ -512,10 +407,12 @@ impl Queue {
             return;
         }
         seen.standing = Standing::Waiting;
+        let turn = (!seen.is_again).then_some((Standing::Out, Standing::Waiting));
         if fact.value == Return::Undelivered as u64 {
             seen.deliveries -= 1;
             counts.undelivered(seen.deliveries);
         }
+        self.turn = turn.unwrap_or_default();
         counts.waits(fact.at, 1, is_dead);
     }
 
@@ -537,12 +434,11 @@ impl Queue {
         let last = self.last.entry(group).or_default();
         let newest = *last;
         *last = newest.max((order, number));
-        let tally = self.tally(Promise::InOrder);
-        tally.checked += 1;
+        self.tallies.check(Promise::InOrder);
         if order < newest.0 {
             counts.disordered += 1;
             let later = newest.1;
-            tally.violated(fact.at, root, || {
+            self.tallies.violated(Promise::InOrder, fact, root, || {
                 format!("message {number} was processed after {later}")
             });
         }
@@ -553,14 +449,17 @@ impl Queue {
         let is_dead = self.is_dead;
         let seen = self.seen(number);
         let standing = std::mem::replace(&mut seen.standing, Standing::Left);
-        let since = seen.since;
+        let (since, is_again) = (seen.since, seen.is_again);
+        if !is_again {
+            self.turn = (standing, Standing::Left);
+        }
         match standing {
             Standing::Waiting | Standing::Out => {
                 self.depth -= 1;
                 counts.left(fact.at, since, standing == Standing::Waiting, is_dead);
             }
             Standing::Left | Standing::None => {
-                self.tally(Promise::Accounted).violated(fact.at, fact.root, || {
+                self.tallies.violated(Promise::Accounted, fact, fact.root, || {
                     format!("message {number} has left twice, or was never there")
                 });
             }

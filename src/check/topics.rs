@@ -147,7 +147,11 @@ impl Topics {
         let Some(broker) = self.broker(fact.node) else { return };
         broker.settle(queues);
         broker.now = Some((*fact, topic, number));
-        let before = std::mem::replace(broker.newest(fact.root), number);
+        // What belongs to no operation was led to by nothing.
+        let before = match fact.root {
+            Root::NONE => 0,
+            root => std::mem::replace(broker.newest(root), number),
+        };
         // A broker that forgot its events gives their numbers out again.
         let before = if before < number { before } else { 0 };
         let depth = broker.depth(before);

@@ -188,10 +188,11 @@ pub enum Invariant {
         /// The queue.
         queue: Name,
     },
-    /// This subscription sees every event that is published to its topics while it is there and that
-    /// its filter lets through: each waits, or is processed, dead, expired or dropped by policy, and
-    /// none is missed or lost. For every durable subscription that keeps what it has and hands it
-    /// out at least once, it is checked without being asked for, as `subscriptions-complete`.
+    /// This subscription sees every event that is published to its topics while it is there and
+    /// that its filter lets through: each waits, or is processed, dead, expired or dropped by
+    /// policy, and none is missed or lost. For every durable subscription that keeps what it has
+    /// and hands it out at least once, it is checked without being asked for, as
+    /// `subscriptions-complete`.
     ///
     /// Source: P. Eugster et al., "The Many Faces of Publish/Subscribe", ACM Computing Surveys
     /// 35(2), 2003, on what a subscriber is owed.

@@ -6,6 +6,8 @@
 
 pub mod log;
 pub mod orders;
+pub mod placed;
+pub mod promises;
 
 use std::cell::RefCell;
 use std::rc::Rc;

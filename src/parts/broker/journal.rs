@@ -39,7 +39,7 @@ impl Found {
             self.settled.insert(id);
             return;
         }
-        let Some((place, message)) = read(entry) else { return };
+        let Some((place, message)) = read(entry, facts::STORED) else { return };
         self.messages.insert((place, message.number), message);
         // One that was never really handed out stands there once more.
         self.settled.remove(&(place, message.number));
@@ -54,9 +54,9 @@ impl Found {
     }
 }
 
-/// What an entry of a log says of a message that came.
-fn read(entry: &Entry) -> Option<(u16, Message)> {
-    let row = entry.rows.first().filter(|row| row.table == facts::STORED)?;
+/// What an entry of a log says of a message that came, if its row is of this table.
+pub(super) fn read(entry: &Entry, table: Name) -> Option<(u16, Message)> {
+    let row = entry.rows.first().filter(|row| row.table == table)?;
     let (Expect::Stamped(since), Change::Set(value)) = (row.expect, row.change) else {
         return None;
     };
@@ -212,7 +212,7 @@ impl Broker {
         let (mut found, topics) = (Found::default(), self.topics(cx));
         for entry in cx.disk().replay() {
             let is_copy = self.copied.borrow_mut().learn(&entry);
-            if !is_copy && !topics.learn(&entry, cx.now(), &mut found) {
+            if !is_copy && !topics.learn(&entry, &mut found) {
                 found.learn(&entry);
             }
         }

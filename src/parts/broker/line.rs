@@ -150,7 +150,12 @@ impl Lane {
 
     /// Hands out the next message to a consumer that is free: which connection it is to take.
     pub fn push(&self, cx: &Cx) -> Option<(usize, Taken)> {
-        let link = self.line.borrow_mut().free(cx, &self.consumers)?;
+        let mut line = self.line.borrow_mut();
+        if line.backlog.waiting() == 0 {
+            return None;
+        }
+        let link = line.free(cx, &self.consumers)?;
+        drop(line);
         let taken = self.take(cx)?;
         let mut line = self.line.borrow_mut();
         line.turn = link + 1;

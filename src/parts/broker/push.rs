@@ -11,9 +11,6 @@ use crate::world::Cx;
 impl Broker {
     /// Hands out what can be: to each consumer that is free a message, by a task of its own.
     pub(super) fn dispatch(&self, cx: &Cx, place: u16, lane: &Lane) {
-        if lane.line.borrow().backlog.waiting() == 0 {
-            return;
-        }
         while let Some((link, taken)) = lane.push(cx) {
             let value = u64::from(place) << 32 | link as u64;
             let begin = Msg::Do { verb: DELIVER, key: taken.ticket.pack(), value };
@@ -51,6 +48,10 @@ impl Broker {
             lane.broke(cx, link);
             self.come_back(cx, place, ticket, Return::Undelivered);
             return self.cut(cx, place, lane);
+        }
+        // Meanwhile its subscription may have lost it.
+        if !lane.line.borrow().backlog.is_out(ticket) {
+            return;
         }
         note(cx, &message, place, facts::DELIVERED, u64::from(delivery));
         let verb = lane.consumers[receiver].operation;

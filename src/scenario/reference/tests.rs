@@ -132,7 +132,7 @@ fn check(entry: &Entry, text: &str) {
             let before = "Broker(subscriptions: {\"mail\": (topics: \"orders\", filter: ";
             reads::<Spec>(&within(before, ")})"));
         }
-        (_, "Objects", _) => {
+        (_, "Objects", _) | (_, _, "Objects") => {
             let before = "Broker(subscriptions: {\"mail\": (topics: \"a\", filter: (keys: ";
             reads::<Spec>(&within(before, "))})"));
         }

@@ -235,6 +235,72 @@ mod tests {
         ]);
     }
 
+    const TOPICS: &str = r#"Scenario(
+    title: "Topics",
+    run: (load: "10s"),
+    nodes: {
+        "a": Client(target: "b", operation: "orders.placed", load: Poisson(rate: "1/s"), classes: [(name: "vip")]),
+        "b": Broker(
+            queues: {"dead": ()},
+            topics: {"orders.placed": (), "orders.paid": (deduplication: "1min")},
+            subscriptions: {
+                "mail": (topics: ["orders.placed", "orders.*"], filter: (classes: ["vip"], values: (1, 2)),
+                    queue: (deliveries_max: 2, dead: (to: "dead"))),
+                "all": (topics: ">"),
+            },
+        ),
+        "f": Consumer(from: "b", queue: "mail", to: "w", operation: "do"),
+        "w": Service(operations: {"do": ()}),
+    },
+    invariants: {"complete": Complete(broker: "b", subscription: "mail")},
+)"#;
+
+    #[test]
+    fn topics_and_subscriptions_that_there_are_not_are_found_at_their_places() {
+        let said = |right: &str, wrong: &str| {
+            assert!(TOPICS.contains(right), "{right}");
+            let source = Source::new("queues.ron", TOPICS.replacen(right, wrong, 1));
+            let problems = load(&source).map(|_| ());
+            problems
+                .map_or_else(|problems| render(&problems, Some(&source), false), |()| String::new())
+        };
+        assert_eq!(said("Topics", "Topics"), "");
+        for (right, wrong, place, says) in [
+            // Who publishes names a topic.
+            (
+                "n: \"orders.placed\"",
+                "n: \"orders.plced\"",
+                "5:99",
+                "did you mean `orders.placed`?",
+            ),
+            // A subscription is no topic: nobody publishes to it.
+            ("n: \"orders.placed\"", "n: \"mail\"", "5:91", "no operation `mail`"),
+            (
+                "[\"orders.placed\", ",
+                "[\"orders.plced\", ",
+                "10:35",
+                "did you mean `orders.placed`?",
+            ),
+            ("\"orders.*\"]", "\"order.*\"]", "10:52", "`order.*`, or like it"),
+            ("\">\"", "\"a.>\"", "12:33", "the topics are"),
+            ("\">\"", "\">.a\"", "12:33", "at the end of a pattern"),
+            ("\">\"", "[]", "12:33", "a topic at least"),
+            ("[\"vip\"]", "[\"vpi\"]", "10:84", "did you mean `vip`?"),
+            ("(1, 2)", "(2, 1)", "10:100", "(first, last)"),
+            ("to: \"dead\"", "to: \"mail\"", "11:59", "no queue `mail`"),
+            ("queue: \"mail\"", "queue: \"mali\"", "15:41", "did you mean `mail`?"),
+            ("subscription: \"mail\"", "subscription: \"dead\"", "18:66", "its subscriptions are"),
+            ("\"1min\"", "\"0s\"", "8:74", "recognises nothing"),
+            ("\"orders.paid\":", "\"orders.*\":", "8:55", "are for patterns"),
+            ("\"orders.paid\":", "\"dead\":", "8:51", "a queue of this broker"),
+            ("\"all\":", "\"dead\":", "12:25", "a queue of this broker"),
+        ] {
+            let text = said(right, wrong);
+            let place = format!("queues.ron:{place}\n");
+            assert!(text.contains(&place) && text.contains(says), "{right} -> {wrong}:\n{text}");
+        }
+    }
+
     #[test]
     fn a_broker_has_a_log_if_a_queue_or_another_broker_wants_one() {
         let full = |node: &str, persistence: &str| {

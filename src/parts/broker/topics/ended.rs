@@ -15,6 +15,9 @@ impl Broker {
             let Some(until) = subscription.until.map(|until| Time(0) + until) else { continue };
             if until > cx.now() {
                 cx.kick(Msg::Do { verb: END, key: place as u64, value: until.0 });
+            } else if let Some(lane) = self.lane(place as u16) {
+                // It ended while the broker was down.
+                self.clear(cx, place as u16, lane, Removal::Unsubscribed);
             }
         }
     }

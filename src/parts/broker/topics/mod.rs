@@ -55,6 +55,8 @@ struct Target {
     persistence: Persistence,
     /// Is it only there while a consumer is?
     is_ephemeral: bool,
+    /// Can it be full?
+    is_bounded: bool,
     from: Time,
     until: Time,
 }
@@ -151,6 +153,7 @@ impl Broker {
             sieve: it.filter.as_ref().map(|filter| Sieve::new(cx, filter)),
             persistence: it.rules().persistence,
             is_ephemeral: !it.durable,
+            is_bounded: it.queue.length_max.is_some(),
             from: Time(0) + it.from.unwrap_or_default(),
             until: it.until.map_or(Time::MAX, |until| Time(0) + until),
         };

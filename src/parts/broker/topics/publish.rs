@@ -37,6 +37,11 @@ impl Route {
     fn wanting<'r>(&'r self, message: &'r Message) -> impl Iterator<Item = &'r Target> {
         self.targets.iter().filter(|target| target.wants(message))
     }
+
+    /// Those of them that can be full.
+    fn bounded<'r>(&'r self, message: &'r Message) -> impl Iterator<Item = &'r Target> {
+        self.wanting(message).filter(|target| target.is_bounded)
+    }
 }
 
 impl Broker {
@@ -102,7 +107,7 @@ impl Broker {
 
     /// So many more messages are on their way into the queues that get a copy.
     fn coming(&self, route: &Route, message: &Message, by: isize) {
-        let lanes = route.wanting(message).filter_map(|target| self.lane(target.place));
+        let lanes = route.bounded(message).filter_map(|target| self.lane(target.place));
         lanes.for_each(|lane| {
             let mut line = lane.line.borrow_mut();
             line.coming = line.coming.wrapping_add_signed(by);
@@ -122,7 +127,7 @@ impl Broker {
                 lane.overflow != Overflow::DropOldest && !lane.has_room()
             };
             let full = {
-                let lanes = route.wanting(message);
+                let lanes = route.bounded(message);
                 let mut lanes = lanes.filter_map(|it| Some((it.place, self.lane(it.place)?)));
                 lanes.find(is_full)
             };

@@ -47,10 +47,10 @@ pub struct Subscription {
     /// Default: `()`.
     #[serde(default)]
     pub queue: MessageQueue,
-    /// Does it outlive the connections of its consumers? One that does not is there while the broker
-    /// has a connection to one of its `consumers`: it gets no copies of what is published while it
-    /// has none, and loses those that it has when the last one breaks or the broker restarts. The
-    /// broker learns of a broken connection by what it sends over it. Default: true.
+    /// Does it outlive the connections of its consumers? One that does not is there while the
+    /// broker has a connection to one of its `consumers`: it gets no copies of what is published
+    /// while it has none, and loses those that it has when the last one breaks or the broker
+    /// restarts. The broker learns of a broken connection by what it sends over it. Default: true.
     #[serde(default = "Subscription::lasts")]
     pub durable: bool,
     /// From which instant of the run it is there. It begins with what is published then: what was
