@@ -4,6 +4,7 @@
 //! are numbered differently.
 #![allow(dead_code, reason = "each file of tests uses its own part of this")]
 
+pub mod mails;
 pub mod orders;
 
 use std::cell::RefCell;

@@ -17,17 +17,20 @@ pub(super) const RELEASE: Name = Name::of("release");
 pub(super) const EXTEND: Name = Name::of("extend");
 
 /// How they are spelt, and what else brokers tell one another and write into their logs.
-pub const OPERATIONS: [&str; 10] = [
+pub const OPERATIONS: [&str; 13] = [
     "receive",
     "acknowledge",
     "release",
     "extend",
     "queue.came",
     "queue.settled",
+    "queue.counted",
+    "queue.mark",
     "mirror.copies",
     "mirror.settled",
     "mirror.copy",
     "mirror.no-copy",
+    "mirror.mark",
 ];
 
 /// A request for messages.
@@ -104,6 +107,7 @@ impl Broker {
                     line.backlog.hide(Ticket::unpack(parcel.id), parcel.count, until);
                     drop(line);
                     note(cx, &message, place, facts::DELIVERED, u64::from(parcel.count));
+                    self.count(cx, lane, message_id(place, message.number), parcel.count);
                 }
                 Err(_) => {
                     self.come_back(cx, place, Ticket::unpack(parcel.id), Return::Undelivered);

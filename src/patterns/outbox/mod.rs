@@ -187,7 +187,11 @@ impl Outbox {
                     return Ok(());
                 }
                 self.next.set(next);
-                cx.disk().commit(OFFSET, 0, next, [].into()).await
+                cx.disk().commit(OFFSET, 0, next, [].into()).await?;
+                if cx.disk().waste(1) {
+                    cx.disk().compact(vec![], |entry| entry.value == next);
+                }
+                Ok(())
             }
         }
     }
