@@ -268,6 +268,12 @@ fn events_that_nobody_relays_or_knows_are_refused() {
             "`broker` is a Broker and has no outbox",
         ),
         (r#"interval: "100ms""#, r#"interval: "1us""#, "`interval` of 1 µs is too often"),
+        (
+            r#"fetch: Poll("#,
+            r#"in_flight: 0, fetch: Poll("#,
+            "an `in_flight` of 0 publishes nothing",
+        ),
+        (r#"fetch: Poll("#, r#"in_flight: 2, fetch: Poll("#, "published at once is in no order"),
         (r#"fetch: Poll("#, r#"batch: 0, fetch: Poll("#, "a `batch` has from 1 to 65,535 events"),
         (
             r#"fetch: Poll(interval: "100ms")"#,
