@@ -232,6 +232,7 @@ fn of_two_relays_with_a_lease_one_is_at_work() {
     assert!(count(&two("", ""), "queue.accepted") > 5, "both publish what they find");
     let led = two(leader, "");
     assert_eq!((count(&led, "queue.accepted"), count(&led, "lease.held")), (5, 1));
+    assert_eq!(led.finding("requests-accounted").violations, 0, "leases are no requests");
     let crash = |node: &str| {
         let fault = format!(r#"(what: Crash(node: "{node}"), at: "2500ms", for: "30s")"#);
         two(leader, &format!(r#"faults: {{"crash": {fault}}}"#))

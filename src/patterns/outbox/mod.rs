@@ -21,7 +21,7 @@ mod fetch;
 mod flight;
 mod leader;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
@@ -74,8 +74,6 @@ pub struct Outbox {
     /// The disk that it remembers on how far it has tailed the log. Default: as `Disk` has it.
     #[serde(default)]
     disk: DiskSpec,
-    #[serde(skip)]
-    holder: OnceCell<Root>,
     #[serde(skip)]
     tenure: Cell<Option<Tenure>>,
     /// The number of the event that comes next in the log.
