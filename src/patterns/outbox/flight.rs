@@ -38,7 +38,7 @@ impl Outbox {
         parcels: &[Parcel],
         published: &mut Vec<u64>,
     ) -> Result<(), Fault> {
-        let (flight, most) = (&self.flight, self.in_flight as usize);
+        let (flight, most) = (&*self.flight, self.in_flight as usize);
         let mut led = Ok(());
         for parcel in parcels {
             while flight.is_closed(most, parcel.key) {

@@ -80,7 +80,7 @@ pub struct Outbox {
     #[serde(skip)]
     next: Cell<u64>,
     #[serde(skip)]
-    flight: Flight,
+    flight: Box<Flight>,
 }
 
 /// How far it has tailed the log.
