@@ -232,6 +232,7 @@ fn of_two_relays_with_a_lease_one_is_at_work() {
     assert!(count(&two("", ""), "queue.accepted") > 5, "both publish what they find");
     let led = two(leader, "");
     assert_eq!((count(&led, "queue.accepted"), count(&led, "lease.held")), (5, 1));
+    assert_eq!(led.finding("requests-accounted").violations, 0, "leases are no requests");
     let crash = |node: &str| {
         let fault = format!(r#"(what: Crash(node: "{node}"), at: "2500ms", for: "30s")"#);
         two(leader, &format!(r#"faults: {{"crash": {fault}}}"#))
@@ -268,6 +269,12 @@ fn events_that_nobody_relays_or_knows_are_refused() {
             "`broker` is a Broker and has no outbox",
         ),
         (r#"interval: "100ms""#, r#"interval: "1us""#, "`interval` of 1 µs is too often"),
+        (
+            r#"fetch: Poll("#,
+            r#"in_flight: 0, fetch: Poll("#,
+            "an `in_flight` of 0 publishes nothing",
+        ),
+        (r#"fetch: Poll("#, r#"in_flight: 2, fetch: Poll("#, "published at once is in no order"),
         (r#"fetch: Poll("#, r#"batch: 0, fetch: Poll("#, "a `batch` has from 1 to 65,535 events"),
         (
             r#"fetch: Poll(interval: "100ms")"#,

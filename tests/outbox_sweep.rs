@@ -15,11 +15,17 @@ const POLLS: &str = r#""relay": Outbox(store: "shop-db", to: "broker", fetch: Po
 const TAILS: &str =
     r#""relay": Outbox(store: "shop-db", to: "broker", fetch: Tail(), pause: "100ms"),"#;
 
+/// Rows are deleted, and several events are on their way at once.
+const DELETES: &str = r#""relay": Outbox(store: "shop-db", to: "broker", order: Object, in_flight: 3, fetch: Poll(interval: "100ms", marks: Batch, deletes: true), pause: "100ms"),"#;
+const FLIES: &str = r#""relay": Outbox(store: "shop-db", to: "broker", order: Object, in_flight: 3, fetch: Tail(), pause: "100ms"),"#;
+
 /// A design: how the event gets to the broker, its relay, and whether the consumer has an inbox.
 struct Design {
     by: &'static str,
     relay: &'static str,
     inbox: bool,
+    /// How many orders come at once.
+    orders: u32,
 }
 
 impl Design {
@@ -32,8 +38,10 @@ impl Design {
             ("PARCELS", &parcels),
             ("REST", faults),
         ];
-        // One order, which is over soon.
-        orders::text(&words).replace("5500ms", "1500ms").replace("quiet: \"60s\"", "quiet: \"10s\"")
+        // One order or a few, which are over soon.
+        let batch = format!("Constant(rate: \"1/s\"), batch: {}", self.orders);
+        let text = orders::text(&words).replace("Constant(rate: \"1/s\")", &batch);
+        text.replace("5500ms", "1500ms").replace("quiet: \"60s\"", "quiet: \"10s\"")
     }
 
     /// The steps of the order, each with what happens then.
@@ -94,8 +102,9 @@ fn has(found: &[String], node: &str, what: &str) -> bool {
 
 #[test]
 fn ob_b1_an_outbox_with_an_inbox_survives_a_crash_of_anybody_at_any_step() {
-    for relay in [POLLS, TAILS] {
-        let [lost, phantoms, double] = Design { by: "Outbox", relay, inbox: true }.sweep();
+    for (relay, orders) in [(POLLS, 1), (TAILS, 1), (DELETES, 3), (FLIES, 3)] {
+        let design = Design { by: "Outbox", relay, inbox: true, orders };
+        let [lost, phantoms, double] = design.sweep();
         assert_eq!((lost, phantoms, double), (vec![], vec![], vec![]), "{relay}");
     }
 }
@@ -103,7 +112,7 @@ fn ob_b1_an_outbox_with_an_inbox_survives_a_crash_of_anybody_at_any_step() {
 #[test]
 fn ob_b1_write_then_publish_loses_events() {
     let by = r#"AfterCommit(to: "broker", policy: (timeout: "200ms"))"#;
-    let [lost, phantoms, double] = Design { by, relay: "", inbox: true }.sweep();
+    let [lost, phantoms, double] = Design { by, relay: "", inbox: true, orders: 1 }.sweep();
     assert_eq!((phantoms, double), (vec![], vec![]));
     assert!(has(&lost, "shop", "shop-db orders"), "{lost:#?}");
     assert!(has(&lost, "broker", "shop to broker: Sent"), "{lost:#?}");
@@ -112,7 +121,7 @@ fn ob_b1_write_then_publish_loses_events() {
 #[test]
 fn ob_b1_publish_then_write_tells_of_what_never_was() {
     let by = r#"BeforeCommit(to: "broker", policy: (timeout: "200ms"))"#;
-    let [lost, phantoms, double] = Design { by, relay: "", inbox: true }.sweep();
+    let [lost, phantoms, double] = Design { by, relay: "", inbox: true, orders: 1 }.sweep();
     assert_eq!((lost, double), (vec![], vec![]));
     assert!(has(&phantoms, "shop", "broker queue.accepted"), "{phantoms:#?}");
     assert!(has(&phantoms, "shop-db", "shop to shop-db: Sent"), "{phantoms:#?}");
@@ -120,7 +129,8 @@ fn ob_b1_publish_then_write_tells_of_what_never_was() {
 
 #[test]
 fn ob_d4_without_an_inbox_effects_are_repeated() {
-    let [lost, phantoms, double] = Design { by: "Outbox", relay: POLLS, inbox: false }.sweep();
+    let [lost, phantoms, double] =
+        Design { by: "Outbox", relay: POLLS, inbox: false, orders: 1 }.sweep();
     assert_eq!((lost, phantoms), (vec![], vec![]));
     // The relay has published and not marked; the consumer is done and has not said so.
     assert!(has(&double, "relay", "broker queue.accepted"), "{double:#?}");

@@ -27,7 +27,7 @@ impl EventCounts {
         match fact.what {
             facts::STORED => self.stored(fact),
             facts::PUBLISHED => self.published(fact),
-            facts::MARKED | facts::FAILED => {}
+            facts::MARKED | facts::DELETED | facts::FAILED => {}
             _ => return false,
         }
         true

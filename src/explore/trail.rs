@@ -234,6 +234,9 @@ impl Trail {
                         Change::Emit { event, value, .. } => {
                             format!("event {} {value}", self.lexicon.spelling(event))
                         }
+                        Change::Relayed if row.table == outbox::facts::DELETED => {
+                            format!("event {} deleted", row.key)
+                        }
                         Change::Relayed => format!("event {} as published", row.key),
                     }
                 };
@@ -287,6 +290,7 @@ impl Trail {
             lease_facts::FENCE => format!("durable: a write with token {}", fact.value),
             outbox::facts::STORED => "durable: an event in the outbox".to_owned(),
             outbox::facts::MARKED => format!("durable: event {} is marked", fact.key),
+            outbox::facts::DELETED => format!("durable: event {} is deleted", fact.key),
             outbox::facts::PUBLISHED => format!("event {} is published", fact.value),
             outbox::facts::FAILED => format!("event {} could not be published", fact.value),
             store_facts::DROPPED => "a newer write is there: drops this one".to_owned(),

@@ -70,6 +70,10 @@ pub struct Store {
     /// Tables that have rows from the start, to be read. Default: none.
     #[serde(default)]
     tables: Vec<Rows>,
+    /// How much longer a poll of its outbox takes for each row there is, marked or not: without an
+    /// index on those that are not marked it looks at all of them. Default: nothing, there is one.
+    #[serde(default)]
+    outbox_scan: Span,
     #[serde(skip)]
     table: RefCell<Table>,
     #[serde(skip)]
@@ -215,7 +219,7 @@ impl Node for Store {
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let operation = if matches!(request, Msg::Commit { .. }) { COMMITS } else { READS };
-        let cost = cx.cost(operation, &self.cost);
+        let cost = cx.cost(operation, &self.cost) + self.scan(&request);
         cx.work(cost).await?;
         if cx.errs(operation) {
             return Err(Fault::Failed);

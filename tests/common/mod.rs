@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each file of tests uses its own part of this")]
 
 pub mod log;
+pub mod mails;
 pub mod orders;
 pub mod placed;
 pub mod promises;

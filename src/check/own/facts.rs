@@ -77,11 +77,11 @@ impl Asked {
                 let is_within = (self.from..self.until).contains(&fact.at);
                 *count += u64::from(is_it(*what, *at) && is_within);
             }
-            (MeasureSpec::Moment { what, at, nth }, Tally::Count(count, moment)) => {
-                if is_it(*what, *at) {
-                    *count += 1;
-                    *moment = if *count == *nth { Some(fact.at) } else { *moment };
-                }
+            (MeasureSpec::Moment { what, at, nth }, Tally::Count(count, moment))
+                if is_it(*what, *at) =>
+            {
+                *count += 1;
+                *moment = if *count == *nth { Some(fact.at) } else { *moment };
             }
             (
                 MeasureSpec::Occurrences { what, at, each, .. }

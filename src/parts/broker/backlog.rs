@@ -149,8 +149,10 @@ impl Backlog {
         self.waiting + self.out
     }
 
-    /// Takes a message in, to be handed out from `from` on. `rank` is its class's priority.
-    pub fn admit(&mut self, message: Message, rank: u8, from: Time, now: Time) {
+    /// Takes a message in, to be handed out from `from` on: with its class's priority, and how
+    /// often it was handed out before.
+    pub fn admit(&mut self, message: Message, of: (u8, u32), from: Time, now: Time) {
+        let (rank, deliveries) = of;
         self.newest = self.newest.max(message.number);
         let group = self.order.group(message.key);
         let rank = if self.order == Order::Priority { rank } else { 0 };
@@ -159,7 +161,7 @@ impl Backlog {
             message,
             state,
             generation: self.life,
-            deliveries: 0,
+            deliveries,
             rank,
             group,
             until: Time::MAX,
@@ -333,10 +335,20 @@ impl Backlog {
 
     /// Takes all that wait and come from this queue; they are out from now on.
     pub fn of_origin(&mut self, origin: u16) -> Vec<Ticket> {
+        self.withdraw_all(|slot| slot.message.origin == Some(origin))
+    }
+
+    /// Takes all that wait and were handed out at least so often; they are out from now on.
+    pub fn spent(&mut self, deliveries: u32) -> Vec<Ticket> {
+        self.withdraw_all(|slot| slot.deliveries >= deliveries)
+    }
+
+    /// Takes all of these that wait, in the order of their numbers; they are out from now on.
+    fn withdraw_all(&mut self, is_one: impl Fn(&Slot) -> bool) -> Vec<Ticket> {
         let mut found: Vec<(u64, Ticket)> = Vec::new();
         for (place, slot) in self.slots.iter().enumerate() {
             let waits = matches!(slot.state, State::Ready | State::Later);
-            if waits && slot.message.origin == Some(origin) {
+            if waits && is_one(slot) {
                 let ticket = Ticket { slot: place as u32, generation: slot.generation };
                 found.push((slot.message.number, ticket));
             }

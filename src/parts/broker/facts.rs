@@ -32,7 +32,8 @@ pub const DROPPED: Name = Name::of("queue.dropped");
 pub const REJECTED: Name = Name::of("queue.rejected");
 /// A message was not taken in because it had been before.
 pub const DUPLICATE: Name = Name::of("queue.duplicate");
-/// A restarted broker has a message again.
+/// A restarted broker has a message again; the value is how often it was handed out, as far as the
+/// broker knows.
 pub const RECOVERED: Name = Name::of("queue.recovered");
 /// A broker has started and serves a queue; the value is how many messages it has.
 pub const OPENED: Name = Name::of("queue.opened");

@@ -1,8 +1,8 @@
 //! What a broker's log holds, so that a crash loses exactly what each queue's persistence says.
 //!
 //! A message that comes in is an entry with a row; the row says its number and since when it is
-//! there. A message that leaves is another entry. A restart reads both and has what came and did
-//! not leave; how often it was handed out is forgotten.
+//! there. A message that leaves is another entry, and so is each time that it is handed out, where
+//! the queue remembers that. A restart reads all of them and has what came and did not leave.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,13 @@ use crate::world::{Cx, Entry};
 /// An entry about a message that has left its queue; the key is the message.
 pub(super) const SETTLED: Name = Name::of("queue.settled");
 /// An entry about a message that came; the key is the business object.
-const CAME: Name = Name::of("queue.came");
+pub(super) const CAME: Name = Name::of("queue.came");
+/// An entry about a message that was handed out; the key is the message, the value how often by
+/// now.
+pub(super) const COUNTED: Name = Name::of("queue.counted");
+/// An entry about a queue whose log was compacted; the key is the message with the highest number
+/// by then. Those up to it that are not in the log have left.
+pub(super) const MARK: Name = Name::of("queue.mark");
 
 /// What the logs say.
 #[derive(Default)]
@@ -26,18 +32,29 @@ pub(super) struct Found {
     pub settled: BTreeSet<(u16, u64)>,
     /// The highest number of each queue.
     pub newest: BTreeMap<u16, u64>,
+    /// Up to these numbers what is not in the log of a queue has left.
+    pub marked: BTreeMap<u16, u64>,
+    /// How often messages were handed out, where that is remembered.
+    pub deliveries: BTreeMap<(u16, u64), u32>,
     /// What came, whether it left or not, for queues that recognise what comes again.
-    came: Vec<(u16, Message)>,
+    pub came: Vec<(u16, Message)>,
 }
 
 impl Found {
     /// Takes in what an entry of the broker's own log says.
-    fn learn(&mut self, entry: &Entry) {
-        if entry.what == SETTLED {
-            let id = of_message_id(entry.key);
-            self.messages.remove(&id);
-            self.settled.insert(id);
-            return;
+    pub fn learn(&mut self, entry: &Entry) {
+        let id = of_message_id(entry.key);
+        match entry.what {
+            SETTLED => return self.settle(id),
+            COUNTED => {
+                self.deliveries.insert(id, entry.value as u32);
+                return;
+            }
+            MARK => {
+                self.marked.insert(id.0, id.1);
+                return self.know(id.0, id.1);
+            }
+            _ => {}
         }
         let Some((place, message)) = read(entry, facts::STORED) else { return };
         self.messages.insert((place, message.number), message);
@@ -45,6 +62,13 @@ impl Found {
         self.settled.remove(&(place, message.number));
         self.know(place, message.number);
         self.came.push((place, message));
+    }
+
+    /// A message has left its queue.
+    pub fn settle(&mut self, id: (u16, u64)) {
+        self.messages.remove(&id);
+        self.deliveries.remove(&id);
+        self.settled.insert(id);
     }
 
     /// This number is taken.
@@ -178,13 +202,21 @@ impl Broker {
             return;
         }
         let id = message_id(place, number);
-        // On a full disk it comes back after a restart.
         if cx.disk().append(SETTLED, id, 0, [].into()).is_ok() {
             cx.disk().sync_later();
+            self.waste(cx, self.settles(place));
+        } else {
+            self.unwritten(cx, cx.me(), id);
         }
         if persistence == Persistence::Mirrored {
             self.uncopy_out(cx, id);
         }
+    }
+
+    /// How many entries of the log count no more when a message has left: that it came and that it
+    /// left, but that an event came counts for other subscriptions.
+    fn settles(&self, place: u16) -> usize {
+        if self.is_subscription(place) { 1 } else { 2 }
     }
 
     /// A message leaves its queue, durably, before it is on its way to its consumer.
@@ -194,10 +226,19 @@ impl Broker {
         }
         cx.disk().append(SETTLED, message_id(place, number), 0, [].into())?;
         self.sync(cx).await?;
+        self.waste(cx, self.settles(place));
         if self.persistence(place) == Persistence::Mirrored {
             self.uncopy_out(cx, message_id(place, number));
         }
         Ok(())
+    }
+
+    /// A message has been handed out so often by now, where that is to be remembered.
+    pub(super) fn count(&self, cx: &Cx, lane: &Lane, id: u64, deliveries: u32) {
+        if lane.remembers && cx.disk().append(COUNTED, id, deliveries.into(), [].into()).is_ok() {
+            cx.disk().sync_later();
+            self.waste(cx, 1);
+        }
     }
 
     /// A message that had left its queue is there again: it never reached its consumer.
@@ -209,13 +250,14 @@ impl Broker {
 
     /// Finds what there was before, and opens the queues.
     pub(super) async fn recover(&self, cx: &Cx) {
-        let (mut found, topics) = (Found::default(), self.topics(cx));
-        for entry in cx.disk().replay() {
-            let is_copy = self.copied.borrow_mut().learn(&entry);
-            if !is_copy && !topics.learn(&entry, &mut found) {
-                found.learn(&entry);
-            }
+        let topics = self.topics(cx);
+        let (mut found, copies) = self.read_log(cx, &topics);
+        cx.disk().replay().iter().for_each(|entry| topics.recall(entry));
+        if !cx.disk().scrub().is_empty() {
+            // What is not in a damaged log need not have left.
+            found.marked.clear();
         }
+        self.copied.replace(copies);
         let is_mirrored = |lane: &Lane| lane.rules.persistence == Persistence::Mirrored;
         let lanes = self.open(cx);
         if lanes.iter().any(is_mirrored) {
@@ -231,9 +273,11 @@ impl Broker {
         for (&(place, _), message) in &found.messages {
             let Some(lane) = lanes.get(usize::from(place)) else { continue };
             let delay = lane.delay.as_ref().map(|delay| cx.draw(delay)).unwrap_or_default();
-            lane.admit(cx, *message, message.since + delay);
+            let deliveries = found.deliveries.get(&(place, message.number));
+            let deliveries = deliveries.copied().unwrap_or_default();
+            lane.admit(cx, *message, message.since + delay, deliveries);
             lane.note_group(cx, message, place);
-            note(cx, message, place, facts::RECOVERED, 0);
+            note(cx, message, place, facts::RECOVERED, deliveries.into());
         }
         for (place, lane) in (0_u16..).zip(&lanes) {
             let mut line = lane.line.borrow_mut();

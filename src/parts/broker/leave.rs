@@ -6,7 +6,7 @@ use super::line::Lane;
 use super::ready::Ticket;
 use super::settings::Guarantee;
 use super::topics::Topics;
-use super::{Broker, MOVE, Removal, Return, baggage, facts, kick, note};
+use super::{Broker, MOVE, Removal, Return, baggage, facts, kick, message_id, note};
 use crate::engine::{Fault, Msg, Span, Time};
 use crate::world::Cx;
 
@@ -20,12 +20,24 @@ impl Broker {
         }
     }
 
+    /// What had been handed out as often as it may be when the broker crashed is not handed out
+    /// again.
+    pub(super) fn give_up(&self, cx: &Cx, place: u16, lane: &Lane) {
+        let spent = lane.line.borrow_mut().backlog.spent(lane.rules.deliveries_max);
+        for ticket in spent {
+            self.remove(cx, place, ticket, Removal::Deliveries);
+        }
+    }
+
     /// A message that was handed out is in its queue again, or has been so too often.
     pub(super) fn come_back(&self, cx: &Cx, place: u16, ticket: Ticket, why: Return) {
         let Some(lane) = self.lane(place) else { return };
         let Some((message, deliveries)) = lane.line.borrow().backlog.get(ticket) else { return };
         let counts = why != Return::Undelivered;
         note(cx, &message, place, facts::RETURNED, why as u64);
+        if !counts {
+            self.count(cx, lane, message_id(place, message.number), deliveries - 1);
+        }
         if counts && lane.rules.guarantee == Guarantee::AtMostOnce {
             lane.line.borrow_mut().backlog.settle(ticket);
             note(cx, &message, place, facts::UNCONFIRMED, why as u64);

@@ -7,7 +7,7 @@ use super::backlog::{Backlog, Message, Taken};
 use super::recent::Recent;
 use super::settings::{MessageQueue, Order, Overflow, Receiver, Rules};
 use super::{facts, note};
-use crate::engine::{Condition, Dist, Name, NodeId, Time};
+use crate::engine::{Condition, Dist, Name, NodeId, Span, Time};
 use crate::parts::Backoff;
 use crate::world::Cx;
 
@@ -28,6 +28,8 @@ pub(super) struct Lane {
     /// The place of the queue that dead letters go to, and which go there besides those that were
     /// handed out too often: what is too old, what had to make room.
     pub dead: Option<(u16, bool, bool)>,
+    /// Is it written down how often messages are handed out?
+    pub remembers: bool,
     pub line: RefCell<Line>,
     /// Room in the queue.
     pub room: Condition,
@@ -75,6 +77,8 @@ pub(super) struct Line {
     seen: Vec<Vec<NodeId>>,
     /// Whose turn it is.
     turn: usize,
+    /// So often it is looked, while messages wait, whether addresses stand for others now.
+    others_within: Option<Span>,
 }
 
 /// A connection to a consumer.
@@ -111,7 +115,10 @@ impl Lane {
             links: Vec::new(),
             seen: vec![Vec::new(); queue.consumers.len()],
             turn: 0,
+            others_within: None,
         };
+        let counts = rules.deliveries_max != u32::MAX || queue.redelivery.is_some();
+        let remembers = counts && rules.remembers_deliveries;
         Lane {
             name,
             rules,
@@ -122,6 +129,7 @@ impl Lane {
             delay: queue.delay.clone(),
             redelivery: queue.redelivery,
             dead,
+            remembers,
             line: RefCell::new(line),
             room: Condition::default(),
             turns: Turns::default(),
@@ -162,6 +170,11 @@ impl Lane {
         line.links[link].credit -= 1;
         drop(line);
         Some((link, taken))
+    }
+
+    /// Sees whom the receivers' addresses stand for: are there any who were not there before?
+    pub fn connect(&self, cx: &Cx) -> bool {
+        self.line.borrow_mut().connect(cx, &self.consumers)
     }
 
     /// Hands the next message to the consumer that has just finished one.
@@ -205,7 +218,9 @@ impl Lane {
             return due;
         }
         let broken = line.links.iter().filter(|link| link.is_listed && link.broken_until > now);
-        broken.map(|link| link.broken_until).min().unwrap_or(Time::MAX).min(due)
+        let broken = broken.map(|link| link.broken_until).min().unwrap_or(Time::MAX);
+        let others = line.others_within.map_or(Time::MAX, |within| now + within);
+        due.min(broken).min(others)
     }
 
     /// From when on a message that was just taken in may be handed out.
@@ -221,10 +236,11 @@ impl Lane {
         }
     }
 
-    /// Takes a message in, to be handed out from `from` on.
-    pub fn admit(&self, cx: &Cx, message: Message, from: Time) {
+    /// Takes a message in that was handed out so often before, to be handed out from `from` on.
+    pub fn admit(&self, cx: &Cx, message: Message, from: Time, deliveries: u32) {
         let rank = cx.with(|state| state.env.class(message.class).priority);
-        self.line.borrow_mut().backlog.admit(message, rank, from, cx.now());
+        let mut line = self.line.borrow_mut();
+        line.backlog.admit(message, (rank, deliveries), from, cx.now());
     }
 }
 
@@ -238,13 +254,20 @@ impl Line {
             .find(|link| self.links[*link].is_free(now))
     }
 
-    /// Sees whom the receivers' addresses stand for.
-    fn connect(&mut self, cx: &Cx, consumers: &[Receiver]) {
+    /// Sees whom the receivers' addresses stand for: are there any who were not there before?
+    fn connect(&mut self, cx: &Cx, consumers: &[Receiver]) -> bool {
+        let mut has_more = false;
         for (place, receiver) in consumers.iter().enumerate() {
             let now = cx.instances(receiver.to);
+            let is_address = now.is_some();
             let now = now.as_deref().unwrap_or(std::slice::from_ref(&receiver.to));
             if self.seen[place] == now {
                 continue;
+            }
+            has_more = true;
+            if is_address {
+                let within = self.others_within.unwrap_or(Span::MAX);
+                self.others_within = Some(within.min(receiver.reconnect));
             }
             let own = self.links.iter_mut().filter(|link| link.receiver == place);
             own.for_each(|link| link.is_listed = now.contains(&link.node));
@@ -262,5 +285,6 @@ impl Line {
             }
             self.seen[place] = now.to_vec();
         }
+        has_more
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::backlog::Message;
+use super::compact::mark;
 use super::journal::Found;
 use super::{Broker, facts, message_id, of_message_id};
 use crate::engine::{
@@ -24,13 +25,16 @@ pub(super) const COPIES: Name = Name::of("mirror.copies");
 /// Entries of a mirror's log: it has a message, it has it no more.
 const COPY: Name = Name::of("mirror.copy");
 const NO_COPY: Name = Name::of("mirror.no-copy");
+/// An entry of a mirror's log that was compacted: the key is the message of another broker's queue
+/// with the highest number by then.
+const MARK: Name = Name::of("mirror.mark");
 
 /// How long a mirror has to answer; after that it is asked no more, or asked again.
 const PATIENCE: Span = Span::SECOND;
 /// How long a broker that starts waits before it asks its mirrors again.
 const PAUSE: Span = Span::from_millis(100);
-/// Marks what is no message but the highest number of a queue.
-const MARK: u32 = u32::MAX;
+/// What is no message but the highest number of a queue.
+const NEWEST: u32 = u32::MAX;
 
 /// What a broker keeps for others, by whose it is and which message.
 #[derive(Clone, Debug, Default)]
@@ -40,11 +44,40 @@ pub(super) struct Copies {
 }
 
 impl Copies {
+    /// Is a message of another broker among them?
+    pub fn has(&self, owner: NodeId, id: u64) -> bool {
+        self.kept.contains_key(&(owner, id))
+    }
+
+    pub fn forget(&mut self, owner: NodeId, id: u64) {
+        self.kept.remove(&(owner, id));
+    }
+
+    /// Does this entry of the log still count?
+    pub fn needs(&self, entry: &Entry) -> bool {
+        let owner = NodeId((entry.value >> 32) as u32);
+        let is_kept = || entry.rows.first().is_some_and(|row| self.has(owner, row.key));
+        entry.what == COPY && is_kept()
+    }
+
+    /// The entries that say the highest number of each queue, whether a copy is kept or not.
+    pub fn marks(&self) -> impl Iterator<Item = Entry> {
+        let newest = self.newest.iter();
+        newest.map(|(&(owner, place), &number)| {
+            mark(MARK, message_id(place, number), u64::from(owner.0) << 32)
+        })
+    }
+
     fn add(&mut self, owner: NodeId, parcel: Parcel) {
-        let (place, number) = of_message_id(parcel.id);
+        self.know(owner, parcel.id);
+        self.kept.insert((owner, parcel.id), parcel);
+    }
+
+    /// The number of this message is taken.
+    fn know(&mut self, owner: NodeId, id: u64) {
+        let (place, number) = of_message_id(id);
         let newest = self.newest.entry((owner, place)).or_default();
         *newest = number.max(*newest);
-        self.kept.insert((owner, parcel.id), parcel);
     }
 
     /// Takes in what an entry of the log says, if it is about copies.
@@ -68,7 +101,8 @@ impl Copies {
                 };
                 self.add(owner, parcel);
             }
-            NO_COPY => _ = self.kept.remove(&(owner, entry.key)),
+            NO_COPY => self.forget(owner, entry.key),
+            MARK => self.know(owner, entry.key),
             _ => return false,
         }
         true
@@ -87,7 +121,7 @@ impl Copies {
             key: 0,
             value: 0,
             since: Time(0),
-            count: MARK,
+            count: NEWEST,
         });
         kept.chain(newest).collect()
     }
@@ -163,9 +197,16 @@ impl Broker {
 
     /// A message of another broker has left its queue.
     pub(super) fn uncopy(&self, cx: &Cx, id: u64, owner: u64) {
-        let known = self.copied.borrow_mut().kept.remove(&(NodeId(owner as u32), id));
-        if known.is_some() && cx.disk().append(NO_COPY, id, owner << 32, [].into()).is_ok() {
+        let whose = NodeId(owner as u32);
+        let known = self.copied.borrow_mut().kept.remove(&(whose, id));
+        if known.is_none() {
+            return;
+        }
+        if cx.disk().append(NO_COPY, id, owner << 32, [].into()).is_ok() {
             cx.disk().sync_later();
+            self.waste(cx, 2);
+        } else {
+            self.unwritten(cx, whose, id);
         }
     }
 
@@ -216,11 +257,18 @@ impl Message {
 }
 
 impl Found {
+    /// Does the log say that this message has left its queue?
+    fn has_left(&self, place: u16, number: u64) -> bool {
+        let is_there = self.messages.contains_key(&(place, number));
+        let is_marked = self.marked.get(&place).is_some_and(|newest| number <= *newest);
+        self.settled.contains(&(place, number)) || is_marked && !is_there
+    }
+
     /// Takes in what a mirror has.
     fn hear(&mut self, parcel: &Parcel) {
         let (place, number) = of_message_id(parcel.id);
         self.know(place, number);
-        if parcel.count == MARK || self.settled.contains(&(place, number)) {
+        if parcel.count == NEWEST || self.has_left(place, number) {
             return;
         }
         let message = Message {

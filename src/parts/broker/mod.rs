@@ -26,6 +26,7 @@
 //! ```
 
 mod backlog;
+mod compact;
 mod consumer;
 mod described;
 pub mod facts;
@@ -41,7 +42,7 @@ mod settings;
 mod topics;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -110,6 +111,9 @@ pub struct Broker {
     /// What it keeps for others.
     #[serde(skip)]
     copied: RefCell<Copies>,
+    /// What has left without an entry that says so: whose it was, and which message.
+    #[serde(skip)]
+    unwritten: RefCell<BTreeSet<(NodeId, u64)>>,
 }
 
 /// Why a message came back into its queue.
@@ -292,7 +296,7 @@ impl Broker {
     /// A message is the broker's from now on.
     fn admit(&self, cx: &Cx, place: u16, message: Message) {
         let Some(lane) = self.lane(place) else { return };
-        lane.admit(cx, message, lane.first_due(cx));
+        lane.admit(cx, message, lane.first_due(cx), 0);
         let depth = lane.line.borrow().backlog.depth() as u64;
         lane.note_group(cx, &message, place);
         note(cx, &message, place, facts::ACCEPTED, depth);
@@ -360,6 +364,7 @@ impl Broker {
             // What has become too old while the broker was down is not handed out any more.
             if let Some(lane) = self.lane(place) {
                 self.advance(cx, place, lane);
+                self.give_up(cx, place, lane);
             }
             self.look(cx, place);
         }

@@ -17,18 +17,21 @@ pub(super) const RELEASE: Name = Name::of("release");
 pub(super) const EXTEND: Name = Name::of("extend");
 
 /// How they are spelt, and what else brokers tell one another and write into their logs.
-pub const OPERATIONS: [&str; 11] = [
+pub const OPERATIONS: [&str; 14] = [
     "receive",
     "acknowledge",
     "release",
     "extend",
     "queue.came",
     "queue.settled",
+    "queue.counted",
+    "queue.mark",
     "mirror.copies",
     "mirror.settled",
     "mirror.copy",
     "mirror.no-copy",
     "topic.came",
+    "mirror.mark",
 ];
 
 /// A request for messages.
@@ -105,6 +108,7 @@ impl Broker {
                     line.backlog.hide(Ticket::unpack(parcel.id), parcel.count, until);
                     drop(line);
                     note(cx, &message, place, facts::DELIVERED, u64::from(parcel.count));
+                    self.count(cx, lane, message_id(place, message.number), parcel.count);
                 }
                 Err(_) => {
                     self.come_back(cx, place, Ticket::unpack(parcel.id), Return::Undelivered);

@@ -4,7 +4,7 @@
 use super::line::Lane;
 use super::ready::Ticket;
 use super::settings::Guarantee;
-use super::{Broker, DELIVER, Return, baggage, facts, kick, note};
+use super::{Broker, DELIVER, Return, baggage, facts, kick, message_id, note};
 use crate::engine::{Fault, Msg};
 use crate::world::Cx;
 
@@ -25,6 +25,9 @@ impl Broker {
         loop {
             self.hand_over(cx, place, link, ticket).await;
             lane.give_back(link);
+            if lane.connect(cx) {
+                self.dispatch(cx, place, lane);
+            }
             let Some(next) = lane.push_to(cx, link) else { break };
             ticket = next.ticket;
             cx.resume(next.message.root);
@@ -54,6 +57,7 @@ impl Broker {
             return;
         }
         note(cx, &message, place, facts::DELIVERED, u64::from(delivery));
+        self.count(cx, lane, message_id(place, message.number), delivery);
         let verb = lane.consumers[receiver].operation;
         let request = Msg::Do { verb, key: message.key, value: message.value };
         let why = match cx.call(node, request).within(lane.rules.visibility).await {

@@ -26,6 +26,12 @@ impl Recent {
         self.known.get(&(root, key)).map(|(number, _)| *number)
     }
 
+    /// The numbers of those that came within `window` before.
+    pub fn within(&self, now: Time, window: Span) -> impl Iterator<Item = u64> {
+        let is_recent = move |(_, since): &&(u64, Time)| *since + window > now;
+        self.known.values().filter(is_recent).map(|(number, _)| *number)
+    }
+
     /// A message came.
     pub fn add(&mut self, now: Time, root: Root, key: u64, number: u64) {
         self.known.insert((root, key), (number, now));

@@ -73,6 +73,11 @@ pub struct MessageQueue {
     /// there is no place for those. Default: as often as it takes.
     #[serde(default)]
     pub deliveries_max: Option<u32>,
+    /// Does a broker that crashes still know afterwards how often messages were handed out? That is
+    /// written to its log, durable with the next sync; only where `deliveries_max` or `redelivery`
+    /// ask for it. Default: false.
+    #[serde(default)]
+    pub remembers_deliveries: Option<bool>,
     /// Where dead letters go. Default: nowhere.
     #[serde(default)]
     pub dead: Option<DeadLetters>,
@@ -94,8 +99,9 @@ pub struct Receiver {
     /// How many messages it has at once, each instance for itself. Default: any number.
     #[serde(default)]
     pub prefetch: Option<u32>,
-    /// How long after its connection broke it is tried again: the time that a consumer takes to
-    /// connect. Default: `"1s"`.
+    /// How long after its connection broke it is tried again, and within what time an instance that
+    /// is new finds messages that wait: the time that a consumer takes to connect. Default:
+    /// `"1s"`.
     #[serde(default = "Receiver::reconnect")]
     pub reconnect: Span,
 }
@@ -221,7 +227,10 @@ pub enum Preset {
     /// Like an Amazon SQS standard queue: hidden for 30 s, kept for 4 days, best-effort order,
     /// 120,000 in flight, late deletes count.
     ///
-    /// Source: Amazon SQS Developer Guide, quotas and visibility timeout.
+    /// It remembers deliveries: the receive count is kept with the message.
+    ///
+    /// Source: Amazon SQS Developer Guide, quotas and visibility timeout; `ApproximateReceiveCount`
+    /// of the API reference.
     SqsStandard,
     /// Like an Amazon SQS FIFO queue: groups in order, duplicates recognised for 5 minutes, else as
     /// a standard queue.
@@ -234,19 +243,20 @@ pub enum Preset {
     /// Source: RabbitMQ documentation, consumers: delivery acknowledgement timeout.
     RabbitMqClassic,
     /// Like a RabbitMQ quorum queue: mirrored, and a dead letter, or dropped, when it has come back
-    /// more than 20 times; else as a classic queue. Wants `mirrors`.
+    /// more than 20 times, which it remembers; else as a classic queue. Wants `mirrors`.
     ///
-    /// Source: RabbitMQ documentation, quorum queues: delivery limit, since 4.0.
+    /// Source: RabbitMQ documentation, quorum queues: delivery limit, since 4.0; the count is part
+    /// of the replicated state (`x-delivery-count`).
     RabbitMqQuorum,
     /// Like a push subscription of Google Cloud Pub/Sub: 10 s to acknowledge, kept for 7 days.
     ///
     /// Source: Google Cloud Pub/Sub documentation, subscription properties.
     PubSub,
     /// Like a work queue of NATS JetStream: 30 s to acknowledge, 1,000 in flight, duplicates
-    /// recognised for 2 minutes, written to disk without waiting for it.
+    /// recognised for 2 minutes, written to disk without waiting for it; it remembers deliveries.
     ///
     /// Source: NATS documentation, JetStream consumers and streams: `ack_wait`, `max_ack_pending`,
-    /// `duplicate_window`, `sync_interval`.
+    /// `duplicate_window`, `sync_interval`; a consumer's stored state has what was redelivered.
     NatsJetStream,
 }
 
@@ -262,6 +272,7 @@ pub(crate) struct Rules {
     pub deduplication: Option<Span>,
     pub late_acks: bool,
     pub deliveries_max: u32,
+    pub remembers_deliveries: bool,
 }
 
 const DAY: Span = Span::from_seconds(86_400);
@@ -278,8 +289,14 @@ impl Preset {
             deduplication: None,
             late_acks: false,
             deliveries_max: u32::MAX,
+            remembers_deliveries: false,
         };
-        let sqs = Rules { ttl: Some(DAY * 4), in_flight_max: 120_000, ..plain.clone() };
+        let sqs = Rules {
+            ttl: Some(DAY * 4),
+            in_flight_max: 120_000,
+            remembers_deliveries: true,
+            ..plain.clone()
+        };
         let rabbit = Rules { visibility: Span::from_seconds(30 * 60), ..plain.clone() };
         match self {
             Preset::Plain => plain,
@@ -292,9 +309,12 @@ impl Preset {
                 ..sqs
             },
             Preset::RabbitMqClassic => rabbit,
-            Preset::RabbitMqQuorum => {
-                Rules { persistence: Persistence::Mirrored, deliveries_max: 21, ..rabbit }
-            }
+            Preset::RabbitMqQuorum => Rules {
+                persistence: Persistence::Mirrored,
+                deliveries_max: 21,
+                remembers_deliveries: true,
+                ..rabbit
+            },
             Preset::PubSub => {
                 Rules { visibility: Span::from_seconds(10), ttl: Some(DAY * 7), ..plain }
             }
@@ -302,6 +322,7 @@ impl Preset {
                 persistence: Persistence::Lazy,
                 in_flight_max: 1_000,
                 deduplication: Some(Span::from_seconds(2 * 60)),
+                remembers_deliveries: true,
                 ..plain
             },
         }
@@ -312,16 +333,20 @@ impl MessageQueue {
     /// Its settings with every default resolved.
     pub(crate) fn rules(&self) -> Rules {
         let preset = self.preset.rules();
+        let persistence = self.persistence.unwrap_or(preset.persistence);
+        let is_kept = persistence != Persistence::Off;
+        let remembers = self.remembers_deliveries.unwrap_or(preset.remembers_deliveries);
         Rules {
             visibility: self.visibility.unwrap_or(preset.visibility),
             order: self.order.unwrap_or(preset.order),
-            persistence: self.persistence.unwrap_or(preset.persistence),
+            persistence,
             guarantee: self.guarantee.unwrap_or(preset.guarantee),
             ttl: self.ttl.or(preset.ttl),
             in_flight_max: self.in_flight_max.unwrap_or(preset.in_flight_max),
             deduplication: self.deduplication.or(preset.deduplication),
             late_acks: self.late_acks.unwrap_or(preset.late_acks),
             deliveries_max: self.deliveries_max.unwrap_or(preset.deliveries_max),
+            remembers_deliveries: remembers && is_kept,
         }
     }
 
@@ -383,6 +408,19 @@ impl MessageQueue {
                     "what is handed out at most once has no `deliveries_max` and no `redelivery`";
                 (many, title)
             }
+            _ if self.remembers_deliveries == Some(true)
+                && (rules.persistence == Persistence::Off || is_once) =>
+            {
+                let title = "a queue remembers deliveries that is on a disk, and at least once";
+                ("remembers_deliveries", title)
+            }
+            _ if self.remembers_deliveries == Some(true)
+                && rules.deliveries_max == u32::MAX
+                && self.redelivery.is_none() =>
+            {
+                let title = "nothing asks how often messages were handed out";
+                ("remembers_deliveries", title)
+            }
             // A mirror that misses that a message has left would bring it back.
             _ if is_once && rules.persistence == Persistence::Mirrored => {
                 ("guarantee", "what is handed out at most once is not `Mirrored`")
@@ -410,6 +448,7 @@ mod tests {
         let quorum = queue("(preset: RabbitMqQuorum)").rules();
         assert_eq!((quorum.persistence, quorum.deliveries_max), (Persistence::Mirrored, 21));
         let plain = queue("()").rules();
+        assert!(quorum.remembers_deliveries && !plain.remembers_deliveries);
         assert_eq!((plain.ttl, plain.late_acks, plain.deliveries_max), (None, false, u32::MAX));
     }
 
@@ -424,6 +463,11 @@ mod tests {
             ("(length_max: Some(0))", "length_max"),
             ("(deliveries_max: Some(0))", "deliveries_max"),
             ("(guarantee: Some(AtMostOnce), deliveries_max: Some(3))", "at most once"),
+            (
+                "(persistence: Some(Off), deliveries_max: Some(3), remembers_deliveries: Some(true))",
+                "that is on a disk",
+            ),
+            ("(remembers_deliveries: Some(true))", "nothing asks"),
             (
                 "(order: Some(Fifo), delay: Some(Exponential(mean: Some(\"1s\"))))",
                 "always the same",

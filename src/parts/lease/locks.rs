@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{ACQUIRE, ACQUIRE_UNTIL, RELEASE, RENEW, RENEW_UNTIL};
-use crate::engine::{Dist, Fault, Msg, Name, Reply, Root, Span, Time};
+use crate::engine::{Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
 use crate::world::{Cx, DiskSpec, Flaw, Known, MachineSpec, Node, Offers};
 
 const GRANTED: Name = Name::of("lock.granted");
@@ -57,9 +57,26 @@ impl Default for Closed {
     }
 }
 
+/// Who holds a lock: an operation, or where there is none the node that asks by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Holder {
+    Operation(Root),
+    Node(Option<NodeId>),
+}
+
+impl Holder {
+    /// On whose behalf something is asked for.
+    fn of(cx: &Cx) -> Holder {
+        match cx.root() {
+            Root::NONE => Holder::Node(cx.caller()),
+            root => Holder::Operation(root),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Lease {
-    holder: Root,
+    holder: Holder,
     token: u64,
     /// By this service's clock.
     expires: Time,
@@ -85,20 +102,24 @@ impl LockService {
         let now = cx.clock();
         let held = self.leases.borrow().get(&lock).copied();
         let held = held.filter(|lease| now < lease.expires);
-        let is_other = held.is_some_and(|lease| lease.holder != cx.root());
+        let is_other = held.is_some_and(|lease| lease.holder != Holder::of(cx));
         if is_other || now < self.closed_until.get().0 {
             return Err(Fault::Conflict);
         }
         // Whoever asks twice holds it once.
         let token = held.map_or(self.newest.get() + 1, |lease| lease.token);
         self.newest.set(self.newest.get().max(token));
-        let lease = Lease { holder: cx.root(), token, expires };
+        let lease = Lease { holder: Holder::of(cx), token, expires };
         self.leases.borrow_mut().insert(lock, lease);
-        if held.is_none()
-            && let Err(fault) = cx.disk().commit(GRANTED, lock, token, [].into()).await
-        {
-            self.release(cx, lock);
-            return Err(fault);
+        if held.is_none() {
+            if let Err(fault) = cx.disk().commit(GRANTED, lock, token, [].into()).await {
+                self.release(cx, lock);
+                return Err(fault);
+            }
+            if cx.disk().waste(1) {
+                // Of all tokens the newest is all that a restart asks for.
+                cx.disk().compact(vec![], |entry| entry.value >= token);
+            }
         }
         Ok(Msg::Done { value: token })
     }
@@ -106,7 +127,7 @@ impl LockService {
     fn renew(&self, cx: &Cx, lock: u64, expires: Time) -> Reply {
         let now = cx.clock();
         let mut leases = self.leases.borrow_mut();
-        let mine = |lease: &&mut Lease| lease.holder == cx.root() && now < lease.expires;
+        let mine = |lease: &&mut Lease| lease.holder == Holder::of(cx) && now < lease.expires;
         let lease = leases.get_mut(&lock).filter(mine).ok_or(Fault::Conflict)?;
         lease.expires = expires;
         Ok(Msg::Done { value: lease.token })
@@ -114,7 +135,7 @@ impl LockService {
 
     fn release(&self, cx: &Cx, lock: u64) {
         let mut leases = self.leases.borrow_mut();
-        if leases.get(&lock).is_some_and(|lease| lease.holder == cx.root()) {
+        if leases.get(&lock).is_some_and(|lease| lease.holder == Holder::of(cx)) {
             leases.remove(&lock);
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::outbox::facts;
 use crate::engine::{Change, Class, Name, Parcel, Root, Row, Time};
 
 /// An event as the log has it.
@@ -16,6 +17,8 @@ struct Event {
     key: u64,
     value: u64,
     since: Time,
+    /// Is its row there no more?
+    is_deleted: bool,
 }
 
 /// For which operation, with how large a body and since when a transaction is there.
@@ -27,17 +30,23 @@ pub(super) struct Origin {
 }
 
 /// Every event that was ever written, by its number from 0, and which of them are not marked as
-/// published. Marked events stay: whoever tails the log may begin anywhere.
+/// published. Those that are not any more stay in the log: whoever tails it may begin anywhere.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     all: Vec<Event>,
     unmarked: BTreeSet<u64>,
+    deleted: u64,
 }
 
 impl Events {
     /// How many were written: the number of the next.
     pub fn len(&self) -> u64 {
         self.all.len() as u64
+    }
+
+    /// How many rows the outbox has, marked or not.
+    pub fn rows(&self) -> u64 {
+        self.len() - self.deleted
     }
 
     /// Takes in what a transaction says about the outbox.
@@ -48,11 +57,25 @@ impl Events {
                     let Origin { root, payload, since } = origin;
                     self.unmarked.insert(self.len());
                     let key = row.key;
-                    self.all.push(Event { root, class, payload, event, key, value, since });
+                    let is_deleted = false;
+                    let event =
+                        Event { root, class, payload, event, key, value, since, is_deleted };
+                    self.all.push(event);
                 }
-                Change::Relayed => _ = self.unmarked.remove(&row.key),
+                Change::Relayed => self.relayed(row.key, row.table == facts::DELETED),
                 Change::Set(_) | Change::Give(_) | Change::Take(_) => {}
             }
+        }
+    }
+
+    /// An event is published; perhaps its row goes.
+    fn relayed(&mut self, number: u64, deletes: bool) {
+        self.unmarked.remove(&number);
+        if let Some(event) =
+            self.all.get_mut(number as usize).filter(|it| deletes && !it.is_deleted)
+        {
+            event.is_deleted = true;
+            self.deleted += 1;
         }
     }
 
@@ -68,7 +91,8 @@ impl Events {
 
     /// An event as it travels: the count is its name.
     fn parcel(&self, number: u64) -> Parcel {
-        let Event { root, class, payload, event, key, value, since } = self.all[number as usize];
+        let Event { root, class, payload, event, key, value, since, .. } =
+            self.all[number as usize];
         Parcel { id: number, root, class, payload, key, value, since, count: event.value() }
     }
 }
@@ -123,5 +147,17 @@ mod tests {
         assert_eq!(ids(&events.from(0, 10, 4)), [0, 1, 2, 3]);
         assert_eq!(ids(&events.from(2, 1, 4)), [2]);
         assert_eq!(ids(&events.from(9, 10, 4)), [] as [u64; 0]);
+        assert_eq!(events.rows(), 4);
+    }
+
+    #[test]
+    fn deleted_events_have_no_row_and_are_in_the_log() {
+        let mut events = events();
+        let delete = Row { table: facts::DELETED, ..row(1, Change::Relayed) };
+        let origin = Origin { root: Root::NONE, payload: 0, since: Time(0) };
+        events.take_in(&[delete, delete, row(0, Change::Relayed)], origin);
+        assert_eq!((events.rows(), events.len()), (3, 4));
+        assert_eq!(ids(&events.unmarked(10, 4)), [2, 3]);
+        assert_eq!(ids(&events.from(0, 10, 4)), [0, 1, 2, 3]);
     }
 }

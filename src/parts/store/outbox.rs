@@ -32,6 +32,9 @@ pub mod facts {
     /// The row by which an event is marked as published: a fact when it is durable. The key is the
     /// event's number in its store.
     pub const MARKED: Name = Name::of("outbox.marked");
+    /// The row by which the row of a published event is deleted: a fact when it is durable. The key
+    /// is the event's number in its store.
+    pub const DELETED: Name = Name::of("outbox.deleted");
     /// A relay has heard that the broker has an event; the key is the business object, the value
     /// the event's number in its store.
     pub const PUBLISHED: Name = Name::of("outbox.published");
@@ -39,8 +42,8 @@ pub mod facts {
     /// the business object, the value the event's number in its store.
     pub const FAILED: Name = Name::of("outbox.failed");
     /// How they are spelt.
-    pub const NAMES: [&str; 4] =
-        ["outbox.stored", "outbox.marked", "outbox.published", "outbox.failed"];
+    pub const NAMES: [&str; 5] =
+        ["outbox.stored", "outbox.marked", "outbox.deleted", "outbox.published", "outbox.failed"];
 }
 
 /// The row that writes an event about this object.
@@ -52,6 +55,11 @@ pub(in crate::parts) fn emit(cx: &Cx, event: Name, key: u64, value: u64) -> Row 
 /// The row that marks an event as published, by its number.
 pub fn mark(number: u64) -> Row {
     Row { table: facts::MARKED, key: number, expect: Expect::Any, change: Change::Relayed }
+}
+
+/// The row that deletes an event that is published, by its number.
+pub fn delete(number: u64) -> Row {
+    Row { table: facts::DELETED, ..mark(number) }
 }
 
 /// A request for events that are not marked.
@@ -72,6 +80,14 @@ impl Store {
         let origin = Origin { root: cx.root(), payload, since: cx.now() };
         self.events.borrow_mut().take_in(rows, origin);
         self.emitted.announce(cx);
+    }
+
+    /// How much longer a poll takes for the rows that it has to look at.
+    pub(super) fn scan(&self, request: &Msg) -> Span {
+        match request {
+            Msg::Do { verb: POLL, .. } => self.outbox_scan * self.events.borrow().rows(),
+            _ => Span::ZERO,
+        }
     }
 
     /// The events that are not marked. Of a durable store nobody sees one that a crash might undo.
@@ -106,7 +122,10 @@ mod tests {
 
     #[test]
     fn facts_are_spelt_as_they_are_named() {
-        assert_eq!([STORED, MARKED, PUBLISHED, FAILED], NAMES.map(crate::engine::Name::of));
+        assert_eq!(
+            [STORED, MARKED, DELETED, PUBLISHED, FAILED],
+            NAMES.map(crate::engine::Name::of)
+        );
         assert_eq!([super::POLL, super::TAIL], super::OPERATIONS.map(crate::engine::Name::of));
     }
 }

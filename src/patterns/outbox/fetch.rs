@@ -19,6 +19,10 @@ pub enum Fetch {
         /// When it marks what it has published. Default: `Each`.
         #[serde(default)]
         marks: Marks,
+        /// Does it delete the row of an event that is published, instead of marking it? Then the
+        /// outbox holds what is to be published, and no history. Default: false.
+        #[serde(default)]
+        deletes: bool,
     },
     /// It tails the log, as change data capture does: the store tells it of events as soon as they
     /// are durable, and it writes down on its own disk how far it has come after each batch. A
@@ -55,7 +59,7 @@ pub enum RelayOrder {
 
 impl Default for Fetch {
     fn default() -> Fetch {
-        Fetch::Poll { interval: Fetch::interval(), marks: Marks::default() }
+        Fetch::Poll { interval: Fetch::interval(), marks: Marks::default(), deletes: false }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Outbox;
-use crate::engine::{Fault, Msg, Name, NodeId, Root, Span, Time};
+use crate::engine::{Fault, Msg, Name, NodeId, Span, Time};
 use crate::parts::{LEASE_ACQUIRE, LEASE_RENEW, Policy, lease_facts};
 use crate::world::{Ask, Cx, Flaw, Want};
 
@@ -32,8 +32,6 @@ pub struct Leader {
 /// A lease that was granted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tenure {
-    /// In whose name: the lock service tells holders apart by it.
-    holder: Root,
     token: u64,
     /// When it was asked for, and when it runs out, by this node's clock.
     since: Time,
@@ -58,32 +56,21 @@ impl Leader {
     }
 
     /// Asks for the lease, or for more of it.
-    async fn ask(&self, cx: &Cx, verb: Name, holder: Root) -> Result<Tenure, Fault> {
+    ///
+    /// It does so on behalf of no operation: the lock service knows the relay by its node, and one
+    /// that comes back within its lease has it still.
+    async fn ask(&self, cx: &Cx, verb: Name) -> Result<Tenure, Fault> {
         // It counts from before it was asked for: never longer than the lock service has it.
         let since = cx.clock();
         let request = Msg::Do { verb, key: u64::from(self.lock.value()), value: self.ttl.0 };
-        cx.resume(holder);
-        let reply = self.policy.call(cx, self.locks, request).await;
-        cx.resume(Root::NONE);
-        match reply? {
-            Msg::Done { value: token } => {
-                Ok(Tenure { holder, token, since, expires: since + self.ttl })
-            }
+        match self.policy.call(cx, self.locks, request).await? {
+            Msg::Done { value: token } => Ok(Tenure { token, since, expires: since + self.ttl }),
             _ => Err(Fault::Unknown),
         }
     }
 }
 
 impl Outbox {
-    /// In whose name this process of the relay asks for leases.
-    fn holder(&self, cx: &Cx) -> Root {
-        *self.holder.get_or_init(|| {
-            let holder = cx.begin();
-            cx.resume(Root::NONE);
-            holder
-        })
-    }
-
     /// Sees to it that this relay is the one at work, if there are several.
     ///
     /// # Errors
@@ -96,7 +83,7 @@ impl Outbox {
         let tenure = match held {
             Some(tenure) if now < tenure.since + leader.ttl / 3 => return Ok(()),
             // A lease that cannot be renewed is good until it runs out.
-            Some(tenure) => match leader.ask(cx, LEASE_RENEW, tenure.holder).await {
+            Some(_) => match leader.ask(cx, LEASE_RENEW).await {
                 Ok(tenure) => tenure,
                 Err(_) => return Ok(()),
             },
@@ -104,8 +91,7 @@ impl Outbox {
                 if let Some(lost) = self.tenure.take() {
                     cx.note(lease_facts::LEFT, lock, lost.token);
                 }
-                let holder = self.holder(cx);
-                let tenure = leader.ask(cx, LEASE_ACQUIRE, holder).await?;
+                let tenure = leader.ask(cx, LEASE_ACQUIRE).await?;
                 cx.note(lease_facts::HELD, lock, tenure.token);
                 tenure
             }

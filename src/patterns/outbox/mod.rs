@@ -18,11 +18,11 @@
 //! ```
 
 mod fetch;
+mod flight;
 mod leader;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use serde::Deserialize;
 
@@ -30,6 +30,7 @@ use crate::engine::{Baggage, Fault, Msg, Name, NodeId, Parcel, Reply, Root, Span
 use crate::parts::{Policy, outbox};
 use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers, Want, too_often};
 pub use fetch::{Fetch, Marks, RelayOrder};
+use flight::{Flight, PUBLISH};
 pub use leader::Leader;
 use leader::Tenure;
 
@@ -56,6 +57,10 @@ pub struct Outbox {
     /// What becomes of those behind an event that cannot be published. Default: `Strict`.
     #[serde(default)]
     order: RelayOrder,
+    /// How many events it publishes at once, those about one business object one after the other.
+    /// More than one wants an `order` of `Object`. Default: 1.
+    #[serde(default = "Outbox::in_flight")]
+    in_flight: u32,
     /// How long after store or broker failed it tries again. Default: `"1s"`.
     #[serde(default = "Outbox::pause")]
     pause: Span,
@@ -70,12 +75,12 @@ pub struct Outbox {
     #[serde(default)]
     disk: DiskSpec,
     #[serde(skip)]
-    holder: OnceCell<Root>,
-    #[serde(skip)]
     tenure: Cell<Option<Tenure>>,
     /// The number of the event that comes next in the log.
     #[serde(skip)]
     next: Cell<u64>,
+    #[serde(skip)]
+    flight: Box<Flight>,
 }
 
 /// How far it has tailed the log.
@@ -88,6 +93,10 @@ impl Outbox {
 
     fn batch() -> u32 {
         100
+    }
+
+    fn in_flight() -> u32 {
+        1
     }
 
     fn pause() -> Span {
@@ -105,7 +114,11 @@ impl Outbox {
             return Err(Fault::Unknown);
         };
         let mut published = Vec::with_capacity(parcels.len());
-        let told = self.publish(cx, &parcels, &mut published).await;
+        let told = if self.in_flight > 1 {
+            self.publish_at_once(cx, &parcels, &mut published).await
+        } else {
+            self.publish(cx, &parcels, &mut published).await
+        };
         self.remember(cx, &parcels, &published).await?;
         told?;
         let is_full = parcels.len() == self.batch as usize;
@@ -163,12 +176,16 @@ impl Outbox {
             return Ok(());
         }
         cx.resume(parcel.root);
-        let marked = self.mark(cx, [outbox::mark(parcel.id)].into()).await;
+        let marked = self.mark(cx, &[parcel.id]).await;
         cx.resume(Root::NONE);
         marked
     }
 
-    async fn mark(&self, cx: &Cx, rows: Rc<[crate::engine::Row]>) -> Result<(), Fault> {
+    /// Marks events as published, or deletes them.
+    async fn mark(&self, cx: &Cx, numbers: &[u64]) -> Result<(), Fault> {
+        let deletes = matches!(self.fetch, Fetch::Poll { deletes: true, .. });
+        let row = if deletes { outbox::delete } else { outbox::mark };
+        let rows = numbers.iter().map(|number| row(*number)).collect();
         self.store_policy.call(cx, self.store, Msg::Commit { rows }).await.map(|_| ())
     }
 
@@ -176,7 +193,7 @@ impl Outbox {
     async fn remember(&self, cx: &Cx, parcels: &[Parcel], published: &[u64]) -> Result<(), Fault> {
         match self.fetch {
             Fetch::Poll { marks: Marks::Batch, .. } if !published.is_empty() => {
-                self.mark(cx, published.iter().map(|number| outbox::mark(*number)).collect()).await
+                self.mark(cx, published).await
             }
             Fetch::Poll { .. } => Ok(()),
             Fetch::Tail { .. } => {
@@ -187,7 +204,11 @@ impl Outbox {
                     return Ok(());
                 }
                 self.next.set(next);
-                cx.disk().commit(OFFSET, 0, next, [].into()).await
+                cx.disk().commit(OFFSET, 0, next, [].into()).await?;
+                if cx.disk().waste(1) {
+                    cx.disk().compact(vec![], |entry| entry.value == next);
+                }
+                Ok(())
             }
         }
     }
@@ -208,8 +229,14 @@ impl Node for Outbox {
         }
     }
 
-    async fn handle(&self, _: &Cx, _: Msg) -> Reply {
-        Err(Fault::Unknown)
+    async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
+        match request {
+            Msg::Do { verb: PUBLISH, key, .. } if cx.caller().is_none() => {
+                self.publish_in(cx, key as usize).await;
+                Ok(Msg::Done { value: 0 })
+            }
+            _ => Err(Fault::Unknown),
+        }
     }
 
     fn machine(&self) -> MachineSpec {
@@ -239,12 +266,23 @@ impl Node for Outbox {
             let is_fine = (1..=outbox::BATCH_MAX).contains(&self.batch);
             (!is_fine).then(|| Flaw::at("batch", "a `batch` has from 1 to 65,535 events"))
         };
+        let flight = || match self.in_flight {
+            0 => Some(Flaw::at("in_flight", "an `in_flight` of 0 publishes nothing")),
+            2.. if self.order == RelayOrder::Strict => {
+                let title = "what is published at once is in no order";
+                Some(
+                    Flaw::at("in_flight", title)
+                        .label("with `order: Object` objects have one each"),
+                )
+            }
+            _ => None,
+        };
         let store = || self.store_policy.problem().map(|flaw| flaw.within("store_policy"));
         let policy = || self.policy.problem().map(|flaw| flaw.within("policy"));
         let leader = || self.leader.as_ref()?.problem().map(|flaw| flaw.within("leader"));
         let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
         let pause = || too_often("pause", self.pause);
-        (fetch().or_else(batch).or_else(pause).or_else(store))
+        (fetch().or_else(batch).or_else(flight).or_else(pause).or_else(store))
             .or_else(policy)
             .or_else(leader)
             .or_else(machine)

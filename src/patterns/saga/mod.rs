@@ -78,11 +78,10 @@ const RECOVER: Name = Name::of("saga.recover");
 
 impl Node for Saga {
     async fn boot(&self, cx: &Cx) {
-        let mut sagas = self.sagas.borrow_mut();
-        for entry in cx.disk().replay() {
-            sagas.learn(entry.what, entry.key, entry.value, entry.root);
-        }
-        for (root, key) in sagas.unfinished() {
+        let sagas = Sagas::of_log(cx);
+        let unfinished = sagas.unfinished();
+        self.sagas.replace(sagas);
+        for (root, key) in unfinished {
             // What the task does belongs to the operation that it goes on with.
             cx.resume(root);
             cx.kick(Msg::Do { verb: RECOVER, key, value: 0 });
@@ -284,6 +283,12 @@ impl Saga {
         }
         if what == END {
             self.ended.announce(cx);
+        } else if self.durable && cx.disk().waste(1) {
+            // Of a saga that is over its beginning and its end say all.
+            let logged = Sagas::of_log(cx);
+            cx.disk().compact(vec![], |entry| {
+                matches!(entry.what, BEGIN | END) || logged.is_open(entry.root, entry.key)
+            });
         }
     }
 }

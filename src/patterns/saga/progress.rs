@@ -48,6 +48,15 @@ pub(super) async fn record(
 pub(super) struct Sagas(BTreeMap<(Root, u64), Progress>);
 
 impl Sagas {
+    /// Those that the coordinator's log knows.
+    pub fn of_log(cx: &Cx) -> Sagas {
+        let mut sagas = Sagas::default();
+        for entry in cx.disk().replay() {
+            sagas.learn(entry.what, entry.key, entry.value, entry.root);
+        }
+        sagas
+    }
+
     pub fn get(&self, root: Root, key: u64) -> Option<Progress> {
         self.0.get(&(root, key)).copied()
     }
@@ -55,6 +64,11 @@ impl Sagas {
     /// One that never began after all.
     pub fn forget(&mut self, root: Root, key: u64) {
         self.0.remove(&(root, key));
+    }
+
+    /// Has it no end yet?
+    pub fn is_open(&self, root: Root, key: u64) -> bool {
+        self.get(root, key).is_some_and(|saga| saga.end.is_none())
     }
 
     /// Those that have no end yet.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::compact::Compaction;
 use super::troubles::{self, Troubles};
 use super::{DiskSpec, DiskUse, Entry};
 use crate::engine::{Bytes, Change, Due, Fault, NodeId, Rng, Span, State, Time, WaitId};
@@ -27,6 +28,10 @@ pub(crate) struct Drive {
     pub(super) room: u64,
     /// What has ever befallen it; nothing in most drives.
     pub(super) troubles: Option<Box<Troubles>>,
+    /// What its node has asked to be rid of.
+    pub(super) compaction: Option<Box<Compaction>>,
+    /// So many entries count no more since it was last asked.
+    pub(super) wasted: usize,
 }
 
 impl Drive {
@@ -45,6 +50,8 @@ impl Drive {
             bytes: 0,
             room,
             troubles: None,
+            compaction: None,
+            wasted: 0,
         }
     }
 
@@ -72,7 +79,8 @@ impl Drive {
         let lost = self.log.drain(length..);
         self.bytes -= lost.map(|entry| entry.bytes()).sum::<u64>();
         self.durable = self.durable.min(length);
-        (self.target, self.alarm) = (None, 0);
+        self.wasted = self.wasted.min(length);
+        (self.target, self.alarm, self.compaction) = (None, 0, None);
         if let Some(troubles) = &mut self.troubles {
             troubles.cut(length);
         }
@@ -82,26 +90,34 @@ impl Drive {
     #[inline]
     fn duration(&mut self, target: usize) -> Span {
         let mut span = self.spec.sync.sample(&mut self.rng);
+        let anew = self.compaction.as_mut().map_or((0, 0), |compaction| {
+            compaction.has_begun = true;
+            compaction.kept
+        });
         if self.spec.is_weighed() {
-            span += self.weigh(target);
+            span += self.weigh(target, anew);
         }
         match &self.troubles {
             None => span,
-            Some(troubles) => troubles.slowed(span, self.bytes_of(self.durable, target)),
+            Some(troubles) => {
+                let bytes = self.bytes_of(self.durable, target);
+                troubles.slowed(span, Bytes(bytes.0 + anew.1))
+            }
         }
     }
 
-    /// How much longer a sync takes for what it writes.
-    fn weigh(&mut self, target: usize) -> Span {
+    /// How much longer a sync takes for what it writes: what is new, and so many entries and bytes
+    /// anew.
+    fn weigh(&mut self, target: usize, anew: (usize, u64)) -> Span {
         let mut span = Span::ZERO;
-        for _ in self.durable..target {
+        for _ in 0..target - self.durable + anew.0 {
             span += self.spec.write.sample(&mut self.rng);
         }
-        let bytes = self.bytes_of(self.durable, target);
+        let bytes = Bytes(self.bytes_of(self.durable, target).0 + anew.1);
         span + self.spec.throughput.map_or(Span::ZERO, |rate| rate.time_for(bytes))
     }
 
-    fn bytes_of(&self, from: usize, to: usize) -> Bytes {
+    pub(super) fn bytes_of(&self, from: usize, to: usize) -> Bytes {
         Bytes(self.log[from..to].iter().map(Entry::bytes).sum())
     }
 }
@@ -140,6 +156,7 @@ pub(crate) fn synced(state: &mut State<World>, node: NodeId, alarm: u64) -> Due 
             announce(state, node, place);
         }
         wake(state, node, target);
+        state.env.drives[node.index()].replace();
     }
     if !state.env.drives[node.index()].waiting.is_empty() {
         start(state, node);

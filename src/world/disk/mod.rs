@@ -3,7 +3,9 @@
 //! `append` goes to the page cache and costs nothing; `sync` makes everything appended before it
 //! durable. Syncs are grouped as databases group commits: while one is on its way, those that
 //! follow wait and share the next. Completion belongs to the drive, not to the task that asked.
+//! What counts no more can be left out of the log (`compact`).
 
+mod compact;
 mod drive;
 mod spec;
 mod troubles;

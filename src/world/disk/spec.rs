@@ -94,4 +94,6 @@ pub struct DiskUse {
     pub damaged: u64,
     /// Entries that a checksum gave away when the log was read.
     pub detected: u64,
+    /// Entries that counted no more and were left out when the log was written anew.
+    pub compacted: u64,
 }

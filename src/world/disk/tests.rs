@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use super::troubles::Flaw;
 use super::*;
 use crate::engine::{
-    Change, Expect, Fact, Fault, Msg, NodeId, Observer, Reply, Rng, Row, Span, Time,
+    Change, Dist, Expect, Fact, Fault, Msg, NodeId, Observer, Reply, Rng, Row, Span, Time,
 };
-use crate::world::fault::Injection;
+use crate::world::fault::{AfterFailure, Injection};
 use crate::world::{Budget, Cx, NetworkSpec, Node, Sim, add, facts};
 
 const WHAT: Name = Name::of("entry");
@@ -293,4 +293,80 @@ fn those_who_come_during_a_sync_share_the_next() {
     assert_eq!(*writer.done.borrow(), [(0, one), (1, two), (2, two)]);
     let usage = sim.with(|state| state.env.disk_use(node));
     assert_eq!((usage.writes, usage.syncs, usage.lost), (3, 2, 0));
+}
+
+fn compact(sim: &mut Sim, marks: &[u64]) -> bool {
+    let marks = marks.iter().map(|key| entry(*key)).collect();
+    drive(sim, A, |drive| drive.choose(marks, |entry| entry.key % 2 == 0))
+}
+
+#[test]
+fn a_compaction_leaves_out_what_counts_no_more_when_its_sync_is_done() {
+    let (mut sim, sums) = group(1, true);
+    drive(&mut sim, A, |drive| drive.append(entry(5)).expect("there is room"));
+    assert!(compact(&mut sim, &[10]));
+    assert!(!compact(&mut sim, &[]), "one at a time");
+    assert_eq!(keys(&mut sim, A), [0, 1, 2, 3, 4, 5, 10], "the log is there until it is replaced");
+    settle(&mut sim, A);
+    // What was not durable stays, whether it counts or not.
+    assert_eq!(keys(&mut sim, A), [0, 2, 4, 5, 10]);
+    drive(&mut sim, A, |drive| {
+        assert_eq!((drive.durable, drive.usage.compacted), (5, 2));
+        assert_eq!(drive.bytes, 5 * entry(0).bytes());
+    });
+    assert_eq!(sums.borrow().to, 10, "only the two new ones are new facts");
+    drive(&mut sim, A, |drive| drive.append(entry(7)).expect("there is room"));
+    settle(&mut sim, A);
+    sim.with(|state| crash(state, A));
+    assert_eq!(keys(&mut sim, A), [0, 2, 4, 5, 10, 7]);
+}
+
+#[test]
+fn a_crash_or_a_failure_during_a_compaction_loses_nothing() {
+    let (mut sim, _) = group(1, true);
+    assert!(compact(&mut sim, &[10]));
+    sim.with(|state| start(state, A));
+    sim.with(|state| crash(state, A));
+    assert_eq!(keys(&mut sim, A), [0, 1, 2, 3, 4]);
+    settle(&mut sim, A);
+    assert_eq!(keys(&mut sim, A), [0, 1, 2, 3, 4], "nobody has asked for it since");
+    for what in [
+        Injection::SyncFails { node: A, rate: ALL, after_failure: AfterFailure::Retryable },
+        Injection::SyncLies { node: A, rate: ALL },
+    ] {
+        let (mut sim, _) = group(1, true);
+        befall(&mut sim, A, what);
+        assert!(compact(&mut sim, &[10]));
+        settle(&mut sim, A);
+        assert_eq!(keys(&mut sim, A), [0, 1, 2, 3, 4, 10]);
+        sim.with(|state| end(state, A, 0));
+        settle(&mut sim, A);
+        assert_eq!(keys(&mut sim, A), [0, 2, 4, 10], "the next sync does it");
+    }
+}
+
+#[test]
+fn what_is_damaged_stays_where_it_is_found_out() {
+    let (mut sim, _) = group(1, true);
+    let gone = |drive: &mut Drive| _ = drive.troubles().flaws.insert(3, Flaw::Gone);
+    drive(&mut sim, A, gone);
+    assert!(compact(&mut sim, &[]));
+    drive(&mut sim, A, |drive| _ = drive.troubles().flaws.insert(1, Flaw::Gone));
+    settle(&mut sim, A);
+    assert_eq!(keys(&mut sim, A), [0, 2, 4]);
+    assert_eq!(drive(&mut sim, A, |drive| drive.scrub()), [2], "between the second and the fourth");
+    let cached = |drive: &mut Drive| _ = drive.troubles().flaws.insert(0, Flaw::Cached);
+    drive(&mut sim, A, cached);
+    assert!(!compact(&mut sim, &[]), "what is read may not be there");
+}
+
+#[test]
+fn a_sync_takes_longer_for_what_is_written_anew() {
+    let (mut sim, _) = group(1, true);
+    drive(&mut sim, A, |drive| drive.spec.write = Dist::constant(Span::MILLISECOND));
+    assert!(compact(&mut sim, &[10]));
+    sim.with(|state| start(state, A));
+    let (now, ends) = sim.with(|state| (state.now(), state.env.drives[A.index()].ends));
+    // The sync itself, three that stay and one that is new.
+    assert_eq!(ends - now, Span::from_micros(4_500));
 }

@@ -52,6 +52,14 @@ impl Troubles {
         (self.left, self.failed_from) = (None, None);
     }
 
+    /// The entries at these places are there no more, and those behind them have moved up.
+    pub fn close(&mut self, gone: &[usize], shifted: impl Fn(usize) -> usize) {
+        let flaws = std::mem::take(&mut self.flaws).into_iter();
+        let stay = flaws.filter(|(place, _)| gone.binary_search(place).is_err());
+        self.flaws = stay.map(|(place, flaw)| (shifted(place), flaw)).collect();
+        self.failed_from = self.failed_from.map(shifted);
+    }
+
     /// How long a sync of so many bytes takes that would take `span`.
     pub fn slowed(&self, span: Span, size: Bytes) -> Span {
         self.on.iter().fold(span, |span, trouble| match &trouble.what {
@@ -191,11 +199,13 @@ pub(super) fn complete(state: &mut State<World>, node: NodeId, from: usize, targ
     drive.durable = target;
     if liar.is_some() {
         drive.troubles().flaws.extend(places.map(|place| (place, Flaw::Cached)));
-    } else {
-        flush(state, node);
-        places.for_each(|place| write(state, node, place));
+        drive.put_off();
+        return wake(state, node, target);
     }
+    flush(state, node);
+    places.for_each(|place| write(state, node, place));
     wake(state, node, target);
+    state.env.drives[node.index()].replace();
 }
 
 /// A fault would have damaged what must not be damaged.
@@ -220,6 +230,11 @@ fn fail(state: &mut State<World>, node: NodeId, of: (usize, usize), how: AfterFa
     let (from, target) = of;
     let drive = &mut state.env.drives[node.index()];
     drive.usage.failed += 1;
+    match how {
+        // Of what it was asked with some is forgotten.
+        AfterFailure::Lost => drive.compaction = None,
+        AfterFailure::Retryable => drive.put_off(),
+    }
     let waits: Vec<WaitId> = drive.waiting.iter().map(|(_, wait)| *wait).collect();
     let covered = drive.waiting.partition_point(|(needs, _)| *needs <= target);
     if how == AfterFailure::Lost {
@@ -349,7 +364,7 @@ fn torn(entry: &Entry, luck: u64) -> Entry {
 pub(crate) fn crash(state: &mut State<World>, node: NodeId) {
     let drive = &mut state.env.drives[node.index()];
     drive.waiting.clear();
-    (drive.target, drive.alarm) = (None, 0);
+    (drive.target, drive.alarm, drive.compaction) = (None, 0, None);
     let mut length = drive.durable;
     if drive.troubles.is_some() {
         length = land(state, node);

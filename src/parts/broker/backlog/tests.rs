@@ -21,7 +21,7 @@ fn filled(order: Order, count: u64) -> Backlog {
     let mut backlog = Backlog::new(order, None, 0);
     for key in 1..=count {
         let number = backlog.number();
-        backlog.admit(message(number, key % 3), (key % 2) as u8, Time(0), Time(0));
+        backlog.admit(message(number, key % 3), ((key % 2) as u8, 0), Time(0), Time(0));
     }
     backlog
 }
@@ -68,8 +68,8 @@ fn what_is_out_for_too_long_is_told_unless_it_is_extended() {
 #[test]
 fn a_message_for_later_waits_until_then() {
     let mut backlog = Backlog::new(Order::Arrival, None, 0);
-    backlog.admit(message(1, 1), 0, Time(10), Time(0));
-    backlog.admit(message(2, 2), 0, Time(5), Time(0));
+    backlog.admit(message(1, 1), (0, 0), Time(10), Time(0));
+    backlog.admit(message(2, 2), (0, 0), Time(5), Time(0));
     assert!(take(&mut backlog).is_none());
     assert_eq!((backlog.waiting(), backlog.next_due()), (2, Time(5)));
     assert_eq!(backlog.advance(Time(10)), None);
@@ -80,7 +80,7 @@ fn a_message_for_later_waits_until_then() {
 fn what_waits_for_too_long_expires_and_what_is_out_does_so_when_it_comes_back() {
     let mut backlog = Backlog::new(Order::Arrival, Some(Span(10)), 0);
     for number in 1..=3 {
-        backlog.admit(message(number, 1), 0, Time(0), Time(0));
+        backlog.admit(message(number, 1), (0, 0), Time(0), Time(0));
     }
     let out = take(&mut backlog).expect("there are three");
     let back = take(&mut backlog).expect("there are three");
@@ -105,7 +105,7 @@ fn a_full_queue_gives_up_what_came_first() {
         assert_eq!(backlog.settle(ticket).map(|it| it.number), Some(first), "{order:?}");
     }
     let mut later = Backlog::new(Order::Arrival, None, 0);
-    later.admit(message(1, 1), 0, Time(10), Time(0));
+    later.admit(message(1, 1), (0, 0), Time(10), Time(0));
     assert!(later.oldest().is_some(), "also if it may not be handed out yet");
     assert_eq!(later.oldest(), None);
 }
@@ -115,7 +115,7 @@ fn a_ticket_of_an_earlier_life_says_nothing_about_a_message_of_this_one() {
     let mut old = filled(Order::Arrival, 1);
     let ticket = take(&mut old).expect("there is one").ticket;
     let mut new = Backlog::new(Order::Arrival, None, 7);
-    new.admit(message(1, 1), 0, Time(0), Time(0));
+    new.admit(message(1, 1), (0, 0), Time(0), Time(0));
     assert_eq!((new.get(ticket), new.settle(ticket)), (None, None));
 }
 
@@ -123,7 +123,7 @@ fn a_ticket_of_an_earlier_life_says_nothing_about_a_message_of_this_one() {
 fn dead_letters_are_found_by_where_they_come_from() {
     let mut backlog = filled(Order::Arrival, 2);
     let origin = Some(3);
-    backlog.admit(Message { origin, ..message(3, 1) }, 0, Time(0), Time(0));
+    backlog.admit(Message { origin, ..message(3, 1) }, (0, 0), Time(0), Time(0));
     let found = backlog.of_origin(3);
     assert_eq!(found.len(), 1);
     assert_eq!((backlog.waiting(), backlog.out()), (2, 1));
@@ -181,7 +181,7 @@ proptest! {
                     let number = backlog.number();
                     let from = now + Span(if order == Order::Fifo { 3 } else { later });
                     let fresh = Message { since: now, ..message(number, key) };
-                    backlog.admit(fresh, key as u8, from, now);
+                    backlog.admit(fresh, (key as u8, 0), from, now);
                     admitted += 1;
                 }
                 Act::Take => out.extend(backlog.take(|below| below - 1)),

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 pub(super) use ended::END;
 pub use levels::{Pattern, TopicName};
+pub(super) use publish::PUBLISHED;
+pub(super) use recall::event;
 pub use settings::{Filter, Objects, Subscription, Topic};
 
 use super::Broker;

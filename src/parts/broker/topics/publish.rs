@@ -11,7 +11,7 @@ use crate::parts::broker::{Broker, Removal, facts, message_id, note};
 use crate::world::Cx;
 
 /// An entry of the log about an event; the key is the business object.
-pub(super) const PUBLISHED: Name = Name::of("topic.came");
+pub(in crate::parts::broker) const PUBLISHED: Name = Name::of("topic.came");
 
 /// How an event is kept for those who get a copy: as the most careful of them wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
