@@ -181,6 +181,8 @@ fn ps_m9_what_cannot_be_is_refused_at_its_field() {
         ("TOPIC", "min_isr: 4, replicas: 3", "how many `replicas`"),
         ("TOPIC", "retention: (segment: \"0B\")", "holds no record"),
         ("TOPIC", "flush: Interval(every: \"0s\")", "too often"),
+        ("TOPIC", "replicas: 4", "there are fewer brokers"),
+        ("TOPIC", "min_isr: 4", "there are fewer brokers"),
         ("BROKER", "fetch_max: 0,", "from 1 to 65,535"),
         ("BROKER", "fetch_wait: \"2min\",", "at most a minute"),
         ("BROKER", "heartbeat: \"0s\",", "too often"),
@@ -212,6 +214,11 @@ fn ps_m9_what_cannot_be_is_refused_at_its_field() {
         let problems = load(&source).map(|_| ()).expect_err("it is refused");
         diagnose::render(&problems, Some(&source), false)
     };
+    let scaled = source("), count: 3)", "), count: 3, max: 5)");
+    assert!(scaled.contains("as large as its `count`"), "{scaled}");
+    let next = "), count: 3, next: LogBroker(controller: \"controller\", topics: {\"bills\": ()}))";
+    let upgraded = source("), count: 3)", next);
+    assert!(upgraded.contains("the same `topics`"), "{upgraded}");
     let misspelt = source("operation: \"orders\"", "operation: \"order\"");
     assert!(misspelt.contains("did you mean `orders`?"), "{misspelt}");
     let nobody = source("to: \"kafka\"", "to: \"controller\"");

@@ -112,7 +112,7 @@ fn ps_m9_too_few_replicas_in_sync_refuse_who_waits_for_all_of_them() {
 
 #[test]
 fn ps_m9_a_replica_leads_that_is_not_in_sync_only_where_that_is_allowed() {
-    // The followers are cut off until they are out of sync; then the leader goes, and they are back.
+    // The followers are cut off until they are out of sync; then the leader goes and they are back.
     let alone = r#""cut": (what: Partition(links: Between(["kafka/1"], ["kafka/2", "kafka/3"])), at: "10s", for: "15s"), "crash": (what: Crash(node: "kafka/1"), at: "25s", for: "20s")"#;
     let rest = faults(alone);
     let run = |topic: &str| {

@@ -159,6 +159,8 @@ struct Topic {
 pub(crate) struct Logs {
     /// By place in their cluster; each cluster's stand together.
     topics: Vec<Topic>,
+    /// The names of all nodes.
+    names: Vec<String>,
     /// The address of each cluster, and the place of its first topic.
     clusters: Vec<(NodeId, usize)>,
     /// For each node the cluster that it is of.
@@ -200,7 +202,7 @@ impl Logs {
                 });
             }
         }
-        Some(Logs { topics, clusters, of_node, counts })
+        Some(Logs { topics, names: scenario.names.clone(), clusters, of_node, counts })
     }
 
     /// Takes in a fact; false if it is not about a log.
@@ -216,7 +218,8 @@ impl Logs {
         }
         // What the internal topic has is no business of whoever publishes.
         if let Some(place) = self.topic_of(fact.node, at) {
-            self.topics[place].fact(fact, (at.number, offset), &mut self.counts);
+            let told = (&mut self.counts, &self.names[..]);
+            self.topics[place].fact(fact, (at.number, offset), told);
         }
         true
     }
@@ -261,29 +264,32 @@ fn is_written_by_all(variant: &Variant, brokers: NodeId) -> bool {
     })
 }
 
+/// What is counted, and the names of the nodes.
+type Told<'a> = (&'a mut LogCounts, &'a [String]);
+
 impl Topic {
-    fn fact(&mut self, fact: &Fact, (number, offset): (u16, u64), counts: &mut LogCounts) {
+    fn fact(&mut self, fact: &Fact, (number, offset): (u16, u64), told: Told<'_>) {
         let lineage = self.partitions.entry(number).or_default();
         match fact.what {
             facts::LED => {
                 let (number, parent) = ((fact.value >> 32) as u32, fact.value as u32);
                 let lost = lineage.led(fact.node, Epoch { number, begins: offset, parent });
-                counts.elections += 1;
+                told.0.elections += 1;
                 for (offset, written) in lost {
-                    self.lost(fact, (offset, written), counts);
+                    self.lost(fact, (offset, written), (told.0, told.1));
                 }
             }
             // Whoever has been deposed and does not know it writes into no log but its own.
             facts::APPENDED if lineage.leader == Some(fact.node) => {
                 lineage.appended(offset, (fact.root, fact.value));
             }
-            facts::ACCEPTED => self.accepted(fact, (number, offset), counts),
+            facts::ACCEPTED => self.accepted(fact, (number, offset), told),
             facts::EXPIRED => lineage.expired(offset),
             _ => {}
         }
     }
 
-    fn accepted(&mut self, fact: &Fact, (number, offset): (u16, u64), counts: &mut LogCounts) {
+    fn accepted(&mut self, fact: &Fact, (number, offset): (u16, u64), told: Told<'_>) {
         let (epoch, acks) = (fact.value as u32, Acks::of(fact.value >> 32));
         let lineage = self.partitions.entry(number).or_default();
         let is_there = lineage.has(offset, epoch);
@@ -299,16 +305,20 @@ impl Topic {
         self.all.checked += u64::from(before == Acks::None);
         self.promised.checked += u64::from(before != Acks::All && acks == Acks::All);
         if !is_there {
-            self.lost(fact, (offset, Written { epoch, root, key: 0, accepted: acks }), counts);
+            // Whoever leads in truth has not got it.
+            let leader = lineage.leader.unwrap_or(fact.node);
+            let written = Written { epoch, root, key: 0, accepted: acks };
+            self.lost(&Fact { node: leader, ..*fact }, (offset, written), told);
         }
     }
 
-    /// An accepted record is not in the log any more.
-    fn lost(&mut self, fact: &Fact, (offset, written): (u64, Written), counts: &mut LogCounts) {
+    /// An accepted record is not in the log of who leads, whom the fact names.
+    fn lost(&mut self, fact: &Fact, (offset, written): (u64, Written), (counts, names): Told<'_>) {
         counts.lost += 1;
         let what = || {
-            let Written { epoch, .. } = written;
-            format!("record {offset} was accepted in epoch {epoch} and is lost")
+            let (epoch, leader) = (written.epoch, names.get(fact.node.index()));
+            let leader = leader.map_or("?", String::as_str);
+            format!("record {offset} was accepted in epoch {epoch} and is lost: {leader} leads now")
         };
         self.all.violated(fact.at, written.root, what);
         if written.accepted == Acks::All {

@@ -123,6 +123,11 @@ impl Instances {
             let title = format!("a `pre_stop` of {} does not fit into `grace`", self.pre_stop);
             return Some(Flaw::at("pre_stop", title).label(format!("at most {}", self.grace)));
         }
+        if self.is_scaled() && matches!(*self.of, Spec::LogBroker(_)) {
+            let title = "a cluster of log brokers is as large as its `count`";
+            let field = if self.max.is_some() { "max" } else { "autoscaler" };
+            return Some(Flaw::at(field, title).label("partitions are not moved"));
+        }
         if self.next.is_none() && self.next_start.is_some() {
             let title = "`next_start` is about a `next` version: say which";
             return Some(Flaw::at("next_start", title));
@@ -132,6 +137,11 @@ impl Instances {
             .map(|flaw| flaw.within("health"))
             .or_else(|| self.ill_scaled().map(|flaw| flaw.within("autoscaler")))
             .or_else(|| self.ill_followed().map(|flaw| flaw.within("next")))
+    }
+
+    /// Can there be more or fewer of them without a fault?
+    fn is_scaled(&self) -> bool {
+        self.max.is_some() || self.autoscaler.is_some()
     }
 
     /// What is wrong with the autoscaler.
@@ -156,6 +166,12 @@ impl Instances {
         if next.kind() != self.of.kind() {
             let (kind, other) = (self.of.kind(), next.kind());
             return Some(Flaw::new(format!("the next version of a {kind} is no {other}")));
+        }
+        if let (Spec::LogBroker(broker), Spec::LogBroker(later)) = (&*self.of, &**next)
+            && !broker.has_same_partitions(later)
+        {
+            let title = "the next version has the same `topics` with the same `partitions`";
+            return Some(Flaw::at("topics", title).label("its logs are on the same disks"));
         }
         let (machine, other) = (self.of.machine(), next.machine());
         if machine.holds_workers != other.holds_workers {
@@ -208,8 +224,12 @@ impl Node for Instances {
             Spec::Instances(_) => Some(Flaw::at("of", "instances of instances are not possible")),
             other => {
                 let next = || self.next.as_ref().and_then(|next| next.problem());
+                let of = || match other {
+                    Spec::LogBroker(broker) => broker.unfit_for(self.count),
+                    _ => None,
+                };
                 (self.ill())
-                    .or_else(|| other.problem().map(|flaw| flaw.within("of")))
+                    .or_else(|| other.problem().or_else(of).map(|flaw| flaw.within("of")))
                     .or_else(|| next().map(|flaw| flaw.within("next")))
             }
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::Time;
 
 /// A partition whose first leader has written and accepted so many records in epoch 1.
-struct Told {
+struct Story {
     topic: Topic,
     counts: LogCounts,
 }
@@ -14,8 +14,8 @@ fn fact(node: u32, what: Name, offset: u64, value: u64) -> Fact {
     Fact { at, node: NodeId(node), root, what, key: offset, value }
 }
 
-impl Told {
-    fn new(accepted: u64) -> Told {
+impl Story {
+    fn new(accepted: u64) -> Story {
         let topic = Topic {
             cluster: 0,
             name: Name::of("orders"),
@@ -25,14 +25,14 @@ impl Told {
             promised: Tally::default(),
             all: Tally::default(),
         };
-        let mut told = Told { topic, counts: LogCounts::default() };
+        let mut told = Story { topic, counts: LogCounts::default() };
         told.led(1, 1, 0, 0);
         (0..accepted).for_each(|offset| told.accepted(1, 1, offset, Acks::All));
         told
     }
 
     fn tell(&mut self, fact: Fact) {
-        self.topic.fact(&fact, (0, fact.key), &mut self.counts);
+        self.topic.fact(&fact, (0, fact.key), (&mut self.counts, &[]));
     }
 
     fn led(&mut self, node: u32, epoch: u64, end: u64, last: u64) {
@@ -53,7 +53,7 @@ impl Told {
 
 #[test]
 fn a_leader_that_has_everything_loses_nothing() {
-    let mut told = Told::new(5);
+    let mut told = Story::new(5);
     told.led(2, 2, 5, 1);
     told.accepted(2, 2, 5, Acks::All);
     told.led(1, 3, 6, 2);
@@ -62,7 +62,7 @@ fn a_leader_that_has_everything_loses_nothing() {
 
 #[test]
 fn a_leader_that_has_less_loses_the_rest() {
-    let mut told = Told::new(5);
+    let mut told = Story::new(5);
     told.led(2, 2, 3, 1);
     assert_eq!(told.lost(), 2);
     assert_eq!(told.topic.promised.first.as_ref().map(|first| first.root), Some(4));
@@ -76,7 +76,7 @@ fn a_leader_that_has_less_loses_the_rest() {
 
 #[test]
 fn what_a_deposed_leader_accepts_is_lost_at_once() {
-    let mut told = Told::new(2);
+    let mut told = Story::new(2);
     told.led(2, 2, 2, 1);
     told.accepted(1, 1, 2, Acks::Leader);
     assert_eq!((told.lost(), told.topic.promised.violations), (1, 0), "acks 1 promises nothing");
@@ -87,7 +87,7 @@ fn what_a_deposed_leader_accepts_is_lost_at_once() {
 
 #[test]
 fn what_went_by_policy_is_not_lost() {
-    let mut told = Told::new(5);
+    let mut told = Story::new(5);
     told.tell(fact(1, facts::EXPIRED, 5, 0));
     told.led(2, 2, 5, 0);
     assert_eq!(told.lost(), 0);
@@ -95,14 +95,14 @@ fn what_went_by_policy_is_not_lost() {
 
 #[test]
 fn a_record_that_is_accepted_again_is_counted_once() {
-    let mut told = Told::new(1);
+    let mut told = Story::new(1);
     told.tell(fact(1, facts::ACCEPTED, 0, (Acks::All as u64) << 32 | 1));
     assert_eq!(told.topic.all.checked, 1);
 }
 
 #[test]
 fn a_record_that_stands_there_twice_is_found() {
-    let mut told = Told::new(2);
+    let mut told = Story::new(2);
     let again = Fact { root: Root(1), ..fact(1, facts::APPENDED, 2, 5) };
     told.tell(again);
     assert_eq!(told.topic.partitions[&0].twice(), 1);

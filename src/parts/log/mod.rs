@@ -20,6 +20,7 @@ mod controller;
 mod coordinator;
 mod enrolment;
 pub mod facts;
+mod fit;
 mod follower;
 mod group;
 pub mod group_facts;
@@ -43,7 +44,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
-use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers, Want, too_often};
+use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers, Want};
 pub use controller::LogController;
 use coordinator::Offices;
 pub use group::Sharing;
@@ -436,29 +437,6 @@ impl Node for LogBroker {
     }
 
     fn problem(&self) -> Option<Flaw> {
-        let each = self.topics.iter().find_map(|(name, topic)| {
-            topic.problem().map(|flaw| flaw.within(*name).within("topics"))
-        });
-        let own = || {
-            if self.topics.len() >= 4_095 {
-                return Some(Flaw::at("topics", "these are too many topics"));
-            }
-            if !(1..=65_535).contains(&self.fetch_max) {
-                return Some(Flaw::at("fetch_max", "`fetch_max` is from 1 to 65,535"));
-            }
-            if self.fetch_wait > Span::MINUTE {
-                return Some(Flaw::at("fetch_wait", "`fetch_wait` is at most a minute"));
-            }
-            let times = [
-                ("heartbeat", self.heartbeat),
-                ("replica_lag_max", self.replica_lag_max),
-                ("fetch_wait", self.fetch_wait),
-                ("cleaning", self.cleaning),
-            ];
-            times.into_iter().find_map(|(field, span)| too_often(field, span))
-        };
-        let offsets = || self.offsets.topic().problem().map(|flaw| flaw.within("offsets"));
-        let machine = || self.machine.problem().map(|flaw| flaw.within("machine"));
-        each.or_else(own).or_else(offsets).or_else(machine)
+        self.flaw()
     }
 }

@@ -153,7 +153,7 @@ impl Replica {
             let is_up = progress.end >= watermark.max(leading.begins) && has_asked;
             if isr & bit != 0 && (is_late || !has_asked && progress.caught_up + lag_max <= now) {
                 wanted &= !bit;
-            } else if isr & bit == 0 && is_up && !is_late {
+            } else if isr & bit == 0 && is_up {
                 wanted |= bit;
             }
         }

@@ -57,6 +57,17 @@ impl LogTopic {
         self.replicas.unwrap_or(3).min(brokers as u32).max(1)
     }
 
+    /// What so many brokers cannot do.
+    pub(super) fn unfit_for(&self, brokers: u32) -> Option<Flaw> {
+        let (field, count) = match self.replicas {
+            Some(replicas) if replicas > brokers => ("replicas", replicas),
+            _ if self.min_isr > self.copies(brokers as usize) => ("min_isr", self.min_isr),
+            _ => return None,
+        };
+        let title = format!("`{field}` is {count}, and there are fewer brokers");
+        Some(Flaw::at(field, title).label(format!("at most {brokers}, one on each broker")))
+    }
+
     /// Is nothing lost that all in-sync replicas have, as long as the disks are intact?
     pub(crate) fn keeps_what_is_accepted(&self) -> bool {
         self.flush == Flush::Every && !self.unclean

@@ -4,8 +4,8 @@ use super::*;
 use crate::engine::{Bandwidth, Bytes, Dist, Factor, Rate, Ratio, Shift, Span, Time};
 use crate::parts::{
     Backoff, Balance, Breaker, Bulkhead, BurstState, Delay, Fallback, Funding, Hedge, Limiter,
-    Outliers, OwnZone, Pick, Policy, RateLimit, RequestClass, Resort, RetryBudget, Session,
-    SlowCalls, Subset, SuccessRate,
+    LogTopic, OffsetsTopic, Outliers, OwnZone, Pick, Policy, RateLimit, RequestClass, Resort,
+    Retention, RetryBudget, Session, SlowCalls, Subset, SuccessRate,
 };
 use crate::patterns::Spec;
 use crate::scenario::source::Source;
@@ -140,9 +140,20 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "Clocks") => reads::<ClocksSpec>(text),
         (_, _, "Clock") => reads::<ClockSpec>(text),
         (_, _, "Account") => reads::<Spec>(&within("Store(accounts: [", "])")),
-        (_, of, name) if guards(of, name, text) => {}
+        (_, of, name) if guards(of, name, text) || is_of_log(name, text) => {}
         (_, of, name) => panic!("say here how the example of {of} {name} is read: {text}"),
     }
+}
+
+/// Reads an example of what a topic of a log broker is made of, if it is one.
+fn is_of_log(name: &str, text: &str) -> bool {
+    match name {
+        "LogTopic" => reads::<LogTopic>(text),
+        "Retention" => reads::<Retention>(text),
+        "OffsetsTopic" => reads::<OffsetsTopic>(text),
+        _ => return false,
+    }
+    true
 }
 
 /// Reads an example of what guards a call, if it is one.

@@ -250,7 +250,11 @@ fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) ->
 
 /// What a node says is wrong with its own configuration.
 fn own(spec: &Spec, places: Places<'_>, path: &str) -> Option<Problem> {
-    Some(places.flaw(path, spec.problem()?, spec.kind()))
+    let alone = || match spec {
+        Spec::LogBroker(broker) => broker.unfit_for(1),
+        _ => None,
+    };
+    Some(places.flaw(path, spec.problem().or_else(alone)?, spec.kind()))
 }
 
 fn timing(fault: &FaultSpec, draft: &Draft, places: Places<'_>, path: &str) -> Option<Problem> {
