@@ -75,6 +75,58 @@ fn a_broker_that_crashes_again_and_again_loses_nothing_that_its_log_has_left_out
     }
 }
 
+/// The same shop, whose mails are events of a topic with two subscriptions, of which one looks at
+/// what it takes. `TOPIC` and `SUBSCRIPTION` stand for settings.
+fn topic(topic: &str, subscription: &str, words: &[(&str, &str)]) -> String {
+    let (before, rest) = SHOP.split_once("queues: {").expect("it has queues");
+    let (_, after) = rest.split_once("        }),").expect("they end");
+    let to = "consumers: [(to: \"mailer\", operation: \"send\", reconnect: \"10ms\")]";
+    let topics = format!(
+        "topics: {{\"mail\": ({topic})}}, subscriptions: {{
+            \"all\": (topics: \"mail\", queue: ({to}, {subscription})),
+            \"some\": (topics: \"mail\", filter: (share: \"50 %\"), queue: ({to}, {subscription})),
+        }}),"
+    );
+    let text = format!("{before}{topics}{after}");
+    ["BROKER", "NODES", "REST"].iter().fold(text, |text, place| {
+        let word = words.iter().find(|(known, _)| known == place).map_or("", |(_, word)| word);
+        text.replace(place, word)
+    })
+}
+
+#[test]
+fn a_broker_does_not_fill_its_disk_with_events_that_all_subscriptions_are_done_with() {
+    let record = run(&topic("", "", &[]));
+    sound(&record);
+    let processed = record.of("queue.processed").len();
+    assert!((2_900..3_100).contains(&processed), "half as many again: {processed}");
+    assert_eq!(
+        (disk_errors(&record), measured(&record.outcome, "consistency.unprocessed")),
+        (0, 0.0)
+    );
+}
+
+#[test]
+fn a_broker_of_topics_that_crashes_again_and_again_loses_nothing_that_its_log_has_left_out() {
+    let crashes = r#"faults: {"crash": (what: Crash(node: "broker"), mttf: Exponential(mean: "300ms"), mttr: Exponential(mean: "20ms"))}"#;
+    let mirrors = r#""one": Broker(cost: "0s", disk: (capacity: "8kB")), "two": Broker(cost: "0s", disk: (capacity: "8kB")),"#;
+    for (of_topic, subscription, broker, nodes) in [
+        ("", "", "", ""),
+        ("deduplication: \"200ms\"", "", "", ""),
+        ("", "deliveries_max: 9, remembers_deliveries: true", "", ""),
+        ("", "persistence: Mirrored", r#"mirrors: ["one", "two"],"#, mirrors),
+    ] {
+        let words = [("BROKER", broker), ("NODES", nodes), ("REST", crashes)];
+        let scenario = scenario(&topic(of_topic, subscription, &words));
+        for seed in 1..=5 {
+            let record = record(&scenario, &scenario.variants[0], seed);
+            sound(&record);
+            assert!(record.of("node.crashed").len() > 30, "{of_topic}{subscription}");
+            assert!(record.of("queue.processed").len() > 2_000, "{of_topic}{subscription}");
+        }
+    }
+}
+
 #[test]
 fn a_broker_whose_disk_was_full_of_what_waits_takes_in_again_when_that_has_left() {
     let rest = r#"faults: {"down": (what: Crash(node: "mailer"), at: "5s", for: "5s")}"#;
