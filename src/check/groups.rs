@@ -380,15 +380,8 @@ impl Group {
                 }
             }
             group_facts::DELIVERED => {
+                let deliveries = reader.delivered(fact.at, offset, counts);
                 let tally = &mut self.tallies[GroupPromise::AtMostOnce as usize];
-                let seen = reader.seen(offset);
-                seen.deliveries += 1;
-                let deliveries = seen.deliveries;
-                if seen.standing == Standing::Waiting {
-                    seen.standing = Standing::Out;
-                    counts.waits(fact.at, -1, false);
-                }
-                counts.delivered(deliveries);
                 tally.checked += 1;
                 if deliveries > 1 {
                     let what = || format!("{} was handed out {deliveries} times", at(fact));
@@ -403,31 +396,19 @@ impl Group {
                     let began = requests.began(record.root).unwrap_or(record.since);
                     counts.processed(fact.at, record.since, began);
                     let tally = &mut self.tallies[GroupPromise::InOrder as usize];
-                    let last = reader.last.entry(record.key).or_default();
-                    tally.checked += 1;
-                    if *last > offset {
-                        counts.disordered += 1;
-                        let what = || format!("{} was processed after {last}", at(fact));
-                        tally.violated(fact.at, fact.root, what);
-                    }
-                    *last = offset.max(*last);
+                    reader.in_order(fact, (offset, record.key), tally, counts);
                 }
             }
             group_facts::PASSED_OVER => {
+                let what = match self.rules.has_dead {
+                    true => broker_facts::DEAD,
+                    false => broker_facts::DROPPED,
+                };
                 if reader.is_done(fact.at, offset, &record, counts) {
-                    let dead = self.rules.has_dead;
-                    counts.removed(if dead { broker_facts::DEAD } else { broker_facts::DROPPED });
+                    counts.removed(what);
                 }
             }
-            group_facts::OVERRUN => {
-                for (record, offset) in
-                    log.iter().zip(0..).skip(offset as usize).take(fact.value as usize)
-                {
-                    if reader.has(offset) && reader.is_done(fact.at, offset, record, counts) {
-                        counts.removed(broker_facts::EXPIRED);
-                    }
-                }
-            }
+            group_facts::OVERRUN => reader.overrun(fact, offset, log, counts),
             group_facts::COMMITTED => self.committed(fact, partition, offset),
             group_facts::RESET => reader.reset(fact.at, offset, log, counts),
             _ => {}
@@ -459,6 +440,47 @@ impl Group {
 }
 
 impl Reader {
+    /// A record is handed out; how often it was by now.
+    fn delivered(&mut self, at: Time, offset: u64, counts: &mut QueueCounts) -> u32 {
+        let seen = self.seen(offset);
+        seen.deliveries += 1;
+        let deliveries = seen.deliveries;
+        if seen.standing == Standing::Waiting {
+            seen.standing = Standing::Out;
+            counts.waits(at, -1, false);
+        }
+        counts.delivered(deliveries);
+        deliveries
+    }
+
+    /// A record is processed for the first time: no later one about the same object was.
+    fn in_order(
+        &mut self,
+        fact: &Fact,
+        (offset, key): (u64, u64),
+        tally: &mut Tally,
+        counts: &mut QueueCounts,
+    ) {
+        let last = self.last.entry(key).or_default();
+        tally.checked += 1;
+        if *last > offset {
+            counts.disordered += 1;
+            let what = || format!("{} was processed after {last}", at(fact));
+            tally.violated(fact.at, fact.root, what);
+        }
+        *last = offset.max(*last);
+    }
+
+    /// Records were thrown away before they were read.
+    fn overrun(&mut self, fact: &Fact, offset: u64, log: &[Record], counts: &mut QueueCounts) {
+        let all = (0..).zip(log).skip(offset as usize).take(fact.value as usize);
+        for (offset, record) in all {
+            if self.has(offset) && self.is_done(fact.at, offset, record, counts) {
+                counts.removed(broker_facts::EXPIRED);
+            }
+        }
+    }
+
     /// The group goes to another place: what is before it is passed over, and what is after it is
     /// read again.
     fn reset(&mut self, at: Time, offset: u64, log: &[Record], counts: &mut QueueCounts) {

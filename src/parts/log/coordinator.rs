@@ -117,7 +117,7 @@ impl LogBroker {
             }
             wire::BEAT => {
                 let who = (MemberId(what), node);
-                return self.beaten(cx, index, group, who, value as u32);
+                return self.beaten(cx, (index, group), who, value as u32);
             }
             wire::WHERE => {
                 let partition = PartitionId::unpack(u64::from(what));
@@ -187,15 +187,9 @@ impl LogBroker {
         }
     }
 
-    /// A member is there.
-    fn beaten(
-        &self,
-        cx: &Cx,
-        index: u16,
-        group: Name,
-        who: (MemberId, NodeId),
-        version: u32,
-    ) -> Reply {
+    /// A member is there, and goes by this version of what it was told.
+    fn beaten(&self, cx: &Cx, at: (u16, Name), who: (MemberId, NodeId), version: u32) -> Reply {
+        let (index, group) = at;
         self.change(cx, index, group, |it, now| match it.hear(who, version, now) {
             Answer::Unknown => Err(Fault::Conflict),
             Answer::Same => Ok(Msg::Done { value: u64::from(version) }),
