@@ -195,8 +195,9 @@ fn ps_m9_old_segments_are_deleted_by_age_and_by_size() {
     assert!(offsets(&rolled, "log.expired").contains(&26), "five seconds are 26 records");
     let seldom = run("retention: (time: \"10s\", segment: \"960B\")", "25s");
     assert!((at(25_000)..at(25_100)).contains(&seldom.times("log.expired")[0]));
-    let kept = run("", "1s");
-    assert!(kept.of("log.expired").is_empty(), "for 7 days");
+    for kept in ["", "retention: (time: None, segment: \"960B\")"] {
+        assert!(run(kept, "1s").of("log.expired").is_empty(), "for 7 days, or for ever");
+    }
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn ps_m9_work_is_done_for_requests_and_for_records() {
     };
     assert_eq!(run("cost: \"3ms\", record_cost: \"0s\",", ""), ms(7));
     assert_eq!(run("cost: \"0s\", record_cost: \"2ms\",", ""), ms(6));
-    // A fault names the topic as the brokers' operation.
+    // A fault that slows the brokers down slows this, too.
     let slow = "faults: {\"slow\": (what: Slow(node: \"kafka\", factor: \"3x\"), at: \"1500ms\", for: \"5s\")}";
     assert_eq!(run("cost: \"3ms\", record_cost: \"0s\",", slow), ms(13));
     let later = ("LOAD", "At([\"1100ms\"])");
@@ -247,4 +248,16 @@ fn ps_m9_work_is_done_for_requests_and_for_records() {
         text(&[later]).replace("LogController(cost: \"0s\",", "LogController(cost: \"5ms\",");
     assert_eq!(common::run(&text).latencies()[0] - controller(""), ms(5), "for the number");
     assert_eq!(controller("disk: (sync: \"4500us\")") - controller(""), ms(4));
+}
+
+#[test]
+fn ps_m9_a_broker_whose_disk_fails_begins_anew_with_what_is_durable() {
+    for what in ["SyncFails(node: \"kafka/1\", rate: \"100 %\")", "DiskFull(node: \"kafka/1\")"] {
+        let rest = faults(&format!("\"disk\": (what: {what}, at: \"10s\", for: \"5s\")"));
+        let record = shop(&[STEADY, ("TOPIC", "flush: Every, min_isr: 2"), ("REST", &rest)]);
+        assert_eq!(leaders(&record)[..2], ["kafka/1", "kafka/2"], "{what}");
+        assert_eq!((record.told().len(), lost(&record)), (0, 0), "{what}");
+        assert_eq!(record.finding("logs-kept").violations, 0, "{what}");
+        assert_eq!(values(&record, "log.isr").last(), Some(&3), "it is back in sync: {what}");
+    }
 }

@@ -126,7 +126,7 @@ fn faults() -> impl Strategy<Value = String> {
         1 => Just("controller"), 1 => Just("producer"),
     ];
     let fault =
-        (node, 0_u32..10, 100_u64..7_500, 50_u64..3_000).prop_map(|(node, kind, at, lasts)| {
+        (node, 0_u32..13, 100_u64..7_500, 50_u64..3_000).prop_map(|(node, kind, at, lasts)| {
             let what = match kind {
                 0..=2 => format!("Crash(node: \"{node}\")"),
                 3..=4 => format!("Crash(node: \"{node}\", host: true)"),
@@ -136,6 +136,9 @@ fn faults() -> impl Strategy<Value = String> {
                 }
                 7 => "Partition(links: Between([\"kafka/2\"], [\"kafka/1\", \"kafka/3\"]))".into(),
                 8 => format!("Partition(links: Between([\"kafka\"], [\"{node}\"]))"),
+                9 => "SyncFails(node: \"kafka/1\", rate: \"50 %\")".into(),
+                10 => "SyncFails(node: \"controller\", rate: \"50 %\")".into(),
+                11 => "DiskFull(node: \"kafka/2\")".into(),
                 _ => "Loss(links: Around(\"kafka/1\"), rate: \"20 %\")".into(),
             };
             format!("(what: {what}, at: \"{at}ms\", for: \"{lasts}ms\")")

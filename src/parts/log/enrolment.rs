@@ -35,14 +35,16 @@ impl LogBroker {
 
     /// Hears from the controller how partitions stand, for ever.
     pub(super) async fn listen(&self, cx: &Cx) {
-        let mut version = 0;
+        let (mut version, mut heard) = (0, 0);
         loop {
             if !self.opened.get() {
-                version = 0;
                 self.roles.wait(cx).await;
                 continue;
             }
             let life = self.incarnation.get();
+            if life != heard {
+                (version, heard) = (0, life);
+            }
             let ask = wire::watch(version, NEWS);
             match cx.call(self.controller, ask).within(NEWS + PATIENCE).await {
                 Ok(Msg::Batch { parcels }) if self.incarnation.get() == life => {

@@ -74,7 +74,8 @@ impl LogBroker {
     /// `acks` has it.
     ///
     /// # Errors
-    /// [`Refusal`] as Kafka's error codes; a fault if the disk is full or has failed.
+    /// [`Refusal`] as Kafka's error codes; [`Fault::Reset`] if the disk is full or has failed, so
+    /// that the broker begins anew.
     pub(crate) async fn append(
         &self,
         cx: &Cx,
@@ -91,12 +92,16 @@ impl LogBroker {
         }
         let appended = match self.place(cx, replica, terms, records.len())? {
             Some(known) => known,
-            None => self.write_all(cx, replica, records, terms)?,
+            // Followers may have copied what this disk then did not take.
+            None => {
+                let written = self.write_all(cx, replica, records, terms);
+                written.map_err(|_| Fault::Reset)?
+            }
         };
         // Once written it comes to an end, whatever becomes of whoever asked.
         cx.detach();
         if replica.rules.flush == Flush::Every {
-            self.flush(cx).await?;
+            self.flush(cx).await.map_err(|_| Fault::Reset)?;
         }
         if replica.leads() != Some(epoch) {
             return Err(Rejected::Written(Refusal::NotLeader));

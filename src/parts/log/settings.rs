@@ -99,7 +99,8 @@ impl LogTopic {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
-    /// How old the youngest record of a segment may become: `retention.ms`. Default: `"7d"`.
+    /// How old the youngest record of a segment may become: `retention.ms`. `None` keeps them for
+    /// ever. Default: `"7d"`.
     pub time: Option<Span>,
     /// How large a partition's log may be: `retention.bytes`. A record is 96 bytes and its body.
     /// Default: without limit.
