@@ -1,7 +1,7 @@
 //! The mechanics of consumer groups, one by one, each on a few records that can be checked by hand.
 //!
-//! The names of the tests carry the ids of the mechanics. Every way of a message takes 1 ms; brokers
-//! and controller need no time.
+//! The names of the tests carry the ids of the mechanics. Every way of a message takes 1 ms;
+//! brokers and controller need no time.
 
 mod common;
 

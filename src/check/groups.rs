@@ -5,16 +5,19 @@
 //! away before it was read, or cut off by another leader; until then it waits. Where the group has
 //! come to is what its coordinator says.
 
+mod reader;
+
 use std::collections::BTreeMap;
 
 use super::outcome::Finding;
 use super::promises::Tally;
 use super::queue_counts::QueueCounts;
 use super::requests::Requests;
-use crate::engine::{Fact, Name, NodeId, Root, Time};
+use crate::engine::{Fact, Name, NodeId, Time};
 use crate::parts::{GroupRules, PartitionId, broker_facts, group_facts, log_facts, of_record_id};
 use crate::patterns::{Instances, Spec};
 use crate::scenario::{Scenario, Variant};
+use reader::{Reader, Record, Standing, at};
 
 /// What a group may promise.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -81,55 +84,6 @@ impl GroupPromise {
             GroupPromise::AtMostOnce => rules.commits_first && rules.tries == Some(1),
             GroupPromise::Monotone => true,
         }
-    }
-}
-
-/// How a record stands with a group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Standing {
-    #[default]
-    Waiting,
-    Out,
-    /// It was processed, or passed over, or is there no more.
-    Done,
-}
-
-/// A record as a group has it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    standing: Standing,
-    deliveries: u32,
-    /// It was done before, and the group has gone back to it.
-    is_again: bool,
-}
-
-/// A record of a log.
-#[derive(Clone, Copy, Debug, Default)]
-struct Record {
-    root: Root,
-    key: u64,
-    since: Time,
-}
-
-/// A partition as a group reads it.
-#[derive(Default)]
-struct Reader {
-    /// From here on records are the group's; `None` before it has begun.
-    from: Option<u64>,
-    committed: u64,
-    /// By offset.
-    seen: Vec<Seen>,
-    /// Of what was processed the last, by business object.
-    last: BTreeMap<u64, u64>,
-}
-
-impl Reader {
-    fn seen(&mut self, offset: u64) -> &mut Seen {
-        let place = offset as usize;
-        if place >= self.seen.len() {
-            self.seen.resize(place + 1, Seen::default());
-        }
-        &mut self.seen[place]
     }
 }
 
@@ -329,28 +283,6 @@ struct Counting<'c> {
     requests: &'c Requests,
 }
 
-impl Reader {
-    /// Is a record the group's?
-    fn has(&self, offset: u64) -> bool {
-        self.from.is_some_and(|from| from <= offset)
-    }
-
-    /// A record is done with; false if it was before.
-    fn is_done(
-        &mut self,
-        at: Time,
-        offset: u64,
-        record: &Record,
-        counts: &mut QueueCounts,
-    ) -> bool {
-        let before = std::mem::replace(&mut self.seen(offset).standing, Standing::Done);
-        if before != Standing::Done {
-            counts.left(at, record.since, before == Standing::Waiting, false);
-        }
-        before != Standing::Done
-    }
-}
-
 impl Group {
     fn new(scenario: &Scenario, rules: GroupRules, partitions: Vec<PartitionId>) -> Group {
         let label = scenario.lexicon.spelling(rules.group).to_owned();
@@ -437,72 +369,4 @@ impl Group {
             }
         }
     }
-}
-
-impl Reader {
-    /// A record is handed out; how often it was by now.
-    fn delivered(&mut self, at: Time, offset: u64, counts: &mut QueueCounts) -> u32 {
-        let seen = self.seen(offset);
-        seen.deliveries += 1;
-        let deliveries = seen.deliveries;
-        if seen.standing == Standing::Waiting {
-            seen.standing = Standing::Out;
-            counts.waits(at, -1, false);
-        }
-        counts.delivered(deliveries);
-        deliveries
-    }
-
-    /// A record is processed for the first time: no later one about the same object was.
-    fn in_order(
-        &mut self,
-        fact: &Fact,
-        (offset, key): (u64, u64),
-        tally: &mut Tally,
-        counts: &mut QueueCounts,
-    ) {
-        let last = self.last.entry(key).or_default();
-        tally.checked += 1;
-        if *last > offset {
-            counts.disordered += 1;
-            let what = || format!("{} was processed after {last}", at(fact));
-            tally.violated(fact.at, fact.root, what);
-        }
-        *last = offset.max(*last);
-    }
-
-    /// Records were thrown away before they were read.
-    fn overrun(&mut self, fact: &Fact, offset: u64, log: &[Record], counts: &mut QueueCounts) {
-        let all = (0..).zip(log).skip(offset as usize).take(fact.value as usize);
-        for (offset, record) in all {
-            if self.has(offset) && self.is_done(fact.at, offset, record, counts) {
-                counts.removed(broker_facts::EXPIRED);
-            }
-        }
-    }
-
-    /// The group goes to another place: what is before it is passed over, and what is after it is
-    /// read again.
-    fn reset(&mut self, at: Time, offset: u64, log: &[Record], counts: &mut QueueCounts) {
-        self.committed = offset;
-        for (record, place) in log.iter().zip(0..) {
-            if !self.has(place) {
-                continue;
-            }
-            if place < offset {
-                if self.is_done(at, place, record, counts) {
-                    counts.removed(broker_facts::DROPPED);
-                }
-            } else if self.seen(place).standing == Standing::Done {
-                *self.seen(place) = Seen { is_again: true, ..Seen::default() };
-                counts.enters(at, false);
-            }
-        }
-    }
-}
-
-/// A record, as a finding tells of it.
-fn at(fact: &Fact) -> String {
-    let (partition, offset) = of_record_id(fact.key);
-    format!("record {offset} of partition {}", partition.number)
 }

@@ -1,15 +1,15 @@
 //! A member of a consumer group: it reads its share of some topics, has another node process each
 //! record, and says how far it has come.
 //!
-//! It is what a Kafka consumer does. It finds the group's coordinator, joins, says regularly that it
-//! is there, and is told which partitions are its. Each of them it reads from where the group has
-//! come to, in order, batch by batch. What is taken from it, it gives up when the batch at hand is
-//! done; if it was put out of the group meanwhile, what it has done since will be done again.
+//! It is what a Kafka consumer does. It finds the group's coordinator, joins, says regularly that
+//! it is there, and is told which partitions are its. Each of them it reads from where the group
+//! has come to, in order, batch by batch. What is taken from it, it gives up when the batch at hand
+//! is done; if it was put out of the group meanwhile, what it has done since will be done again.
 //!
 //! ```ron
 //! GroupConsumer(
 //!     from: "kafka", group: "billing", topics: ["orders"],
-//!     to: "billing", operation: "bill",
+//!     to: "shop", operation: "bill",
 //!     start: Earliest, commit: AfterProcessing, sharing: Cooperative,
 //! )
 //! ```
@@ -149,7 +149,7 @@ pub struct Seek {
 /// What becomes of records that cannot be processed.
 ///
 /// ```ron
-/// (tries: 10, then: Dead(to: "producer", topic: "orders-dead"))
+/// (tries: 10, then: Dead(to: "post", topic: "orders-dead"))
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

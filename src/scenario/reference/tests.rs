@@ -34,6 +34,13 @@ fn reads<T: serde::de::DeserializeOwned>(text: &str) {
     assert!(value.is_ok(), "{text}: {:?}", value.err());
 }
 
+/// Reads the text as a setting of a member of a consumer group.
+fn group_member(setting: &str) {
+    let reads_topic = "from: \"kafka\", group: \"g\", topics: [\"t\"]";
+    let text = format!("GroupConsumer({reads_topic}, to: \"shop\", operation: \"o\", {setting})");
+    reads::<Spec>(&text);
+}
+
 /// Reads an example as what it is one of. What has no type of its own here is put where it belongs.
 #[expect(clippy::too_many_lines, reason = "a table, one row for each kind of entry")]
 fn check(entry: &Entry, text: &str) {
@@ -124,6 +131,8 @@ fn check(entry: &Entry, text: &str) {
         (_, _, "DeadLetters") => {
             reads::<Spec>(&within("Broker(queues: {\"mail\": (dead: ", ")})"));
         }
+        (_, _, "Seek") => group_member(&within("seek: [", "]")),
+        (_, _, "Failures") => group_member(&within("failures: ", "")),
         (_, _, "Topic") => reads::<Spec>(&within("Broker(topics: {\"orders\": ", "})")),
         (_, _, "Subscription") => {
             reads::<Spec>(&within("Broker(subscriptions: {\"mail\": ", "})"));

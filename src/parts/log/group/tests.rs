@@ -1,3 +1,5 @@
+//! Members come, go and are silent, and a partition is with one of them at a time.
+
 use proptest::prelude::*;
 
 use super::*;
