@@ -85,15 +85,22 @@ impl LogBroker {
         let has_agreed = |replica: &&Replica| {
             self.follows(replica, peer) && replica.agreed.get() == replica.standing.get().epoch
         };
-        let mut positions = self.replicas().iter().filter(has_agreed).map(|replica| {
+        let positions = self.replicas().iter().filter(has_agreed).map(|replica| {
             let (offset, epoch) = (replica.log.borrow().end(), replica.standing.get().epoch);
             Position { partition: replica.id, offset, epoch }
         });
-        let Some(first) = positions.next() else { return Ok(()) };
-        let all = std::iter::once(first).chain(positions);
-        let ask = wire::replicate(self.fetch_max, self.fetch_wait, all);
-        let answer = cx.call(peer, ask).within(self.fetch_wait + PATIENCE).await?;
-        let Msg::Batch { parcels } = answer else { return Err(Fault::Conflict) };
+        let all: Vec<Position> = positions.collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let (is_whole, named) = self.sessions.ask(peer, &all);
+        let limits = (self.fetch_max, self.fetch_wait);
+        let ask = wire::replicate(is_whole, limits, named.into_iter());
+        let answer = cx.call(peer, ask).within(self.fetch_wait + PATIENCE).await;
+        let Ok(Msg::Batch { parcels }) = answer else {
+            self.sessions.forget(peer);
+            return Err(answer.err().unwrap_or(Fault::Conflict));
+        };
         self.take_over(cx, peer, &parcels).await
     }
 

@@ -252,8 +252,11 @@ impl LogBroker {
     /// A follower asks for copies of what it does not have yet.
     pub(super) async fn replicate(&self, cx: &Cx, parcels: &[Parcel]) -> Reply {
         let follower = cx.caller().ok_or(Fault::Unknown)?;
-        let (most, wait, positions) = wire::positions(parcels);
-        let positions: Vec<wire::Position> = positions.collect();
+        let (most, wait) = wire::replica_limits(parcels);
+        let (is_whole, named) = wire::positions(parcels);
+        let Some((session, positions)) = self.sessions.asked(follower, is_whole, named) else {
+            return wire::refuse(Refusal::Fenced, 0);
+        };
         for at in &positions {
             if let Some(replica) = self.led(at) {
                 replica.follows(follower, at.offset, cx.now());
@@ -262,16 +265,12 @@ impl LogBroker {
             }
         }
         let ends = cx.now() + wait;
-        let (answer, count) = loop {
-            let (answer, has_news) = self.copies(&positions, most);
-            let (now, count) = (cx.now(), answer.len() - positions.len());
-            if has_news || now >= ends {
-                break (answer, count);
-            }
-            self.grown.wait_within(cx, ends - now).await;
-        };
+        while cx.now() < ends && !self.has_news(&positions) {
+            self.grown.wait_within(cx, ends - cx.now()).await;
+        }
+        let answer = self.copies((follower, session), &positions, most);
         if let Some(first) = positions.first() {
-            self.work(cx, first.partition, count).await?;
+            self.work(cx, first.partition, answer.len()).await?;
         }
         Ok(Msg::Batch { parcels: answer.into() })
     }
@@ -281,23 +280,34 @@ impl LogBroker {
         self.replica(at.partition).filter(|replica| replica.leads() == Some(at.epoch))
     }
 
-    /// What followers do not have yet, and whether that is anything.
-    fn copies(&self, positions: &[wire::Position], most: u32) -> (Vec<Parcel>, bool) {
-        let (mut parcels, mut has_news) = (Vec::new(), false);
+    /// Is there anything that a follower with these positions does not have yet?
+    fn has_news(&self, positions: &[wire::Position]) -> bool {
+        positions.iter().any(|at| match self.led(at) {
+            Some(replica) => lacks(replica, at.offset),
+            None => true,
+        })
+    }
+
+    /// What a follower does not have yet, and what else it has not been told.
+    fn copies(&self, to: (NodeId, u64), positions: &[wire::Position], most: u32) -> Vec<Parcel> {
+        let mut parcels = Vec::new();
         for at in positions {
             let led = self.led(at);
             let extent = self.replica(at.partition).map(Replica::extent);
             let extent = extent.unwrap_or(wire::Extent { high_watermark: 0, start: 0 });
             let (partition, epoch, is_led) = (at.partition, at.epoch, led.is_some());
+            let is_news = self.sessions.tell(to, partition, extent);
+            let behind = led.filter(|replica| lacks(replica, at.offset));
+            if is_led && !is_news && behind.is_none() {
+                continue;
+            }
             parcels.push(Section { partition, epoch, extent, is_led }.parcel());
-            let before = parcels.len();
-            if let Some(replica) = led {
+            if let Some(replica) = behind {
                 let log = replica.log.borrow();
                 wire::add_copies(&mut parcels, log.read(at.offset, u64::MAX, most));
             }
-            has_news |= led.is_none() || parcels.len() > before || at.offset < extent.start;
         }
-        (parcels, has_news)
+        parcels
     }
 
     /// Asks the controller for other in-sync replicas, if there should be others.
@@ -385,6 +395,12 @@ impl LogBroker {
         });
         Ok(Msg::Batch { parcels: led.collect() })
     }
+}
+
+/// Does a log have what a follower that has come to this offset has not, or no more what it wants?
+fn lacks(replica: &Replica, offset: u64) -> bool {
+    let log = replica.log.borrow();
+    offset < log.start() || log.read(offset, u64::MAX, 1).next().is_some()
 }
 
 /// Notes a fact about a record.

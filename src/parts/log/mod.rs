@@ -35,6 +35,7 @@ mod reading;
 mod replica;
 mod segments;
 mod sender;
+mod sessions;
 mod settings;
 pub(crate) mod wire;
 
@@ -54,6 +55,7 @@ pub(crate) use member::GroupRules;
 pub use member::{Commit, Failures, GroupConsumer, Seek, Start, Then};
 pub use producer::{Partitioner, Producer};
 use replica::Replica;
+use sessions::Sessions;
 pub use settings::{Acks, Cleanup, Flush, LogTopic, OffsetsTopic, Retention};
 pub use wire::OPERATIONS;
 use wire::{Layout, PartitionId, Standing};
@@ -109,6 +111,9 @@ pub struct LogBroker {
     /// The groups that it coordinates.
     #[serde(skip)]
     offices: Offices,
+    /// What its followers fetch, and what it fetches as one.
+    #[serde(skip)]
+    sessions: Sessions,
     /// Every partition of the cluster, by topic and number, once it has found what it had before.
     #[serde(skip)]
     partitions: OnceCell<Vec<Replica>>,

@@ -300,9 +300,15 @@ pub(super) struct Position {
     pub epoch: u32,
 }
 
-/// A request for copies of what a follower does not have yet of any of these partitions.
-pub(super) fn replicate(most: u32, wait: Span, positions: impl Iterator<Item = Position>) -> Msg {
-    let first = head(REPLICATE, 0, limits(most, wait), 0);
+/// A request for copies of what a follower does not have yet. `is_whole` if it is of these partitions
+/// and no others, from now on; otherwise of those that it was of before, and only where the follower
+/// has come further are they named: a fetch session, as KIP-227 has it.
+pub(super) fn replicate(
+    is_whole: bool,
+    (most, wait): (u32, Span),
+    positions: impl Iterator<Item = Position>,
+) -> Msg {
+    let first = head(REPLICATE, is_whole.into(), limits(most, wait), 0);
     let each = positions.map(|at| Parcel {
         key: u64::from(at.epoch),
         count: 0,
@@ -311,14 +317,19 @@ pub(super) fn replicate(most: u32, wait: Span, positions: impl Iterator<Item = P
     Msg::Batch { parcels: std::iter::once(first).chain(each).collect() }
 }
 
-/// How many records at most, how long to wait, and what the follower has.
-pub(super) fn positions(parcels: &[Parcel]) -> (u32, Span, impl Iterator<Item = Position>) {
-    let (most, wait) = parcels.first().map_or((0, Span::ZERO), |first| of_limits(first.value));
+/// Does a request name all its partitions, and what the follower has.
+pub(super) fn positions(parcels: &[Parcel]) -> (bool, impl Iterator<Item = Position>) {
+    let is_whole = parcels.first().is_some_and(|first| first.id == 1);
     let each = parcels.iter().skip(1).map(|parcel| {
         let (partition, offset) = of_record_id(parcel.id);
         Position { partition, offset, epoch: parcel.key as u32 }
     });
-    (most, wait, each)
+    (is_whole, each)
+}
+
+/// How many records a follower wants at most, and how long its leader is to wait.
+pub(super) fn replica_limits(parcels: &[Parcel]) -> (u32, Span) {
+    parcels.first().map_or((0, Span::ZERO), |first| of_limits(first.value))
 }
 
 /// What a leader tells a follower of one partition; records follow.
