@@ -230,3 +230,50 @@ fn a_sagas_log_keeps_the_beginning_and_the_end_of_those_that_are_over() {
     let full = run(&text("4kB", ""));
     assert!(disk_errors(&full) > 0, "what is over is still known");
 }
+
+#[test]
+fn a_broker_of_logs_gives_back_what_retention_has_taken() {
+    let text = |cleanup: &str, faults: &str| {
+        format!(
+            r#"Scenario(
+    title: "A small disk for a long log",
+    run: (load: "60s", quiet: "60s"),
+    network: (latency: "1ms"),
+    nodes: {{
+        "shop": Client(target: "producer", operation: "orders", load: Constant(rate: "100/s"), keys: Uniform(objects: 50), policy: (timeout: "30s")),
+        "producer": Producer(to: "kafka"),
+        "kafka": Instances(of: LogBroker(
+            controller: "controller", cleaning: "500ms", heartbeat: "200ms",
+            disk: (capacity: "400kB"),
+            topics: {{"orders": (partitions: 2, flush: Every, {cleanup})}},
+            offsets: (partitions: 1, segment: "16kB"),
+        ), count: 3),
+        "controller": LogController(session: "1s"),
+        "reader": GroupConsumer(from: "kafka", group: "g", topics: ["orders"], start: Earliest, to: "w", operation: "do", policy: (timeout: "5s")),
+        "w": Service(operations: {{"do": (cost: "1ms")}}),
+    }},
+    faults: {{{faults}}},
+)"#
+        )
+    };
+    let crashes = r#"
+        "one": (what: Crash(node: "kafka/1", host: true), at: "20s", for: "3s"),
+        "two": (what: Crash(node: "kafka/2"), at: "30s", for: "100ms"),
+        "three": (what: Crash(node: "kafka/3", host: true), at: "40s", for: "3s"),"#;
+    let deletes = r#"retention: (time: "4s", roll: "1s")"#;
+    let compacts = r#"cleanup: Compact, retention: (roll: "1s")"#;
+    for (cleanup, faults) in
+        [(deletes, ""), (deletes, crashes), (compacts, ""), (compacts, crashes)]
+    {
+        let record = run(&text(cleanup, faults));
+        sound(&record);
+        assert_eq!(disk_errors(&record), 0, "more than 1 MB has passed through 400 kB: {cleanup}");
+        let accepted = record.of("log.accepted").iter().filter(|fact| fact.root != 0).count();
+        assert_eq!(accepted, 5_999, "{cleanup}");
+        assert_eq!(measured(&record.outcome, "consistency.records_lost"), 0.0, "{cleanup}");
+        if cleanup == deletes {
+            // Nothing that was kept for the reader had gone.
+            assert_eq!(measured(&record.outcome, "consistency.unprocessed"), 0.0, "{faults}");
+        }
+    }
+}

@@ -45,6 +45,7 @@ impl LogBroker {
         let before = log.segments.active().unwrap_or_default().min(log.high_watermark());
         let gone = log.compact(before);
         drop(log);
+        self.waste(cx, gone as usize);
         if gone > 0 && replica.leads().is_some() {
             cx.note(facts::COMPACTED, record_id(replica.id, before), gone);
         }

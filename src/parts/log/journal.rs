@@ -45,6 +45,15 @@ fn read(entry: &Entry, epoch: u32) -> Option<Record> {
     })
 }
 
+/// The partition and the place in it that an entry is about, as one number.
+fn id(entry: &Entry) -> u64 {
+    match entry.what {
+        RECORD => entry.rows.first().map_or(u64::MAX, |row| row.key),
+        EPOCH | CUT | START => entry.key,
+        _ => u64::MAX,
+    }
+}
+
 /// Takes in what an entry says of a partition.
 fn recall(log: &mut Partition, entry: &Entry, place: u64, is_dense: bool, now: Time) {
     // Compaction leaves gaps; elsewhere a gap is something that could not be read.
@@ -55,9 +64,12 @@ fn recall(log: &mut Partition, entry: &Entry, place: u64, is_dense: bool, now: T
                 log.append(record, now);
             }
         }
-        EPOCH if fits => log.begin_epoch(entry.value as u32, place),
+        // One that began before the log does now is that of its first record.
+        EPOCH if fits || place <= log.start() => {
+            log.begin_epoch(entry.value as u32, place.max(log.start()));
+        }
         CUT => _ = log.truncate(place),
-        START => log.expire(place),
+        START => _ = log.expire(place),
         _ => {}
     }
 }
@@ -114,9 +126,28 @@ impl LogBroker {
     pub(super) fn expire(&self, cx: &Cx, replica: &Replica, start: u64) -> Result<(), Fault> {
         if start > replica.log.borrow().start() {
             note(cx, START, record_id(replica.id, start), 0)?;
-            replica.log.borrow_mut().expire(start);
+            let gone = replica.log.borrow_mut().expire(start);
+            self.waste(cx, gone);
         }
         Ok(())
+    }
+
+    /// So many records more are on the disk that no log has any more: when they are many they are
+    /// left out.
+    pub(super) fn waste(&self, cx: &Cx, records: usize) {
+        if records == 0 || !cx.disk().waste(records) {
+            return;
+        }
+        cx.disk().compact(Vec::new(), |entry| {
+            let (at, offset) = of_record_id(id(entry));
+            let Some(replica) = self.replica(at) else { return true };
+            let log = replica.log.borrow();
+            match entry.what {
+                RECORD => log.may_have(offset),
+                START => offset == log.start(),
+                _ => true,
+            }
+        });
     }
 
     /// Makes everything durable that was written. A disk that reports an error takes the broker's
@@ -135,14 +166,16 @@ impl LogBroker {
     /// Finds what is on the disk, for every partition that has a replica here.
     pub(super) fn recover(&self, cx: &Cx) {
         self.replicas().iter().for_each(|replica| replica.clear());
-        let now = cx.now();
-        for entry in cx.disk().replay() {
-            let id = match entry.what {
-                RECORD => entry.rows.first().map_or(u64::MAX, |row| row.key),
-                EPOCH | CUT | START => entry.key,
-                _ => continue,
-            };
-            let (at, place) = of_record_id(id);
+        let (now, entries) = (cx.now(), cx.disk().replay());
+        // What was before the start may have been left out.
+        for entry in entries.iter().filter(|entry| entry.what == START) {
+            let (at, place) = of_record_id(entry.key);
+            if let Some(replica) = self.replica(at) {
+                replica.log.borrow_mut().expire(place);
+            }
+        }
+        for entry in entries {
+            let (at, place) = of_record_id(id(&entry));
             if let Some(replica) = self.replica(at) {
                 let is_dense = replica.rules.cleanup == Cleanup::Delete;
                 recall(&mut replica.log.borrow_mut(), &entry, place, is_dense, now);

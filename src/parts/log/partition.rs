@@ -217,10 +217,16 @@ impl Partition {
         given_up
     }
 
-    /// Gives up everything before this offset, and everything at all if the log ends before it.
-    pub fn expire(&mut self, start: u64) {
+    /// Might it have a record at this offset, now or when it comes?
+    pub fn may_have(&self, offset: u64) -> bool {
+        offset >= self.end || self.records.binary_search_by_key(&offset, |it| it.offset).is_ok()
+    }
+
+    /// Gives up everything before this offset, and everything at all if the log ends before it; how
+    /// many records were that?
+    pub fn expire(&mut self, start: u64) -> usize {
         if start <= self.start {
-            return;
+            return 0;
         }
         self.start = start;
         let gone = self.records.partition_point(|record| record.offset < start);
@@ -240,6 +246,7 @@ impl Partition {
         if let Some((_, begun)) = self.epochs.first_mut() {
             *begun = (*begun).max(start);
         }
+        gone
     }
 
     /// Keeps of the records before an offset only the last of each key; how many went?

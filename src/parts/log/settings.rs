@@ -219,11 +219,15 @@ pub struct OffsetsTopic {
     pub min_isr: u32,
     /// When commits are made durable. Default: as the operating system does.
     pub flush: Flush,
+    /// How large a segment becomes, of which there is one at least that is not compacted:
+    /// `offsets.topic.segment.bytes`. Default: `"100MiB"`, Kafka's.
+    pub segment: Bytes,
 }
 
 impl Default for OffsetsTopic {
     fn default() -> OffsetsTopic {
-        OffsetsTopic { partitions: 50, replicas: None, min_isr: 1, flush: Flush::default() }
+        let (flush, segment) = (Flush::default(), Bytes(100 << 20));
+        OffsetsTopic { partitions: 50, replicas: None, min_isr: 1, flush, segment }
     }
 }
 
@@ -236,6 +240,7 @@ impl OffsetsTopic {
             min_isr: self.min_isr,
             cleanup: Cleanup::Compact,
             flush: self.flush,
+            retention: Retention { segment: self.segment, ..Retention::default() },
             ..LogTopic::default()
         }
     }
