@@ -414,9 +414,11 @@ impl Group {
                 }
             }
             group_facts::PASSED_OVER => {
-                if reader.is_done(fact.at, offset, &record, counts) {
-                    let dead = self.rules.has_dead;
-                    counts.removed(if dead { broker_facts::DEAD } else { broker_facts::DROPPED });
+                let was_open = reader.is_done(fact.at, offset, &record, counts);
+                let dead = self.rules.has_dead;
+                let why = if dead { broker_facts::DEAD } else { broker_facts::DROPPED };
+                if was_open {
+                    counts.removed(why);
                 }
             }
             group_facts::OVERRUN => {
@@ -460,9 +462,16 @@ impl Group {
 
 impl Reader {
     /// The group goes to another place: what is before it is passed over, and what is after it is
-    /// read again.
+    /// read again. What was before its beginning is the group's from now on.
     fn reset(&mut self, at: Time, offset: u64, log: &[Record], counts: &mut QueueCounts) {
         self.committed = offset;
+        self.last.retain(|_, last| *last < offset);
+        let from = self.from.unwrap_or(u64::MAX);
+        for place in offset..from.min(log.len() as u64) {
+            self.seen(place);
+            counts.accepted(at, false);
+        }
+        self.from = Some(from.min(offset));
         for (record, place) in log.iter().zip(0..) {
             if !self.has(place) {
                 continue;

@@ -178,9 +178,8 @@ impl Group {
     pub fn advance(&mut self, now: Time) {
         let before = self.members.len();
         self.members.retain(|_, member| member.due() > now);
-        if self.members.len() < before {
-            self.share(now);
-        } else if self.generation == 0 && self.opens <= now {
+        let is_opening = self.generation == 0 && self.opens <= now;
+        if is_opening || self.members.len() < before {
             self.share(now);
         }
     }
