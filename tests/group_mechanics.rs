@@ -1,7 +1,7 @@
 //! The mechanics of consumer groups, one by one, each on a few records that can be checked by hand.
 //!
-//! The names of the tests carry the ids of the mechanics. Every way of a message takes 1 ms; brokers
-//! and controller need no time.
+//! The names of the tests carry the ids of the mechanics. Every way of a message takes 1 ms;
+//! brokers and controller need no time.
 
 mod common;
 
@@ -379,7 +379,7 @@ fn ps_m7_a_group_goes_to_each_place_once_whoever_reads_then() {
 
 #[test]
 fn ps_m9_a_group_that_was_sent_elsewhere_still_goes_where_it_is_told_to() {
-    // There is no record 10,000: it goes to where it would begin. That is not the second of the two.
+    // There is no record 10,000: it goes to where it would begin. That is not the second place.
     let reader =
         "start: Latest, seek: [(at: \"20s\", to: Offset(10000)), (at: \"50s\", to: Earliest)]";
     let record = couriers(&[("READER", reader)]);
@@ -421,4 +421,16 @@ fn ps_m9_where_a_group_cannot_go_is_refused() {
         let told = diagnose::render(&problems, Some(&source), false);
         assert!(told.contains(says), "{says}:\n{told}");
     }
+}
+
+#[test]
+fn ps_m9_what_compaction_takes_away_before_it_is_read_is_missed() {
+    let cluster = ("CLUSTER", "cleaning: \"1s\",");
+    let topic = ("TOPIC", "cleanup: Compact, retention: (segment: \"960B\")");
+    let rest = "faults: {\"late\": (what: Crash(node: \"reader\"), at: \"0s\", for: \"50s\")}";
+    let record = couriers(&[cluster, topic, ("REST", rest)]);
+    let read = keys(&record, "group.processed").len();
+    assert!((100..300).contains(&read), "the last of each object, and the active segment: {read}");
+    assert_eq!(measured(&record.outcome, "consistency.expired") as usize + read, RECORDS);
+    sound(&record);
 }

@@ -1,5 +1,5 @@
-//! What a consumer group's settings promise holds under any faults, and what they do not promise does
-//! not hold for long.
+//! What a consumer group's settings promise holds under any faults, and what they do not promise
+//! does not hold for long.
 
 mod common;
 
@@ -9,8 +9,9 @@ use stormglass::check::outcome::{Ending, Outcome};
 use stormglass::engine::Time;
 use stormglass::explore::simulate;
 
-/// `READER` stands in what the readers are, `SEND` in what the tracker does, `FAULTS` for the faults.
-/// All three invariants are looked at, promised or not. Sessions are short, so that a run has many.
+/// `READER` stands in what the readers are, `SEND` in what the tracker does, `FAULTS` for the
+/// faults. All three invariants are looked at, promised or not. Sessions are short, so that a run
+/// has many.
 const TEXT: &str = r#"Scenario(
     title: "Promises of groups",
     run: (load: "20s", quiet: "60s"),

@@ -55,8 +55,8 @@ fn ps_m9_an_idempotent_producer_writes_once_what_it_sends_twice() {
 
 #[test]
 fn ps_m9_a_batch_of_which_the_new_leader_has_a_part_is_completed_when_it_comes_again() {
-    // 19 of 20 records are in one batch, of which followers fetch 7 at once; from one millisecond to
-    // the next they have more of it when the leader dies, and it is not accepted yet.
+    // 19 of 20 records are in one batch, of which followers fetch 7 at once; from one millisecond
+    // to the next they have more of it when the leader dies, and it is not accepted yet.
     let (mut recognised, mut completed) = (0.0, 0);
     for after in 1..20 {
         let crash = format!(

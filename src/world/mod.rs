@@ -331,7 +331,8 @@ impl engine::Cx<World> {
         self.with(|state| state.now() < state.env.load_ends)
     }
 
-    /// Was this node told to stop, as by SIGTERM? It takes no more requests and finishes what it has.
+    /// Was this node told to stop, as by SIGTERM? It takes no more requests and finishes what it
+    /// has.
     pub fn is_stopping(&self) -> bool {
         self.with(|state| state.status(self.me()) == Status::Draining)
     }

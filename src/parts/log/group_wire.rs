@@ -2,8 +2,8 @@
 //! of [`Msg::Do`].
 //!
 //! The key is the group's name in the upper half and, in the lower, the member, the topic or the
-//! partition that it is about. Partitions leave eight bits of it to how many of its seeks a group has
-//! done.
+//! partition that it is about. Partitions leave eight bits of it to how many of its seeks a group
+//! has done.
 
 use super::Sharing;
 use super::group::{MemberId, Terms};

@@ -1,10 +1,10 @@
 //! A member of a consumer group: it reads its share of some topics, has another node process each
 //! record, and says how far it has come.
 //!
-//! It is what a Kafka consumer does. It finds the group's coordinator, joins, says regularly that it
-//! is there, and is told which partitions are its. Each of them it reads from where the group has
-//! come to, in order, batch by batch. What is taken from it, it gives up when the batch at hand is
-//! done; if it was put out of the group meanwhile, what it has done since will be done again.
+//! It is what a Kafka consumer does. It finds the group's coordinator, joins, says regularly that
+//! it is there, and is told which partitions are its. Each of them it reads from where the group
+//! has come to, in order, batch by batch. What is taken from it, it gives up when the batch at hand
+//! is done; if it was put out of the group meanwhile, what it has done since will be done again.
 //!
 //! ```ron
 //! GroupConsumer(
@@ -87,8 +87,8 @@ pub struct GroupConsumer {
     #[serde(default = "GroupConsumer::poll_interval_max")]
     pub(super) poll_interval_max: Span,
     /// Does it take its place again if it comes back within its session, whether it has crashed or
-    /// was told to stop? Others, if they crash, are waited for until their session is over, and leave
-    /// the group if they stop. Kafka's `group.instance.id`. Default: false.
+    /// was told to stop? Others, if they crash, are waited for until their session is over, and
+    /// leave the group if they stop. Kafka's `group.instance.id`. Default: false.
     #[serde(default)]
     static_membership: bool,
     /// How long after a failure it tries again: Kafka's `retry.backoff.ms`. Default: `"100ms"`.

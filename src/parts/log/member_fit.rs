@@ -7,7 +7,10 @@ use crate::world::Flaw;
 impl GroupConsumer {
     /// A setting that means nothing, by itself or together with others.
     pub(super) fn idle(&self) -> Option<Flaw> {
-        let is_beyond = |place: &Start| matches!(place, Start::Offset(offset) if *offset > group_wire::OFFSET_MAX);
+        let is_beyond = |place: &Start| match place {
+            Start::Offset(offset) => *offset > group_wire::OFFSET_MAX,
+            Start::Latest | Start::Earliest => false,
+        };
         let is_sorted = self.seek.is_sorted_by_key(|seek| seek.at);
         let (field, title) = match self.commit {
             _ if self.topics.is_empty() => ("topics", "a member of a group reads a topic at least"),

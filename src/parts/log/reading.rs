@@ -107,6 +107,9 @@ impl GroupConsumer {
                 |group, id, member, to| group_wire::reset(group, id, member, (to, past as u32));
             self.tell(cx, reset, id, position).await?;
         } else if committed.is_none() {
+            if self.start == Start::Earliest && position > 0 {
+                cx.note(facts::OVERRUN, record_id(id, 0), position);
+            }
             // Otherwise a crash before the first commit would have it begin at another end.
             self.tell(cx, group_wire::commit, id, position).await?;
             cx.note(facts::BEGAN, record_id(id, position), u64::from(self.group.value()));
@@ -217,6 +220,11 @@ impl GroupConsumer {
             self.tell(cx, group_wire::commit, id, last.id + 1).await?;
         }
         for record in records {
+            // What stood before it was compacted away, and nobody will read it.
+            let place = self.share(id, |share| share.position).unwrap_or(record.id);
+            if place < record.id {
+                cx.note(facts::OVERRUN, record_id(id, place), record.id - place);
+            }
             match self.process(cx, id, record).await {
                 Outcome::Left => break,
                 Outcome::Processed | Outcome::PassedOver => {

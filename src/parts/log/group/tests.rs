@@ -1,3 +1,5 @@
+//! Groups whose members come and go, by hand and at random.
+
 use proptest::prelude::*;
 
 use super::*;
