@@ -207,8 +207,8 @@ pub enum Invariant {
         subscription: Name,
     },
     /// This consumer group commits past no record that it has not processed, or passed over after
-    /// as many tries as it may have. For every group that commits after it has processed it is checked
-    /// without being asked for, as `groups-at-least-once`.
+    /// as many tries as it may have. For every group that commits after it has processed it is
+    /// checked without being asked for, as `groups-at-least-once`.
     ///
     /// Source: Apache Kafka documentation, message delivery semantics.
     ///
