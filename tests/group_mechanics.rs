@@ -363,3 +363,74 @@ fn ps_m3_a_group_reads_several_topics() {
     assert_eq!(record.times("group.assigned").len(), 6);
     sound(&record);
 }
+
+#[test]
+fn ps_m7_a_group_goes_to_each_place_once_whoever_reads_then() {
+    // Two instants are past when it joins, and it goes to the place of the later one. Who reads the
+    // partitions after a crash goes on from there.
+    let reader = "start: Earliest, session: \"10s\", batch: 1, seek: [(at: \"1s\", to: Latest), (at: \"2s\", to: Earliest)]";
+    let rest = "faults: {\"crash\": (what: Crash(node: \"reader/1\"), at: \"40s\", for: \"5s\")}";
+    let record = couriers(&[("READER", reader), ("REST", rest)]);
+    assert_eq!(keys(&record, "group.reset").len(), 4, "each partition once");
+    let again = keys(&record, "group.processed").len() - RECORDS;
+    assert!(again < 5, "what was at work when it crashed: {again}");
+    sound(&record);
+}
+
+#[test]
+fn ps_m9_a_group_that_was_sent_elsewhere_still_goes_where_it_is_told_to() {
+    // There is no record 10,000: it goes to where it would begin. That is not the second place.
+    let reader =
+        "start: Latest, seek: [(at: \"20s\", to: Offset(10000)), (at: \"50s\", to: Earliest)]";
+    let record = couriers(&[("READER", reader)]);
+    assert!(
+        between(&record, "group.processed", 50, 60) > 500,
+        "all of it, what was before it began too"
+    );
+    assert_eq!(keys(&record, "group.reset").len(), 12);
+    assert_eq!(measured(&record.outcome, "consistency.unprocessed"), 0.0);
+    sound(&record);
+}
+
+#[test]
+fn ps_m9_a_static_member_that_is_told_to_stop_keeps_its_place() {
+    let shared = |is_static: bool| {
+        let reader = format!("start: Earliest, session: \"10s\", static_membership: {is_static}");
+        let rest = "faults: {\"stop\": (what: Stop(node: \"reader/1\"), at: \"20s\", for: \"5s\")}";
+        let record = couriers(&[("READER", &reader), ("REST", rest)]);
+        sound(&record);
+        assert_eq!(measured(&record.outcome, "consistency.unprocessed"), 0.0);
+        between(&record, "group.shared", 20, 60)
+    };
+    assert_eq!(shared(true), 0, "a rolling restart moves nothing");
+    assert_eq!(shared(false), 2, "when it leaves, and when it joins anew");
+}
+
+#[test]
+fn ps_m9_where_a_group_cannot_go_is_refused() {
+    use stormglass::scenario::{diagnose, load, source::Source};
+    let often = format!("seek: [{}]", "(at: \"1s\", to: Latest), ".repeat(256));
+    for (reader, says) in [
+        ("start: Offset(1099511627775)", "no record has so high a number"),
+        ("seek: [(at: \"1s\", to: Offset(1099511627775))]", "no record has so high a number"),
+        ("poll_interval_max: \"100us\"", "too often"),
+        (often.as_str(), "more than 255 times"),
+    ] {
+        let source = Source::new("group.ron", text(&[("READER", reader)]));
+        let problems = load(&source).map(|_| ()).expect_err("it is refused");
+        let told = diagnose::render(&problems, Some(&source), false);
+        assert!(told.contains(says), "{says}:\n{told}");
+    }
+}
+
+#[test]
+fn ps_m9_what_compaction_takes_away_before_it_is_read_is_missed() {
+    let cluster = ("CLUSTER", "cleaning: \"1s\",");
+    let topic = ("TOPIC", "cleanup: Compact, retention: (segment: \"960B\")");
+    let rest = "faults: {\"late\": (what: Crash(node: \"reader\"), at: \"0s\", for: \"50s\")}";
+    let record = couriers(&[cluster, topic, ("REST", rest)]);
+    let read = keys(&record, "group.processed").len();
+    assert!((100..300).contains(&read), "the last of each object, and the active segment: {read}");
+    assert_eq!(measured(&record.outcome, "consistency.expired") as usize + read, RECORDS);
+    sound(&record);
+}

@@ -54,6 +54,38 @@ fn ps_m9_an_idempotent_producer_writes_once_what_it_sends_twice() {
 }
 
 #[test]
+fn ps_m9_a_batch_of_which_the_new_leader_has_a_part_is_completed_when_it_comes_again() {
+    // 19 of 20 records are in one batch, of which followers fetch 7 at once; from one millisecond
+    // to the next they have more of it when the leader dies, and it is not accepted yet.
+    let (mut recognised, mut completed) = (0.0, 0);
+    for after in 1..20 {
+        let crash = format!(
+            r#""dies": (what: Crash(node: "kafka/1"), at: "{}us", for: "20s")"#,
+            10_000_300 + after * 1_000
+        );
+        let record = shop(&[
+            ("LOAD", "At([\"10s\"]), batch: 20"),
+            ("PRODUCER", "in_flight: 1, request_timeout: \"2s\""),
+            ("BROKER", "fetch_max: 7,"),
+            ("TOPIC", "min_isr: 2"),
+            ("REST", &faults(&crash)),
+        ]);
+        let mut there = roots(&record);
+        there.sort_unstable();
+        there.dedup();
+        assert_eq!((there.len(), record.told().len()), (20, 0), "after {after} ms");
+        assert_eq!(measured(&record.outcome, "consistency.records_twice"), 0.0);
+        assert_eq!(lost(&record), 0);
+        recognised += measured(&record.outcome, "consistency.records_recognised");
+        // The first is a batch of its own, with its leader before all others.
+        let added = record.of("log.appended").iter().filter(|it| it.node != "kafka/1").count();
+        completed += usize::from((1..19).contains(&added));
+    }
+    assert!(recognised > 0.0, "some had all of it");
+    assert!(completed > 0, "some had a part of it");
+}
+
+#[test]
 fn ps_m9_an_idempotent_producer_keeps_the_order_of_what_it_sends_again() {
     // A follower is cut off until it is out of sync: then `min_isr` holds no more. When it is back,
     // batches that are on their way are accepted, and one that was refused before comes again.
@@ -166,6 +198,9 @@ fn ps_m9_what_cannot_be_delivered_in_time_fails_and_who_publishes_too_much_waits
     let never = shop(&[STEADY, ("PRODUCER", "max_block: \"5s\""), ("REST", &never)]);
     assert_eq!(never.times("request.failed")[0], at(5_202), "the first came at 200 ms");
     assert_eq!(never.told()[0], "unreachable");
+    // Who does not wait fails until it is known who leads, and no longer.
+    let impatient = shop(&[STEADY, ("PRODUCER", "max_block: \"0s\"")]);
+    assert_eq!(impatient.told().len(), 1, "{:?}", impatient.told());
 }
 
 #[test]
@@ -225,4 +260,10 @@ fn ps_m9_what_cannot_be_is_refused_at_its_field() {
     assert!(nobody.contains("`controller` is a LogController and has no topics"), "{nobody}");
     let other = source("controller: \"controller\"", "controller: \"shop\"");
     assert!(other.contains("decides nothing about partitions"), "{other}");
+    let several = "Instances(of: LogController(cost: \"0s\"), count: 2),";
+    let several = source("LogController(cost: \"0s\", ),", several);
+    assert!(several.contains("a cluster has one controller"), "{several}");
+    let twice = "\"other\": LogBroker(controller: \"controller\", topics: {\"bills\": ()}), \"controller\":";
+    let twice = source("\"controller\":", twice);
+    assert!(twice.contains("is the controller of `kafka`"), "{twice}");
 }

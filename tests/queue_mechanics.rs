@@ -124,6 +124,18 @@ fn p2p_m2_a_full_queue_blocks_whoever_publishes() {
 }
 
 #[test]
+fn p2p_m2_who_waits_for_room_gets_it_when_a_message_could_not_be_kept() {
+    let broken = (
+        "REST",
+        "faults: {\"broken\": (what: SyncFails(node: \"broker\"), at: \"0s\", for: \"2ms\")},",
+    );
+    let record = shop(&[TEN, ONE_AT_A_TIME, broken, ("QUEUE", "length_max: 1, overflow: Block")]);
+    assert!((1..4).contains(&record.told().len()), "{:?}", record.told());
+    assert_eq!(record.of("queue.processed").len(), 10 - record.told().len());
+    sound(&record);
+}
+
+#[test]
 fn p2p_m3_whoever_publishes_goes_on_when_the_broker_has_the_message() {
     let slow = "Service(operations: {\"send\": (cost: \"8s\")})";
     let record = shop(&[("CONSUMER", slow)]);

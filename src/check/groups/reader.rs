@@ -117,9 +117,16 @@ impl Reader {
     }
 
     /// The group goes to another place: what is before it is passed over, and what is after it is
-    /// read again.
+    /// read again. What was before its beginning is the group's from now on.
     pub fn reset(&mut self, at: Time, offset: u64, log: &[Record], counts: &mut QueueCounts) {
         self.committed = offset;
+        self.last.retain(|_, last| *last < offset);
+        let from = self.from.unwrap_or(u64::MAX);
+        for place in offset..from.min(log.len() as u64) {
+            self.seen(place);
+            counts.accepted(at, false);
+        }
+        self.from = Some(from.min(offset));
         for (record, place) in log.iter().zip(0..) {
             if !self.has(place) {
                 continue;

@@ -173,6 +173,7 @@ impl Broker {
             .or_else(&mut subscription)
             .or_else(&mut topic)
             .or_else(|| self.misnamed())
+            .or_else(|| self.circular())
             .or_else(|| self.ill_kept())
             .or_else(machine)
     }
@@ -195,6 +196,16 @@ impl Broker {
             };
             Some(Flaw::at(name, title).label(label).within(field))
         })
+    }
+
+    /// A queue whose dead letters come back as if they were new, without end.
+    fn circular(&self) -> Option<Flaw> {
+        let is_own = |(name, queue): &(&Name, &MessageQueue)| {
+            queue.dead.as_ref().is_some_and(|dead| dead.to == **name)
+        };
+        let (name, _) = self.queues.iter().find(is_own)?;
+        let flaw = Flaw::at("to", "a queue is not the place for its own dead letters");
+        Some(flaw.within("dead").within(*name).within("queues"))
     }
 
     /// Mirrors that there are not, or too many queues.

@@ -251,10 +251,13 @@ impl Broker {
         let message = self.message(cx, number, (key, value));
         let kept = self.keep(cx, place, &message).await;
         lane.line.borrow_mut().coming -= 1;
-        if kept.is_err() && lane.rules.deduplication.is_some() {
-            lane.line.borrow_mut().recent.forget(cx.root(), key);
+        if let Err(fault) = kept {
+            if lane.rules.deduplication.is_some() {
+                lane.line.borrow_mut().recent.forget(cx.root(), key);
+            }
+            lane.room.announce_one(cx);
+            return Err(fault);
         }
-        kept?;
         self.admit(cx, place, message);
         Ok(Msg::Done { value: number })
     }

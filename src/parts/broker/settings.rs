@@ -387,6 +387,14 @@ impl MessageQueue {
                 ("order.count", "`count` is how many groups there are, at least 1")
             }
             _ if self.ttl.is_some_and(Span::is_zero) => ("ttl", "a `ttl` of zero keeps nothing"),
+            _ if self.dead.as_ref().is_some_and(|dead| dead.expired && rules.ttl.is_none()) => {
+                ("dead.expired", "without a `ttl` nothing expires")
+            }
+            _ if self.dead.as_ref().is_some_and(|dead| !dead.expired && !dead.overflow)
+                && rules.deliveries_max == u32::MAX =>
+            {
+                ("dead", "without `deliveries_max` nothing becomes a dead letter")
+            }
             _ if self.length_max == Some(0) => ("length_max", "`length_max` is at least 1"),
             _ if self.overflow.is_some() && self.length_max.is_none() => {
                 ("overflow", "without a `length_max` there is no `overflow`")
@@ -461,6 +469,11 @@ mod tests {
             ("(redelivery: Some((base: \"2s\", max: \"1s\")))", "longer than its `max`"),
             ("(consumers: [(to: \"worker\", operation: \"do\", prefetch: Some(0))])", "prefetch"),
             ("(length_max: Some(0))", "length_max"),
+            ("(dead: Some((to: \"gone\")))", "nothing becomes a dead letter"),
+            (
+                "(deliveries_max: Some(2), dead: Some((to: \"gone\", expired: true)))",
+                "nothing expires",
+            ),
             ("(deliveries_max: Some(0))", "deliveries_max"),
             ("(guarantee: Some(AtMostOnce), deliveries_max: Some(3))", "at most once"),
             (

@@ -126,11 +126,11 @@ impl LogBroker {
                 place.unwrap_or_default().pack()
             }
             _ => {
-                let partition = PartitionId::unpack(u64::from(what));
-                let is_reset = verb == wire::RESET;
+                let (partition, seeks) = wire::of_what(what);
+                let reset = (verb == wire::RESET).then_some(seeks);
                 let (member, offset) = wire::of_commit(value);
                 let who = (member, node);
-                self.committed(cx, index, (who, group, partition), (offset, is_reset)).await?;
+                self.committed(cx, index, (who, group, partition), (offset, reset)).await?;
                 0
             }
         };
@@ -207,7 +207,7 @@ impl LogBroker {
         cx: &Cx,
         index: u16,
         (who, group, partition): ((MemberId, NodeId), Name, PartitionId),
-        (offset, is_reset): (u64, bool),
+        (offset, reset): (u64, Option<u32>),
     ) -> Result<(), Fault> {
         let about = (group, partition);
         let place = {
@@ -218,7 +218,7 @@ impl LogBroker {
                 return Err(Fault::Conflict);
             }
             let before = office.places.get(&about).copied().unwrap_or_default();
-            Place { offset: Some(offset), resets: before.resets + u32::from(is_reset) }
+            Place { offset: Some(offset), seeks: before.seeks.max(reset.unwrap_or_default()) }
         };
         // Whoever reads the partition next goes on from there, even if this one is out by then.
         if let Some(office) = self.offices.0.borrow_mut().get_mut(&index) {
@@ -227,7 +227,7 @@ impl LogBroker {
         cx.detach();
         self.write_down(cx, index, wire::about(group, partition.pack() as u32), place.pack())
             .await?;
-        let fact = if is_reset { facts::RESET } else { facts::COMMITTED };
+        let fact = if reset.is_some() { facts::RESET } else { facts::COMMITTED };
         cx.note(fact, record_id(partition, offset), u64::from(group.value()));
         Ok(())
     }

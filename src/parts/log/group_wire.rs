@@ -2,7 +2,8 @@
 //! of [`Msg::Do`].
 //!
 //! The key is the group's name in the upper half and, in the lower, the member, the topic or the
-//! partition that it is about.
+//! partition that it is about. Partitions leave eight bits of it to how many of its seeks a group
+//! has done.
 
 use super::Sharing;
 use super::group::{MemberId, Terms};
@@ -41,8 +42,14 @@ pub const OPERATIONS: [&str; 8] = [
 
 /// The longest session that fits into the terms of a member.
 pub(super) const SESSION_MAX: Span = Span::from_seconds(4 * 3600);
-/// The highest number of a record.
+/// How many bits the number of a record has.
 const OFFSET_BITS: u32 = 40;
+/// How many bits a partition has.
+const PARTITION_BITS: u32 = 24;
+/// The highest record that a group can go to.
+pub(super) const OFFSET_MAX: u64 = (1 << OFFSET_BITS) - 2;
+/// How many times a group can be told to go to another place.
+pub(super) const SEEKS_MAX: usize = 255;
 
 pub(super) fn about(group: Name, what: u32) -> u64 {
     u64::from(group.value()) << 32 | u64::from(what)
@@ -109,11 +116,21 @@ pub(super) fn commit(group: Name, partition: PartitionId, member: u32, offset: u
     Msg::Do { verb: COMMIT, key: about(group, partition.pack() as u32), value }
 }
 
-pub(super) fn reset(group: Name, partition: PartitionId, member: u32, offset: u64) -> Msg {
-    match commit(group, partition, member, offset) {
-        Msg::Do { key, value, .. } => Msg::Do { verb: RESET, key, value },
-        other => other,
-    }
+/// With that, the group has done so many of its seeks; 0 for no more than before.
+pub(super) fn reset(
+    group: Name,
+    partition: PartitionId,
+    member: u32,
+    (offset, seeks): (u64, u32),
+) -> Msg {
+    let what = partition.pack() as u32 | seeks << PARTITION_BITS;
+    let value = offset | u64::from(member) << OFFSET_BITS;
+    Msg::Do { verb: RESET, key: about(group, what), value }
+}
+
+/// The partition that is meant, and how many seeks are done with what is said of it.
+pub(super) fn of_what(what: u32) -> (PartitionId, u32) {
+    (PartitionId::unpack(u64::from(what)), what >> PARTITION_BITS)
 }
 
 /// The member that says so, and the record.
@@ -126,21 +143,21 @@ pub(super) fn of_commit(value: u64) -> (MemberId, u64) {
 pub(super) struct Place {
     /// The record that is read next, if the group has said so.
     pub offset: Option<u64>,
-    /// How often it has gone elsewhere.
-    pub resets: u32,
+    /// How many of its seeks it has done.
+    pub seeks: u32,
 }
 
 impl Place {
     /// As one number.
     pub fn pack(self) -> u64 {
         let next = self.offset.map_or(0, |offset| offset + 1);
-        u64::from(self.resets) << OFFSET_BITS | next
+        u64::from(self.seeks) << OFFSET_BITS | next
     }
 
     /// From one number.
     pub fn unpack(bits: u64) -> Place {
         let next = bits & ((1 << OFFSET_BITS) - 1);
-        Place { offset: next.checked_sub(1), resets: (bits >> OFFSET_BITS) as u32 }
+        Place { offset: next.checked_sub(1), seeks: (bits >> OFFSET_BITS) as u32 }
     }
 }
 
@@ -166,7 +183,13 @@ mod tests {
         };
         assert_eq!(of_key(key), (Name::of("g"), partition.pack() as u32));
         assert_eq!(of_commit(value), (MemberId(9), 1 << 39));
-        for place in [Place::default(), Place { offset: Some(0), resets: 2 }] {
+        let Msg::Do { key, value, .. } = reset(Name::of("g"), partition, 9, (OFFSET_MAX, 255))
+        else {
+            panic!()
+        };
+        assert_eq!(of_what(of_key(key).1), (partition, 255));
+        assert_eq!(of_commit(value), (MemberId(9), OFFSET_MAX));
+        for place in [Place::default(), Place { offset: Some(OFFSET_MAX), seeks: 2 }] {
             assert_eq!(Place::unpack(place.pack()), place);
         }
     }

@@ -54,6 +54,23 @@ pub(crate) struct Terms {
     pub sequence: u32,
 }
 
+impl Terms {
+    /// Those of a batch without its first records.
+    fn from(self, first: u32) -> Terms {
+        Terms { sequence: self.sequence + first, ..self }
+    }
+}
+
+/// What a log has of a batch.
+enum Placed {
+    /// Nothing.
+    New,
+    /// What comes before this record of it, from this offset on.
+    From(u32, u64),
+    /// All of it, there.
+    Known(Appended),
+}
+
 impl LogBroker {
     /// A producer's batch.
     pub(super) async fn produce(&self, cx: &Cx, parcels: &[Parcel]) -> Reply {
@@ -91,11 +108,16 @@ impl LogBroker {
             return Err(Refusal::NotEnoughReplicas.into());
         }
         let appended = match self.place(cx, replica, terms, records.len())? {
-            Some(known) => known,
+            Placed::Known(known) => known,
             // Followers may have copied what this disk then did not take.
-            None => {
+            Placed::New => {
                 let written = self.write_all(cx, replica, records, terms);
                 written.map_err(|_| Fault::Reset)?
+            }
+            Placed::From(new, first) => {
+                let rest = &records[new as usize..];
+                let written = self.write_all(cx, replica, rest, terms.from(new));
+                Appended { first, ..written.map_err(|_| Fault::Reset)? }
             }
         };
         // Once written it comes to an end, whatever becomes of whoever asked.
@@ -112,31 +134,31 @@ impl LogBroker {
             is_safe.map_err(Rejected::Written)?;
         }
         if terms.acks != Acks::None {
-            self.accept(cx, replica, appended, terms.acks);
+            self.accept(cx, replica, appended, terms);
         }
         Ok(appended)
     }
 
-    /// Where a batch stands that its idempotent producer has sent before; `None` if it is new.
+    /// Where a batch stands that its idempotent producer has sent before, or what of it is new.
     fn place(
         &self,
         cx: &Cx,
         replica: &Replica,
         terms: Terms,
         count: usize,
-    ) -> Result<Option<Appended>, Refusal> {
+    ) -> Result<Placed, Refusal> {
         if terms.producer == 0 {
-            return Ok(None);
+            return Ok(Placed::New);
         }
         let count = count as u32;
         let sequence = replica.log.borrow().sequence(terms.producer, terms.sequence, count);
         match sequence {
-            Sequence::Next => Ok(None),
+            Sequence::Next => Ok(Placed::New),
+            Sequence::Part(held, first) => Ok(Placed::From(held, first)),
             Sequence::Gap => Err(Refusal::OutOfOrder),
-            Sequence::Known(last) => {
-                let first = (last + 1).saturating_sub(u64::from(count));
+            Sequence::Known(first, last) => {
                 cx.note(facts::DUPLICATE, record_id(replica.id, first), terms.producer.into());
-                Ok(Some(Appended { first, end: last + 1 }))
+                Ok(Placed::Known(Appended { first, end: last + 1 }))
             }
         }
     }
@@ -207,9 +229,11 @@ impl LogBroker {
     }
 
     /// These records are accepted.
-    fn accept(&self, cx: &Cx, replica: &Replica, Appended { first, end }: Appended, acks: Acks) {
-        let (log, acks) = (replica.log.borrow(), (acks as u64) << 32);
-        for record in log.read(first, end, u32::MAX) {
+    fn accept(&self, cx: &Cx, replica: &Replica, Appended { first, end }: Appended, terms: Terms) {
+        let (log, acks) = (replica.log.borrow(), (terms.acks as u64) << 32);
+        // Where only a part of it was there, others may stand before the rest.
+        let is_its = |record: &Record| record.producer == terms.producer;
+        for record in log.read(first, end, u32::MAX).filter(is_its) {
             let id = record_id(replica.id, record.offset);
             note(cx, record.root, facts::ACCEPTED, (id, acks | u64::from(record.epoch)));
         }

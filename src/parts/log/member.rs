@@ -78,16 +78,17 @@ pub struct GroupConsumer {
     /// A member that is not heard of for so long is put out: Kafka's `session.timeout.ms`. Default:
     /// `"45s"`.
     #[serde(default = "GroupConsumer::session")]
-    session: Span,
+    pub(super) session: Span,
     /// How often it says that it is there: Kafka's `heartbeat.interval.ms`. Default: `"3s"`.
     #[serde(default = "GroupConsumer::heartbeat")]
-    heartbeat: Span,
+    pub(super) heartbeat: Span,
     /// If a batch takes longer than this it leaves the group, and if it does not give up for so
     /// long what it is to, it is put out: Kafka's `max.poll.interval.ms`. Default: `"5min"`.
     #[serde(default = "GroupConsumer::poll_interval_max")]
-    poll_interval_max: Span,
-    /// Does it take its place again if it comes back within its session? Otherwise the group waits
-    /// for who it was until the session is over. Kafka's `group.instance.id`. Default: false.
+    pub(super) poll_interval_max: Span,
+    /// Does it take its place again if it comes back within its session, whether it has crashed or
+    /// was told to stop? Others, if they crash, are waited for until their session is over, and
+    /// leave the group if they stop. Kafka's `group.instance.id`. Default: false.
     #[serde(default)]
     static_membership: bool,
     /// How long after a failure it tries again: Kafka's `retry.backoff.ms`. Default: `"100ms"`.
@@ -215,7 +216,7 @@ impl Hands {
 const READ: Name = Name::of("group.read");
 
 /// The most records that are fetched at once.
-const BATCH_MAX: u32 = 10_000;
+pub(super) const BATCH_MAX: u32 = 10_000;
 
 /// How long it waits for an answer to something that does not wait itself.
 pub(super) const PATIENCE: Span = Span::from_seconds(5);
@@ -391,7 +392,11 @@ impl GroupConsumer {
         since.is_some_and(|since| since + self.poll_interval_max <= now)
     }
 
+    /// A static member only falls silent, as Kafka's does: it may be back within its session.
     async fn leave(&self, cx: &Cx) {
+        if self.static_membership {
+            return;
+        }
         let (office, member) = {
             let hands = self.hands.borrow();
             (hands.office, hands.member)
@@ -454,47 +459,9 @@ impl Node for GroupConsumer {
         let beats = || too_often("heartbeat", self.heartbeat);
         self.idle()
             .or_else(beats)
+            .or_else(|| too_often("poll_interval_max", self.poll_interval_max))
             .or_else(|| too_often("pause", self.pause))
             .or_else(policy)
             .or_else(backoff)
-    }
-}
-
-impl GroupConsumer {
-    /// A setting that means nothing, by itself or together with others.
-    fn idle(&self) -> Option<Flaw> {
-        let is_sorted = self.seek.is_sorted_by_key(|seek| seek.at);
-        let (field, title) = match self.commit {
-            _ if self.topics.is_empty() => ("topics", "a member of a group reads a topic at least"),
-            _ if self.concurrency == 0 => ("concurrency", "a `concurrency` of 0 processes nothing"),
-            _ if !(1..=BATCH_MAX).contains(&self.batch) => {
-                ("batch", "a `batch` has from 1 to 10,000 records")
-            }
-            Commit::Every(span) if span.is_zero() => {
-                ("commit", "to commit after each record say `batch: 1` and `AfterProcessing`")
-            }
-            _ if self.heartbeat >= self.session => {
-                ("heartbeat", "a `heartbeat` is shorter than the `session` that it keeps up")
-            }
-            _ if self.session > group_wire::SESSION_MAX => {
-                ("session", "a `session` is at most four hours")
-            }
-            _ if self.poll_interval_max.is_zero() => {
-                ("poll_interval_max", "a `poll_interval_max` of zero lets nothing be processed")
-            }
-            _ if !is_sorted => ("seek", "what happens first stands first"),
-            _ => return self.idle_failures().map(|flaw| flaw.within("failures")),
-        };
-        Some(Flaw::at(field, title))
-    }
-
-    fn idle_failures(&self) -> Option<Flaw> {
-        match (self.failures.tries, self.failures.then) {
-            (Some(0), _) => Some(Flaw::at("tries", "`tries` is at least 1")),
-            (None, Then::Dead { .. }) => {
-                Some(Flaw::at("then", "without `tries` a record is tried as often as it takes"))
-            }
-            _ => None,
-        }
     }
 }

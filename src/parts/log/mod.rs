@@ -29,6 +29,7 @@ mod journal;
 mod lane;
 mod leader;
 mod member;
+mod member_fit;
 mod partition;
 mod producer;
 mod reading;

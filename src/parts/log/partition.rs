@@ -49,8 +49,11 @@ impl Record {
 pub(super) enum Sequence {
     /// It comes next.
     Next,
-    /// The log has it: its last record stands there.
-    Known(u64),
+    /// The log has it: its first and its last record stand there.
+    Known(u64, u64),
+    /// The log has so many of its first records, the first of them there: a follower had no more of
+    /// it when it became the leader, or no more of it was durable.
+    Part(u32, u64),
     /// Something before it is missing.
     Gap,
 }
@@ -161,15 +164,25 @@ impl Partition {
         match first.checked_sub(last + 1) {
             Some(0) => Sequence::Next,
             Some(_) => Sequence::Gap,
-            None => Sequence::Known(self.find(producer, first + count - 1)),
+            None if last < first + count - 1 => {
+                let held = last + 1 - first;
+                let place = self.find(producer, first);
+                Sequence::Part(held, place.unwrap_or(self.end.saturating_sub(held.into())))
+            }
+            None => {
+                // Where it was cleaned away, before the end.
+                let place = self.find(producer, first + count - 1);
+                let last = place.unwrap_or(self.end.saturating_sub(1));
+                let first = self.find(producer, first);
+                Sequence::Known(first.unwrap_or((last + 1).saturating_sub(count.into())), last)
+            }
         }
     }
 
-    /// The offset of a record by its producer; where it was cleaned away, that before the end.
-    fn find(&self, producer: u32, sequence: u32) -> u64 {
+    /// The offset of a record by its producer; `None` if it was cleaned away.
+    fn find(&self, producer: u32, sequence: u32) -> Option<u64> {
         let is_it = |record: &&Record| (record.producer, record.sequence) == (producer, sequence);
-        let last = self.end.saturating_sub(1);
-        self.records.iter().rev().find(is_it).map_or(last, |record| record.offset)
+        self.records.iter().rev().find(is_it).map(|record| record.offset)
     }
 
     fn note_sequence(&mut self, producer: u32, sequence: u32) {

@@ -5,7 +5,7 @@ use super::group_facts as facts;
 use super::group_wire::{self, Place};
 use super::member::{Commit, GroupConsumer, PATIENCE, Start, Then};
 use super::wire::{self, PartitionId, Refusal, record_id};
-use crate::engine::{Baggage, Fault, Msg, NodeId, Parcel, Root, Span, Time};
+use crate::engine::{Baggage, Fault, Msg, Name, NodeId, Parcel, Root, Span, Time};
 use crate::world::Cx;
 
 /// A partition in a member's hands.
@@ -94,17 +94,22 @@ impl GroupConsumer {
         let Msg::Done { value } = cx.call(office, ask).within(PATIENCE).await? else {
             return Err(Fault::Unknown);
         };
-        let Place { offset: committed, resets } = Place::unpack(value);
+        let Place { offset: committed, seeks } = Place::unpack(value);
         let past = self.seek.iter().filter(|seek| Time(0) + seek.at <= cx.now()).count();
-        let due = self.seek[..past].get(resets as usize..).and_then(|due| due.last());
+        let due = self.seek[..past].get(seeks as usize..).and_then(|due| due.last());
         let position = match (due, committed) {
             (Some(seek), _) => self.find(cx, id, seek.to).await?,
             (None, Some(committed)) => committed,
             (None, None) => self.find(cx, id, self.start).await?,
         };
         if due.is_some() {
-            self.tell(cx, group_wire::reset, id, position).await?;
+            let reset =
+                |group, id, member, to| group_wire::reset(group, id, member, (to, past as u32));
+            self.tell(cx, reset, id, position).await?;
         } else if committed.is_none() {
+            if self.start == Start::Earliest && position > 0 {
+                cx.note(facts::OVERRUN, record_id(id, 0), position);
+            }
             // Otherwise a crash before the first commit would have it begin at another end.
             self.tell(cx, group_wire::commit, id, position).await?;
             cx.note(facts::BEGAN, record_id(id, position), u64::from(self.group.value()));
@@ -190,9 +195,13 @@ impl GroupConsumer {
         };
         let next = self.find(cx, id, place).await?;
         if position < start {
-            cx.note(facts::OVERRUN, record_id(id, position), next - position);
+            // Another leader may lead by now, that has kept what this one has thrown away.
+            let missed = next.saturating_sub(position);
+            cx.note(facts::OVERRUN, record_id(id, position), missed);
         } else {
-            self.tell(cx, group_wire::reset, id, next).await?;
+            // It has not gone where it was told to: what it is told to later on still holds.
+            let reset = |group, id, member, to| group_wire::reset(group, id, member, (to, 0));
+            self.tell(cx, reset, id, next).await?;
         }
         self.share(id, |share| share.position = Some(next));
         Ok(())
@@ -211,6 +220,11 @@ impl GroupConsumer {
             self.tell(cx, group_wire::commit, id, last.id + 1).await?;
         }
         for record in records {
+            // What stood before it was compacted away, and nobody will read it.
+            let place = self.share(id, |share| share.position).unwrap_or(record.id);
+            if place < record.id {
+                cx.note(facts::OVERRUN, record_id(id, place), record.id - place);
+            }
             match self.process(cx, id, record).await {
                 Outcome::Left => break,
                 Outcome::Processed | Outcome::PassedOver => {
@@ -289,7 +303,7 @@ impl GroupConsumer {
     async fn tell(
         &self,
         cx: &Cx,
-        what: fn(crate::engine::Name, PartitionId, u32, u64) -> Msg,
+        what: impl Fn(Name, PartitionId, u32, u64) -> Msg,
         id: PartitionId,
         position: u64,
     ) -> Result<(), Fault> {

@@ -118,10 +118,11 @@ impl Sender<'_> {
         let is_known =
             || self.flow.topics.borrow().get(&topic).is_some_and(|it| !it.lanes.is_empty());
         while !is_known() {
+            // Whoever does not wait for the answer finds it when they come again.
+            self.ask_later(cx, topic, Span::ZERO);
             if cx.now() >= ends {
                 return Err(Fault::Unreachable);
             }
-            self.ask_later(cx, topic, Span::ZERO);
             self.flow.learnt.wait_within(cx, ends - cx.now()).await;
         }
         Ok(())

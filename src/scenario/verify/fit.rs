@@ -79,14 +79,16 @@ impl Asked<'_> {
                 let is_known = queues.contains(name);
                 (!is_known).then(|| self.unknown(*name, "queue", &self.spelt(queues)))
             }
+            Want::Copies if self.ask.to == self.from => {
+                let name = self.whole.places.name(self.from);
+                let title = format!("`{name}` would be a mirror of itself");
+                Some(self.at(0).title(title).label("another Broker, on another disk"))
+            }
             Want::Copies => {
                 let is_broker = offers.queues.is_some();
                 (!is_broker).then(|| self.misfit("keeps no copies of messages", "a Broker does"))
             }
-            Want::Controller => {
-                let title = "decides nothing about partitions";
-                (!offers.controls).then(|| self.misfit(title, "a LogController does"))
-            }
+            Want::Controller => self.controls(offers),
             Want::Topics => {
                 let has_none = offers.topics.is_none();
                 has_none.then(|| self.misfit("has no topics", "a LogBroker has"))
@@ -103,6 +105,25 @@ impl Asked<'_> {
                 .then(|| self.misfit("has no operations", "such as a Broker")),
             Want::Relay(event) => self.relayed(*event, offers),
         }
+    }
+
+    /// A cluster of log brokers has one controller, and that one no other cluster.
+    fn controls(&self, offers: &Offers) -> Option<Problem> {
+        if !offers.controls {
+            let title = "decides nothing about partitions";
+            return Some(self.misfit(title, "a LogController does"));
+        }
+        let to = self.ask.to;
+        let (name, count) = (self.whole.places.name(to), self.whole.count(to));
+        if count > 1 {
+            let title = format!("`{name}` are {count}, and a cluster has one controller");
+            return Some(self.at(0).title(title).label("one LogController, without instances"));
+        }
+        let is_same = |ask: &Ask| ask.what == Want::Controller && ask.to == to;
+        let others = self.asks.iter().filter(|(_, ask)| is_same(ask));
+        let first = others.map(|(from, _)| *from).find(|from| *from != self.from)?;
+        let title = format!("`{name}` is the controller of `{}`", self.whole.places.name(first));
+        Some(self.at(0).title(title).label("each cluster has its own"))
     }
 
     fn operation(&self, name: Name, offers: &Offers) -> Option<Problem> {

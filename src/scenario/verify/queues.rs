@@ -218,6 +218,8 @@ mod tests {
             ("from: \"b\"", "from: \"w\"", "7:29", "`w` is a Service and has no queues"),
             ("n: \"do\"", "n: \"to\"", "7:69", "did you mean `do`?"),
             ("[\"m\"]", "[\"w\"]", "6:31", "`w` is a Service and keeps no copies"),
+            ("[\"m\"]", "[\"b\"]", "6:31", "`b` would be a mirror of itself"),
+            ("(to: \"dead\"", "(to: \"mail\"", "6:103", "its own dead letters"),
             ("queue: \"mail\")}", "queue: \"letter\")}", "11:51", "its queues are"),
             ("broker: \"b\"", "broker: \"w\"", "11:39", "`w` is a Service and has no queues"),
         ]);

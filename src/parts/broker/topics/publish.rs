@@ -87,10 +87,12 @@ impl Broker {
         let kept = self.keep_event(cx, route, &message).await;
         topics.turns.pass(cx, message.number).await;
         self.coming(route, &message, -1);
-        if kept.is_err() {
+        if let Err(fault) = kept {
             route.recent.borrow_mut().forget(message.root, key);
+            let lanes = route.bounded(&message).filter_map(|target| self.lane(target.place));
+            lanes.for_each(|lane| lane.room.announce_one(cx));
+            return Err(fault);
         }
-        kept?;
         self.fan_out(cx, route, &message);
         Ok(Msg::Done { value: message.number })
     }

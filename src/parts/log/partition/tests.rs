@@ -99,7 +99,8 @@ fn a_batch_of_an_idempotent_producer_is_next_or_known_or_leaves_a_gap() {
     }
     assert_eq!(log.sequence(7, 4, 2), Sequence::Next);
     assert_eq!(log.sequence(7, 5, 1), Sequence::Gap);
-    assert_eq!(log.sequence(7, 1, 2), Sequence::Known(3), "its last record is at offset 3");
+    assert_eq!(log.sequence(7, 1, 2), Sequence::Known(2, 3), "its last record is at offset 3");
+    assert_eq!(log.sequence(7, 2, 5), Sequence::Part(2, 3), "2 and 3 are there, 4 to 6 are not");
     assert_eq!(log.sequence(8, 0, 1), Sequence::Next, "another producer");
 }
 
