@@ -167,7 +167,7 @@ fn ps_m9_what_was_processed_and_not_committed_is_processed_again() {
 }
 
 #[test]
-fn ps_m9_commits_now_and_then_make_fewer_records_come_again() {
+fn ps_m9_the_more_seldom_a_group_commits_the_more_comes_again() {
     let again = |commit: &str| {
         let reader = format!("start: Earliest, session: \"10s\", commit: {commit}");
         let record = couriers(&[
@@ -182,8 +182,30 @@ fn ps_m9_commits_now_and_then_make_fewer_records_come_again() {
         sound(&record);
         measured(&record.outcome, "consistency.redelivered")
     };
-    let (rarely, often) = (again("AfterProcessing"), again("Every(\"200ms\")"));
-    assert!(often >= 1.0 && often * 3.0 < rarely, "{rarely} and {often}");
+    let each = again("AfterProcessing, batch: 1");
+    let batches = again("AfterProcessing");
+    let seldom = again("Every(\"30s\")");
+    assert!(each <= 2.0, "what was at work: {each}");
+    assert!(batches > 10.0 && batches < 60.0, "a batch of each partition at most: {batches}");
+    assert!(seldom > 100.0, "ten a second since the third second: {seldom}");
+}
+
+#[test]
+fn ps_m9_a_group_that_was_empty_waits_again_for_others() {
+    let rest = "faults: {\"down\": (what: Crash(node: \"reader\"), at: \"20s\", for: \"15s\")}";
+    let record = couriers(&[("REST", rest)]);
+    assert_eq!(between(&record, "group.shared", 35, 60), 1, "once for both, after three seconds");
+    assert_eq!(between(&record, "group.processed", 21, 38), 0);
+    sound(&record);
+}
+
+#[test]
+fn ps_m9_members_of_a_group_have_their_settings_in_common() {
+    let other = r#""other": GroupConsumer(from: "kafka", group: "tracking", topics: ["scans"], to: "tracker", operation: "note", commit: BeforeProcessing, start: Earliest, session: "10s"),"#;
+    let refused = std::panic::catch_unwind(|| couriers(&[("NODES", other)]));
+    let text = refused.err().expect("it is refused");
+    let text = text.downcast_ref::<String>().expect("it says why");
+    assert!(text.contains("by other settings than"), "{text}");
 }
 
 /// How often partitions are given up between these seconds when a third member joins.

@@ -156,8 +156,7 @@ impl LogBroker {
     ) -> T {
         let mut offices = self.offices.0.borrow_mut();
         let office = offices.entry(index).or_default();
-        let opens = cx.now() + self.group_delay;
-        let group = office.groups.entry(name).or_insert_with(|| Group::new(opens));
+        let group = office.groups.entry(name).or_insert_with(|| Group::new(self.group_delay));
         let before = group.generation();
         let result = change(group, cx.now());
         if group.generation() > before {

@@ -77,16 +77,20 @@ pub(super) struct Group {
     target: BTreeMap<PartitionId, MemberId>,
     /// Everyone is giving up everything.
     is_clearing: bool,
+    /// How long it waits for others when the first comes.
+    delay: Span,
     /// It is not shared out before this instant: others are still on their way.
     opens: Time,
+    /// It was shared out since somebody came to it.
+    is_open: bool,
     newest: u32,
 }
 
 impl Group {
-    /// A group is first shared out at this instant, so that it is not shared anew for each of those
-    /// who come at about the same time.
-    pub fn new(opens: Time) -> Group {
-        Group { opens, ..Group::default() }
+    /// When the first comes it waits for so long before it is shared out, so that it is not shared
+    /// anew for each of those who come at about the same time.
+    pub fn new(delay: Span) -> Group {
+        Group { delay, ..Group::default() }
     }
 
     /// How often it was shared anew.
@@ -112,6 +116,9 @@ impl Group {
     pub fn join(&mut self, node: NodeId, terms: Terms, now: Time) -> MemberId {
         self.newest += 1;
         let id = MemberId(self.newest);
+        if self.members.is_empty() {
+            (self.opens, self.is_open) = (now + self.delay, false);
+        }
         let member = Member {
             node,
             terms,
@@ -178,7 +185,7 @@ impl Group {
     pub fn advance(&mut self, now: Time) {
         let before = self.members.len();
         self.members.retain(|_, member| member.due() > now);
-        let must_open = self.generation == 0 && self.opens <= now;
+        let must_open = !self.is_open && !self.members.is_empty() && self.opens <= now;
         if self.members.len() < before || must_open {
             self.share(now);
         }
@@ -187,7 +194,7 @@ impl Group {
     /// When something falls due next; [`Time::MAX`] for never.
     pub fn next_due(&self) -> Time {
         let due = self.members.values().map(Member::due).min().unwrap_or(Time::MAX);
-        if self.generation == 0 && !self.members.is_empty() { due.min(self.opens) } else { due }
+        if self.is_open || self.members.is_empty() { due } else { due.min(self.opens) }
     }
 
     /// Shares all partitions out anew.
@@ -197,6 +204,7 @@ impl Group {
             return;
         }
         self.generation += 1;
+        self.is_open = true;
         let is_eager = self.members.values().any(|it| it.terms.sharing == Sharing::Eager);
         self.target = if is_eager { self.evenly() } else { self.stickily() };
         self.is_clearing = is_eager;

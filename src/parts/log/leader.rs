@@ -258,7 +258,11 @@ impl LogBroker {
                 return wire::refuse(Refusal::OutOfRange, extent.start);
             }
             let now = cx.now();
-            if fetch.offset < extent.high_watermark || now >= ends {
+            let has_some = {
+                let log = replica.log.borrow();
+                log.read(fetch.offset, extent.high_watermark, 1).next().is_some()
+            };
+            if has_some || now >= ends {
                 break;
             }
             replica.moved.wait_within(cx, ends - now).await;

@@ -116,7 +116,8 @@ pub enum Commit {
     AfterProcessing,
     /// Before a batch is processed: what it has not processed of one when it crashes is lost.
     BeforeProcessing,
-    /// Between two records, when it has not said so for so long, and at the end of a batch.
+    /// At the end of a batch, when it has not said so for so long, and when it gives a partition up:
+    /// Kafka's `enable.auto.commit` with this `auto.commit.interval.ms`.
     Every(Span),
 }
 
@@ -222,7 +223,7 @@ pub(super) const BATCH_MAX: u32 = 10_000;
 pub(super) const PATIENCE: Span = Span::from_seconds(5);
 
 /// What a group promises depends on this.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct GroupRules {
     /// The brokers.
     pub from: NodeId,

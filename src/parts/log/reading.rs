@@ -231,12 +231,14 @@ impl GroupConsumer {
                     self.share(id, |share| share.position = Some(record.id + 1));
                 }
             }
-            let committed_at = self.share(id, |share| share.committed_at);
-            if matches!(self.commit, Commit::Every(every) if committed_at + every <= cx.now()) {
-                let _ = self.commit(cx, id).await;
-            }
         }
-        if self.commit != Commit::BeforeProcessing {
+        let committed_at = self.share(id, |share| share.committed_at);
+        let is_time = match self.commit {
+            Commit::AfterProcessing => true,
+            Commit::BeforeProcessing => false,
+            Commit::Every(every) => committed_at + every <= cx.now(),
+        };
+        if is_time {
             // What could not be said is said with the next batch.
             let _ = self.commit(cx, id).await;
         }

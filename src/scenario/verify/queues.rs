@@ -2,7 +2,7 @@
 
 use super::variant::{Described, Whole};
 use crate::engine::{Name, NodeId};
-use crate::parts::Broker;
+use crate::parts::{Broker, GroupRules};
 use crate::patterns::Spec;
 use crate::scenario::Invariant;
 use crate::scenario::diagnose::Problem;
@@ -31,6 +31,7 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
         problems.extend(idle_topics(whole, broker, (&path, of)));
         problems.extend(unknown_classes(whole, broker, (&path, of)));
     }
+    problems.extend(unlike(whole));
     for (name, invariant) in &whole.draft.invariants {
         let path = format!("invariants.{name}");
         problems.extend(invariant.queue().and_then(|queue| match invariant {
@@ -85,19 +86,48 @@ fn not_subscribed(
     unlisted(whole, (broker, subscription), (path, ".subscription"), &sort)
 }
 
-/// What is said of a consumer group that nobody is a member of. A variant may do without it.
-fn no_group(whole: &Whole<'_>, (broker, group): (NodeId, Name), path: &str) -> Option<Problem> {
-    whole.offers(broker)?;
-    let lexicon = whole.places.lexicon;
-    let described = whole.described();
-    let groups = described.iter().filter_map(|(_, node)| match node {
+/// Members of a consumer group that go by other settings than one before them.
+fn unlike(whole: &Whole<'_>) -> Vec<Problem> {
+    let mut known: Vec<(NodeId, GroupRules)> = Vec::new();
+    let mut problems = Vec::new();
+    for (id, node) in whole.described() {
+        let Some(rules) = member(&node) else { continue };
+        let is_same =
+            |(_, it): &&(NodeId, GroupRules)| (it.from, it.group) == (rules.from, rules.group);
+        match known.iter().find(is_same) {
+            Some((first, before)) if *before != rules => {
+                let (name, other) = (whole.places.name(id), whole.places.name(*first));
+                let group = whole.places.lexicon.spelling(rules.group);
+                let title = format!("`{name}` reads as `{group}` by other settings than `{other}`");
+                let label =
+                    "members of a group have `topics`, `commit`, `start` and `failures` in common";
+                problems.push(whole.at(&format!("nodes.{name}"), "").title(title).label(label));
+            }
+            Some(_) => {}
+            None => known.push((id, rules)),
+        }
+    }
+    problems
+}
+
+/// What a member of a consumer group goes by.
+fn member(node: &Described<'_>) -> Option<GroupRules> {
+    match node {
         Described::Node(Spec::GroupConsumer(member)) => Some(member.rules()),
         Described::Group(one) => match &*one.spec.of {
             Spec::GroupConsumer(member) => Some(member.rules()),
             _ => None,
         },
         Described::Node(_) => None,
-    });
+    }
+}
+
+/// What is said of a consumer group that nobody is a member of. A variant may do without it.
+fn no_group(whole: &Whole<'_>, (broker, group): (NodeId, Name), path: &str) -> Option<Problem> {
+    whole.offers(broker)?;
+    let lexicon = whole.places.lexicon;
+    let described = whole.described();
+    let groups = described.iter().filter_map(|(_, node)| member(node));
     let known: Vec<Name> =
         groups.filter(|rules| rules.from == broker).map(|rules| rules.group).collect();
     let spelt = lexicon.spelling(group);

@@ -123,6 +123,7 @@ impl Broker {
         route: &Route,
         message: &mut Message,
     ) -> Result<(), Fault> {
+        let mut woken: Option<&Lane> = None;
         loop {
             // The oldest goes when this one has come.
             let is_full = |(_, lane): &(u16, &Lane)| {
@@ -134,11 +135,16 @@ impl Broker {
                 lanes.find(is_full)
             };
             let Some((place, lane)) = full else { return Ok(()) };
+            // Somebody else may have use for the room that this one was told of.
+            if let Some(before) = woken.take().filter(|before| before.has_room()) {
+                before.room.announce_one(cx);
+            }
             if lane.overflow == Overflow::Reject {
                 cx.note(facts::REJECTED, message_id(place, 0), 0);
                 return Err(Fault::Overloaded);
             }
             lane.room.wait(cx).await;
+            woken = Some(lane);
             message.since = cx.now();
         }
     }

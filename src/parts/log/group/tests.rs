@@ -56,7 +56,7 @@ fn counts(clients: &[Client]) -> Vec<usize> {
 
 #[test]
 fn partitions_are_shared_out_when_the_group_opens_and_not_before() {
-    let mut group = Group::new(at(3));
+    let mut group = Group::new(Span::from_seconds(3));
     group.subscribe((0..6).map(partition), at(0));
     let mut clients = vec![Client::join(&mut group, 1, terms(Sharing::Eager), at(0))];
     clients.push(Client::join(&mut group, 2, terms(Sharing::Eager), at(1)));
@@ -69,7 +69,7 @@ fn partitions_are_shared_out_when_the_group_opens_and_not_before() {
 
 #[test]
 fn eager_sharing_takes_everything_from_everyone_first() {
-    let mut group = Group::new(at(0));
+    let mut group = Group::new(Span::from_seconds(0));
     group.subscribe((0..4).map(partition), at(0));
     let mut clients = vec![Client::join(&mut group, 1, terms(Sharing::Eager), at(0))];
     settle(&mut group, &mut clients, at(0));
@@ -85,7 +85,7 @@ fn eager_sharing_takes_everything_from_everyone_first() {
 
 #[test]
 fn cooperative_sharing_moves_only_what_must_move() {
-    let mut group = Group::new(at(0));
+    let mut group = Group::new(Span::from_seconds(0));
     group.subscribe((0..6).map(partition), at(0));
     let mut clients = vec![Client::join(&mut group, 1, terms(Sharing::Cooperative), at(0))];
     clients.push(Client::join(&mut group, 2, terms(Sharing::Cooperative), at(0)));
@@ -104,7 +104,7 @@ fn cooperative_sharing_moves_only_what_must_move() {
 
 #[test]
 fn who_is_silent_is_out_and_others_read_what_it_had() {
-    let mut group = Group::new(at(0));
+    let mut group = Group::new(Span::from_seconds(0));
     group.subscribe((0..4).map(partition), at(0));
     let mut clients = vec![Client::join(&mut group, 1, terms(Sharing::Cooperative), at(0))];
     clients.push(Client::join(&mut group, 2, terms(Sharing::Cooperative), at(0)));
@@ -122,7 +122,7 @@ fn who_is_silent_is_out_and_others_read_what_it_had() {
 
 #[test]
 fn who_does_not_give_up_in_time_is_out_although_it_is_heard_of() {
-    let mut group = Group::new(at(0));
+    let mut group = Group::new(Span::from_seconds(0));
     group.subscribe((0..2).map(partition), at(0));
     let mut clients = vec![Client::join(&mut group, 1, terms(Sharing::Cooperative), at(0))];
     settle(&mut group, &mut clients, at(0));
@@ -144,7 +144,7 @@ fn who_does_not_give_up_in_time_is_out_although_it_is_heard_of() {
 fn a_static_member_that_comes_back_takes_its_place_again() {
     for (is_static, generations) in [(true, 1), (false, 2)] {
         let terms = Terms { is_static, ..terms(Sharing::Cooperative) };
-        let mut group = Group::new(at(3));
+        let mut group = Group::new(Span::from_seconds(3));
         group.subscribe((0..4).map(partition), at(0));
         let mut clients: Vec<Client> =
             (1..=2).map(|node| Client::join(&mut group, node, terms, at(0))).collect();
@@ -185,7 +185,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let terms = terms(if is_eager { Sharing::Eager } else { Sharing::Cooperative });
-        let (mut group, mut now) = (Group::new(at(3)), 0);
+        let (mut group, mut now) = (Group::new(Span::from_seconds(3)), 0);
         group.subscribe((0..7).map(partition), at(0));
         let mut clients: Vec<Client> = Vec::new();
         for step in steps {
