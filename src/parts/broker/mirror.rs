@@ -202,7 +202,7 @@ impl Broker {
         if known.is_none() {
             return;
         }
-        if cx.disk().append(NO_COPY, id, owner << 32, [].into()).is_ok() {
+        if cx.disk().append_plain(NO_COPY, id, owner << 32).is_ok() {
             cx.disk().sync_later();
             self.waste(cx, 2);
         } else {
@@ -261,7 +261,7 @@ impl Found {
     fn has_left(&self, place: u16, number: u64) -> bool {
         let is_there = self.messages.contains_key(&(place, number));
         let is_marked = self.marked.get(&place).is_some_and(|newest| number <= *newest);
-        self.settled.contains(&(place, number)) || is_marked && !is_there
+        self.settled.binary_search(&message_id(place, number)).is_ok() || is_marked && !is_there
     }
 
     /// Takes in what a mirror has.

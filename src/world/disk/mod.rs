@@ -57,11 +57,30 @@ impl Disk<'_> {
     /// # Errors
     /// [`Fault::Failed`] if the disk is full: nothing was appended.
     pub fn append(&self, what: Name, key: u64, value: u64, rows: Rc<[Row]>) -> Result<(), Fault> {
+        self.append_with(what, key, value, |_| rows)
+    }
+
+    /// The same for an entry without rows, which shares the list of none with all others.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn append_plain(&self, what: Name, key: u64, value: u64) -> Result<(), Fault> {
+        self.append_with(what, key, value, |world| world.no_rows.clone())
+    }
+
+    #[inline]
+    fn append_with(
+        &self,
+        what: Name,
+        key: u64,
+        value: u64,
+        rows: impl FnOnce(&World) -> Rc<[Row]>,
+    ) -> Result<(), Fault> {
         let (me, root) = (self.cx.me(), self.cx.root());
         let payload = self.cx.baggage().payload;
         self.cx.with(|state| {
-            let entry = Entry { what, root, key, value, rows, payload };
-            state.env.drives[me.index()].append(entry)
+            let rows = rows(&state.env);
+            state.env.drives[me.index()].append(Entry { what, root, key, value, rows, payload })
         })
     }
 
@@ -138,8 +157,15 @@ impl Disk<'_> {
     /// Everything that the log is found to hold, oldest first: what a restart finds is what had
     /// become durable. With checksums, entries that are not what was written are left out.
     pub fn replay(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.read(|entry| entries.push(entry.clone()));
+        entries
+    }
+
+    /// The same one by one, where it lies. Whoever looks may not ask for anything else meanwhile.
+    pub fn read(&self, look: impl FnMut(&Entry)) {
         let me = self.cx.me();
-        self.cx.with(|state| state.env.drives[me.index()].read())
+        self.cx.with(|state| state.env.drives[me.index()].read(look));
     }
 
     /// The places of the log that are found not to hold what was written there: with checksums all
