@@ -45,12 +45,15 @@ const REACH: usize = 32;
 /// With no more keys than this the wheel is left. It comes into use with more than `REACH`, so the
 /// queue does not alternate between the two.
 const FEW: usize = 12;
-/// Keys per bucket: the number aimed at, and the limits beyond which the width changes. In between
-/// the cost per key is flat; more than fifteen need a second chunk.
+/// Instants per bucket, most of which have one key: the number aimed at, and the limits beyond
+/// which the width changes. In between the cost per key is flat; more than fifteen keys need a
+/// second chunk.
 const AIM: u64 = 8;
 const SPARSE: u64 = AIM / 2;
 const CROWDED: u64 = AIM * 3 / 2;
-/// Keys between two looks at the density.
+/// Among so many keys some may well be of one instant.
+const MANY: usize = 16;
+/// Instants between two looks at the density.
 const WINDOW: u64 = 1024;
 
 /// Told about keys some time before they are popped, so that what they name can be fetched into
@@ -93,17 +96,19 @@ pub struct Queue {
     density: Density,
 }
 
-/// What is known about the density of keys since the wheel was last rebuilt.
+/// What is known about the density of keys since the wheel was last rebuilt. It is that of the
+/// instants at which they lie: a narrower bucket does not part those of one instant.
 #[derive(Default)]
 struct Density {
-    /// The time of the last look, and since then: buckets opened, and keys in them.
+    /// The time of the last look, and since then: buckets opened, and instants in them.
     since: u64,
     buckets: u64,
-    keys: u64,
-    /// Keys that came out of buckets until the last look.
+    instants: u64,
+    /// Instants that came out of buckets until the last look.
     earlier: u64,
-    /// Keys that went to `near`.
+    /// Keys that went to `near`, and the time of the last of them.
     deep: usize,
+    last_deep: u64,
 }
 
 impl Default for Queue {
@@ -211,19 +216,19 @@ impl Queue {
 
     /// Many deep keys show that the buckets are too wide for what is pushed now, that the hand has
     /// gone ahead over an idle gap, or that the wheel is not yet in use. The cure is a rebuild once
-    /// there are enough of them to pay for it; but it does not help among keys of one instant.
+    /// there are half as many of them as keys are pending, which pays for it; but it does not help
+    /// among keys of one instant.
     #[cold]
     fn insert_near(&mut self, key: u128) {
         self.near.push(Reverse(key));
         self.density.deep += 1;
-        let tied = self.near.peek().is_some_and(|&Reverse(least)| time(least) == time(key));
+        let last = std::mem::replace(&mut self.density.last_deep, time(key));
+        let least = self.near.peek().map(|&Reverse(least)| time(least));
+        let tied = last == time(key) || least == Some(time(key));
         if !tied && self.density.deep >= FEW && self.density.deep * 2 >= self.len() {
             self.front.extend(self.near.drain().map(|Reverse(key)| key));
             sort(&mut self.front);
-            // From the nearer half only: timeouts lie further away by orders of magnitude.
-            let half = self.front.len() / 2;
-            let at = |rank: usize| time(self.front[self.front.len() - 1 - rank]);
-            self.rebuild(shift_for((at(half) - at(0)) / half as u64));
+            self.rebuild(shift_for(gap(&self.front)));
         }
     }
 
@@ -259,13 +264,13 @@ impl Queue {
         if self.len() <= FEW {
             return self.gather();
         }
-        if self.density.keys >= WINDOW && self.adapt() {
+        if self.density.instants >= WINDOW && self.adapt() {
             return;
         }
         self.wheel.advance(&mut self.front, hints);
         self.front_end = self.wheel.hand_end();
         self.density.buckets += 1;
-        self.density.keys += self.front.len() as u64;
+        self.density.instants += instants(&self.front);
         if hints.are_wanted() {
             self.front.iter().rev().for_each(|&key| hints.late(key));
         }
@@ -282,15 +287,15 @@ impl Queue {
     /// Follows the density; returns whether it rebuilt the wheel, and so filled `front`. A rebuild
     /// moves every pending key: the keys popped since the last one must have paid for it.
     fn adapt(&mut self) -> bool {
-        let Density { since, buckets, keys, earlier, deep } = self.density;
+        let Density { since, buckets, instants, earlier, .. } = self.density;
         let (now, shift) = (self.front_end, self.wheel.shift());
-        let earlier = earlier + keys;
-        self.density = Density { since: now, buckets: 0, keys: 0, earlier, deep };
-        let per_bucket = keys / buckets;
+        let earlier = earlier + instants;
+        self.density = Density { since: now, buckets: 0, instants: 0, earlier, ..self.density };
+        let per_bucket = instants / buckets;
         let better = if per_bucket > CROWDED {
             shift.saturating_sub((per_bucket / AIM).ilog2().max(1))
         } else if per_bucket < SPARSE {
-            shift_for(now.saturating_sub(since) / keys).max(shift)
+            shift_for(now.saturating_sub(since) / instants).max(shift)
         } else {
             shift
         };
@@ -321,6 +326,26 @@ impl Queue {
 #[inline]
 fn time(key: u128) -> u64 {
     (key >> 64) as u64
+}
+
+/// At how many instants these sorted keys lie. Those of a few are not looked at.
+#[inline]
+fn instants(keys: &[u128]) -> u64 {
+    if keys.len() < MANY { keys.len() as u64 } else { count_instants(keys) }
+}
+
+#[cold]
+fn count_instants(keys: &[u128]) -> u64 {
+    1 + keys.windows(2).filter(|pair| time(pair[0]) != time(pair[1])).count() as u64
+}
+
+/// The mean distance of the instants at which these sorted keys lie; of the nearer half only, for
+/// timeouts lie further away by orders of magnitude.
+fn gap(keys: &[u128]) -> u64 {
+    let mut instants: Vec<u64> = keys.iter().rev().map(|key| time(*key)).collect();
+    instants.dedup();
+    let half = instants.len() / 2;
+    (instants[half] - instants[0]) / half.max(1) as u64
 }
 
 /// The binary logarithm of the bucket width for keys at a mean distance of `gap` nanoseconds.

@@ -184,6 +184,30 @@ fn a_burst_at_one_instant_is_not_quadratic() {
 }
 
 #[test]
+fn bursts_at_one_instant_do_not_make_the_buckets_narrow() {
+    // A hundred at once, each of which leads to one after the same 20 us and then to one within
+    // the next ten milliseconds, as when an event is handed to a hundred subscriptions.
+    let (mut queue, mut rng, mut low) = (Queue::default(), Splitmix(13), 0);
+    let mut push = |queue: &mut Queue, at: u64, stage: u64| {
+        low += 4;
+        queue.push(u128::from(at) << 64 | u128::from(low + stage));
+    };
+    for burst in 1..=40 {
+        (0..100).for_each(|_| push(&mut queue, burst * 20_000_000, 2));
+        while let Some(key) = queue.pop_before((burst + 1) * 20_000_000 - 1, || ()) {
+            match key as u64 % 4 {
+                2 => push(&mut queue, time(key) + 20_000, 1),
+                1 => push(&mut queue, time(key) + rng.below(10_000_000), 0),
+                _ => {}
+            }
+            // A hundred in ten milliseconds lie 100 us apart.
+            let is_wide = queue.wheel.len() == 0 || queue.wheel.shift() >= 14;
+            assert!(is_wide, "buckets of 2^{} ns in burst {burst}", queue.wheel.shift());
+        }
+    }
+}
+
+#[test]
 fn a_key_after_the_end_stays_and_earlier_ones_may_still_come() {
     let mut queue = Queue::default();
     for time in 100..200 {

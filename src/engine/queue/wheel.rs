@@ -129,12 +129,16 @@ impl Wheel {
 
     /// Moves all keys to `out`, and the hand to the end of time.
     pub fn clear(&mut self, out: &mut Vec<u128>) {
-        for end in self.slots.iter_mut().filter(|_| self.len > 0) {
-            while let Some(keys) = self.pool.pop_chunk(end) {
-                out.extend_from_slice(keys);
+        for (word, used) in self.used.iter_mut().enumerate() {
+            let mut bits = std::mem::take(used);
+            while bits != 0 {
+                let end = &mut self.slots[word * 64 + bits.trailing_zeros() as usize];
+                while let Some(keys) = self.pool.pop_chunk(end) {
+                    out.extend_from_slice(keys);
+                }
+                bits &= bits - 1;
             }
         }
-        self.used.fill(0);
         (self.levels, self.len, self.hand) = (0, 0, u64::MAX);
     }
 
