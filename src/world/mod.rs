@@ -41,8 +41,8 @@ pub use node::{Edge, Node, add, upgrade};
 use std::rc::Rc;
 
 use crate::engine::{
-    self, Class, Dist, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Span, State,
-    Status, Time, Verdict, name_hash,
+    self, Class, Dist, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Row, Span,
+    State, Status, Time, Verdict, name_hash,
 };
 use clock::Clocks;
 use disk::Drive;
@@ -130,6 +130,10 @@ pub struct World {
     load_ends: Time,
     /// Of an address that stands for several nodes: those that a caller may be sent to now.
     instances: Vec<Option<Rc<[NodeId]>>>,
+    /// How often that has changed, for any address.
+    turnover: u64,
+    /// The rows of an entry of a log that has none; all share them.
+    no_rows: Rc<[Row]>,
     groups: Groups,
     pub(crate) lives: Lives,
     classes: Vec<ClassTraits>,
@@ -160,6 +164,8 @@ impl World {
             seed,
             load_ends: Time::MAX,
             instances: Vec::new(),
+            turnover: 0,
+            no_rows: Rc::default(),
             groups: Groups::default(),
             lives: Lives::default(),
             classes: Vec::new(),
@@ -175,6 +181,7 @@ impl World {
         let places = (address.index() + 1).max(self.instances.len());
         self.instances.resize(places, None);
         self.instances[address.index()] = Some(instances.into());
+        self.turnover += 1;
     }
 
     /// From now on `address` stands for these nodes, of which as many run and may be called as
@@ -342,6 +349,13 @@ impl engine::Cx<World> {
     #[inline]
     pub fn instances(&self, address: NodeId) -> Option<Rc<[NodeId]>> {
         self.with(|state| state.env.instances.get(address.index())?.clone())
+    }
+
+    /// How often any address has been given other nodes to stand for: as long as this is the same,
+    /// [`Cx::instances`] is.
+    #[inline]
+    pub fn turnover(&self) -> u64 {
+        self.with(|state| state.env.turnover)
     }
 
     /// All nodes that an address can stand for, whether they run or not; a node stands for itself.

@@ -234,6 +234,11 @@ impl Backlog {
         is_here.then_some((slot.message, slot.deliveries))
     }
 
+    /// The same, if it is out.
+    pub fn get_out(&self, ticket: Ticket) -> Option<(Message, u32)> {
+        self.get(ticket).filter(|_| self.is_out(ticket))
+    }
+
     /// Is it out?
     pub fn is_out(&self, ticket: Ticket) -> bool {
         self.is(ticket, State::Out)

@@ -202,7 +202,7 @@ impl Broker {
             return;
         }
         let id = message_id(place, number);
-        if cx.disk().append(SETTLED, id, 0, [].into()).is_ok() {
+        if cx.disk().append_plain(SETTLED, id, 0).is_ok() {
             cx.disk().sync_later();
             self.waste(cx, self.settles(place));
         } else {
@@ -224,7 +224,7 @@ impl Broker {
         if self.persistence(place) == Persistence::Off {
             return Ok(());
         }
-        cx.disk().append(SETTLED, message_id(place, number), 0, [].into())?;
+        cx.disk().append_plain(SETTLED, message_id(place, number), 0)?;
         self.sync(cx).await?;
         self.waste(cx, self.settles(place));
         if self.persistence(place) == Persistence::Mirrored {
@@ -235,7 +235,7 @@ impl Broker {
 
     /// A message has been handed out so often by now, where that is to be remembered.
     pub(super) fn count(&self, cx: &Cx, lane: &Lane, id: u64, deliveries: u32) {
-        if lane.remembers && cx.disk().append(COUNTED, id, deliveries.into(), [].into()).is_ok() {
+        if lane.remembers && cx.disk().append_plain(COUNTED, id, deliveries.into()).is_ok() {
             cx.disk().sync_later();
             self.waste(cx, 1);
         }

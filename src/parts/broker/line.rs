@@ -75,6 +75,8 @@ pub(super) struct Line {
     links: Vec<Link>,
     /// For each receiver the instances that its address stood for last.
     seen: Vec<Vec<NodeId>>,
+    /// How often addresses had been given other instances by then; none if it was not looked yet.
+    turnover: Option<u64>,
     /// Whose turn it is.
     turn: usize,
     /// So often it is looked, while messages wait, whether addresses stand for others now.
@@ -114,6 +116,7 @@ impl Lane {
             armed: Time::MAX,
             links: Vec::new(),
             seen: vec![Vec::new(); queue.consumers.len()],
+            turnover: None,
             turn: 0,
             others_within: None,
         };
@@ -256,6 +259,13 @@ impl Line {
 
     /// Sees whom the receivers' addresses stand for: are there any who were not there before?
     fn connect(&mut self, cx: &Cx, consumers: &[Receiver]) -> bool {
+        let turnover = Some(cx.turnover());
+        let is_known = std::mem::replace(&mut self.turnover, turnover) == turnover;
+        !is_known && self.connect_anew(cx, consumers)
+    }
+
+    #[cold]
+    fn connect_anew(&mut self, cx: &Cx, consumers: &[Receiver]) -> bool {
         let mut has_more = false;
         for (place, receiver) in consumers.iter().enumerate() {
             let now = cx.instances(receiver.to);

@@ -202,7 +202,7 @@ impl Broker {
         if known.is_none() {
             return;
         }
-        if cx.disk().append(NO_COPY, id, owner << 32, [].into()).is_ok() {
+        if cx.disk().append_plain(NO_COPY, id, owner << 32).is_ok() {
             cx.disk().sync_later();
             self.waste(cx, 2);
         } else {

@@ -1,6 +1,7 @@
 //! Handing messages to consumers as soon as they are free; a consumer's answer is the
 //! acknowledgement.
 
+use super::backlog::Message;
 use super::line::Lane;
 use super::ready::Ticket;
 use super::settings::Guarantee;
@@ -41,23 +42,24 @@ impl Broker {
     async fn hand_over(&self, cx: &Cx, place: u16, link: usize, ticket: Ticket) {
         let Some(lane) = self.lane(place) else { return };
         let (node, receiver) = lane.link(link);
-        let Some((message, delivery)) = lane.line.borrow().backlog.get(ticket) else { return };
+        let Some((Message { number, .. }, _)) = lane.line.borrow().backlog.get(ticket) else {
+            return;
+        };
         let is_once = lane.rules.guarantee == Guarantee::AtMostOnce;
         let mut ready = self.work(cx, lane.name).await;
         if is_once && ready.is_ok() {
-            ready = self.forget_first(cx, place, message.number).await;
+            ready = self.forget_first(cx, place, number).await;
         }
         if ready.is_err() {
             lane.broke(cx, link);
             self.come_back(cx, place, ticket, Return::Undelivered);
             return self.cut(cx, place, lane);
         }
-        // Meanwhile its subscription may have lost it.
-        if !lane.line.borrow().backlog.is_out(ticket) {
-            return;
-        }
+        // Meanwhile its subscription may have lost it. It is not kept across the waits: as part of
+        // the task it would cost more than to look again.
+        let Some((message, delivery)) = lane.line.borrow().backlog.get_out(ticket) else { return };
         note(cx, &message, place, facts::DELIVERED, u64::from(delivery));
-        self.count(cx, lane, message_id(place, message.number), delivery);
+        self.count(cx, lane, message_id(place, number), delivery);
         let verb = lane.consumers[receiver].operation;
         let request = Msg::Do { verb, key: message.key, value: message.value };
         let why = match cx.call(node, request).within(lane.rules.visibility).await {
@@ -71,7 +73,8 @@ impl Broker {
             lane.broke(cx, link);
         }
         if is_once && why == Return::Undelivered {
-            self.remember(cx, place, &message);
+            let found = lane.line.borrow().backlog.get(ticket);
+            found.inspect(|(message, _)| self.remember(cx, place, message));
         }
         self.come_back(cx, place, ticket, why);
         self.cut(cx, place, lane);
@@ -80,8 +83,10 @@ impl Broker {
     /// A message was acknowledged, and leaves its queue.
     pub(super) fn processed(&self, cx: &Cx, place: u16, ticket: Ticket) {
         let Some(lane) = self.lane(place) else { return };
-        let Some((message, delivery)) = lane.line.borrow().backlog.get(ticket) else { return };
-        lane.line.borrow_mut().backlog.settle(ticket);
+        let mut line = lane.line.borrow_mut();
+        let Some((message, delivery)) = line.backlog.get(ticket) else { return };
+        line.backlog.settle(ticket);
+        drop(line);
         if lane.rules.guarantee == Guarantee::AtLeastOnce {
             self.forget(cx, place, message.number);
         }

@@ -127,7 +127,7 @@ impl LogController {
         for at in &changed {
             let standing = self.cluster.borrow().partitions[at].standing;
             let (state, version) = standing.pack();
-            cx.disk().append(STATE, at.pack() | version << 24, state, [].into())?;
+            cx.disk().append_plain(STATE, at.pack() | version << 24, state)?;
         }
         self.sync(cx).await?;
         if !changed.is_empty() {
@@ -166,7 +166,7 @@ impl LogController {
             }
             cluster.join(broker);
         }
-        cx.disk().append(REGISTERED, u64::from(broker.0), incarnation, [].into())?;
+        cx.disk().append_plain(REGISTERED, u64::from(broker.0), incarnation)?;
         self.elect(&members, cx.now());
         self.publish(cx).await?;
         Ok(Msg::Done { value: 0 })
@@ -176,7 +176,7 @@ impl LogController {
     fn add(&self, cx: &Cx, broker: NodeId, layout: Layout) -> Result<(), Fault> {
         if self.cluster.borrow_mut().add(layout, &cx.siblings_of(broker)) {
             let (key, value) = layout.pack();
-            cx.disk().append(LAYOUT, key | u64::from(broker.0) << 32, value, [].into())?;
+            cx.disk().append_plain(LAYOUT, key | u64::from(broker.0) << 32, value)?;
         }
         Ok(())
     }
@@ -243,7 +243,7 @@ impl LogController {
     async fn number(&self, cx: &Cx) -> Reply {
         let number = self.producers.get() + 1;
         self.producers.set(number);
-        cx.disk().append(wire::PRODUCER, number, 0, [].into())?;
+        cx.disk().append_plain(wire::PRODUCER, number, 0)?;
         self.sync(cx).await?;
         Ok(Msg::Done { value: number })
     }

@@ -156,7 +156,7 @@ fn note(cx: &Cx, what: Name, key: u64, value: u64) -> Result<(), Fault> {
     let (root, along) = (cx.root(), cx.baggage());
     cx.resume(Root::NONE);
     cx.set_baggage(Baggage::NONE);
-    let written = cx.disk().append(what, key, value, [].into());
+    let written = cx.disk().append_plain(what, key, value);
     cx.resume(root);
     cx.set_baggage(along);
     written

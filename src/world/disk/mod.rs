@@ -57,11 +57,30 @@ impl Disk<'_> {
     /// # Errors
     /// [`Fault::Failed`] if the disk is full: nothing was appended.
     pub fn append(&self, what: Name, key: u64, value: u64, rows: Rc<[Row]>) -> Result<(), Fault> {
+        self.append_with(what, key, value, |_| rows)
+    }
+
+    /// The same for an entry without rows, which shares the list of none with all others.
+    ///
+    /// # Errors
+    /// As [`Disk::append`].
+    pub fn append_plain(&self, what: Name, key: u64, value: u64) -> Result<(), Fault> {
+        self.append_with(what, key, value, |world| world.no_rows.clone())
+    }
+
+    #[inline]
+    fn append_with(
+        &self,
+        what: Name,
+        key: u64,
+        value: u64,
+        rows: impl FnOnce(&World) -> Rc<[Row]>,
+    ) -> Result<(), Fault> {
         let (me, root) = (self.cx.me(), self.cx.root());
         let payload = self.cx.baggage().payload;
         self.cx.with(|state| {
-            let entry = Entry { what, root, key, value, rows, payload };
-            state.env.drives[me.index()].append(entry)
+            let rows = rows(&state.env);
+            state.env.drives[me.index()].append(Entry { what, root, key, value, rows, payload })
         })
     }
 

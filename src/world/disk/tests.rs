@@ -271,7 +271,7 @@ impl Node for Writer {
 
     async fn handle(&self, cx: &Cx, request: Msg) -> Reply {
         let Msg::Do { key, .. } = request else { return Err(Fault::Unknown) };
-        cx.disk().append(WHAT, key, 0, [].into())?;
+        cx.disk().append_plain(WHAT, key, 0)?;
         cx.disk().sync().await?;
         self.done.borrow_mut().push((key, cx.now()));
         if key == 2 {
