@@ -116,7 +116,7 @@ impl Tally {
 #[derive(Clone, Default)]
 pub(super) struct Tallies {
     checked: [u64; Promise::ALL.len()],
-    broken: [(u64, Option<Violation>); Promise::ALL.len()],
+    broken: Box<[(u64, Option<Violation>); Promise::ALL.len()]>,
 }
 
 impl Tallies {

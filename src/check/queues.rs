@@ -4,7 +4,7 @@
 //! out at most once and not confirmed, or lost with its broker. Until then it waits or is with a
 //! consumer. How many there are is held against what the broker itself says.
 
-use std::collections::BTreeMap;
+mod order;
 
 use super::outcome::Finding;
 use super::promises::{Promise, Tallies, Tally};
@@ -16,6 +16,7 @@ use crate::parts::{Guarantee, QueueDescribed, QueueRules, Subscribed};
 use crate::parts::{Removal, Return, broker_facts as facts, of_message_id};
 use crate::patterns::Spec;
 use crate::scenario::{Scenario, Variant};
+use order::Order;
 
 /// How many queues a finding names.
 const NAMED_MAX: usize = 8;
@@ -32,12 +33,12 @@ pub(super) enum Standing {
     Left,
 }
 
+/// What is known of a message; half a cache line, for every fact looks at one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     standing: Standing,
     root: Root,
     since: Time,
-    group: u64,
     /// It had left before, and its broker does not know that any more.
     is_again: bool,
     /// In which order it was accepted.
@@ -48,34 +49,37 @@ struct Seen {
     life: u32,
 }
 
-/// One queue.
+/// One queue. What only few facts are about lies apart: with a hundred subscriptions each fact is
+/// about another one than the last.
 pub(super) struct Queue {
-    node: NodeId,
-    name: Name,
-    rules: QueueRules,
+    about: Box<About>,
     /// Is it for the dead letters of others?
     is_dead: bool,
     /// What it is as a subscription.
     subscribed: Option<Subscribed>,
-    label: String,
     /// By number, from 1.
     messages: Vec<Seen>,
     depth: u64,
-    /// The group that was noted for the message that is accepted next.
-    group: u64,
     life: u32,
     /// How many were accepted.
     accepted: u32,
-    /// Of those that were processed the one accepted last, by group: its order and its number.
-    last: BTreeMap<u64, (u32, u64)>,
+    order: Order,
     /// The event that it was offered last.
     offered: u64,
-    /// What its broker did not find again when it started last.
-    gone: Vec<u64>,
     tallies: Tallies,
     /// How the message that the last fact was about stood before and after it, unless it is one
     /// that had left before.
     turn: (Standing, Standing),
+}
+
+/// Which queue it is.
+struct About {
+    node: NodeId,
+    name: Name,
+    rules: QueueRules,
+    label: String,
+    /// What its broker did not find again when it started last.
+    gone: Vec<u64>,
 }
 
 /// All queues of a run.
@@ -139,7 +143,7 @@ impl Queues {
         queue.fact(fact, number, counts, requests);
         match fact.what {
             facts::OPENED => {
-                let gone = std::mem::take(&mut queue.gone);
+                let gone = std::mem::take(&mut queue.about.gone);
                 gone.iter().for_each(|number| self.topics.lost(fact.node, *number));
             }
             facts::FILTERED => self.topics.filtered += 1,
@@ -151,7 +155,7 @@ impl Queues {
 
     /// The tally of a promise of one queue.
     pub fn tally(&self, broker: NodeId, name: Name, promise: Promise) -> Tally {
-        let is_it = |queue: &&Queue| queue.node == broker && queue.name == name;
+        let is_it = |queue: &&Queue| (queue.about.node, queue.about.name) == (broker, name);
         let found = self.queues.iter().find(is_it);
         found.map(|queue| queue.tallies.of(promise)).unwrap_or_default()
     }
@@ -159,7 +163,7 @@ impl Queues {
     /// What every run checks: each promise, for all queues that give it.
     pub fn findings(&self) -> Vec<Finding> {
         let finding = |promise: Promise| {
-            let is_given = |queue: &Queue| promise.is_given(&queue.rules, queue.subscribed);
+            let is_given = |queue: &Queue| promise.is_given(&queue.about.rules, queue.subscribed);
             self.queues.iter().any(is_given).then(|| self.finding(promise))
         };
         Promise::ALL.into_iter().filter_map(finding).collect()
@@ -167,11 +171,13 @@ impl Queues {
 
     fn finding(&self, promise: Promise) -> Finding {
         let (mut tally, mut whose) = (Tally::default(), Vec::new());
-        for queue in
-            self.queues.iter().filter(|queue| promise.is_given(&queue.rules, queue.subscribed))
+        for queue in self
+            .queues
+            .iter()
+            .filter(|queue| promise.is_given(&queue.about.rules, queue.subscribed))
         {
             tally.add(&queue.tallies.of(promise));
-            whose.push(queue.label.as_str());
+            whose.push(queue.about.label.as_str());
         }
         Finding {
             invariant: promise.name().to_owned(),
@@ -205,21 +211,17 @@ fn listed(whose: &[&str]) -> String {
 
 impl Queue {
     fn new(node: NodeId, it: QueueDescribed, label: String) -> Queue {
+        let QueueDescribed { name, rules, is_dead, subscribed } = it;
         Queue {
-            node,
-            name: it.name,
-            rules: it.rules,
-            is_dead: it.is_dead,
-            subscribed: it.subscribed,
-            label,
+            about: Box::new(About { node, name, rules, label, gone: Vec::new() }),
+            is_dead,
+            subscribed,
             messages: Vec::new(),
             depth: 0,
-            group: 0,
             life: 0,
             accepted: 0,
-            last: BTreeMap::new(),
+            order: Order::default(),
             offered: 0,
-            gone: Vec::new(),
             tallies: Tallies::default(),
             turn: Default::default(),
         }
@@ -227,7 +229,7 @@ impl Queue {
 
     fn fact(&mut self, fact: &Fact, number: u64, counts: &mut QueueCounts, requests: &Requests) {
         match fact.what {
-            facts::GROUPED => self.group = fact.value,
+            facts::GROUPED => self.order.noted = fact.value,
             facts::ACCEPTED | facts::RECOVERED => self.accepted(fact, number, counts),
             facts::OPENED => self.opened(fact, counts),
             facts::DELIVERED => self.delivered(fact, number, counts),
@@ -266,7 +268,7 @@ impl Queue {
     }
 
     fn accepted(&mut self, fact: &Fact, number: u64, counts: &mut QueueCounts) {
-        let (group, life, is_dead) = (self.group, self.life, self.is_dead);
+        let (life, is_dead) = (self.life, self.is_dead);
         let is_back = fact.what == facts::RECOVERED;
         let life = life + u32::from(is_back);
         let before = *self.seen(number);
@@ -278,7 +280,6 @@ impl Queue {
             standing: Standing::Waiting,
             root: fact.root,
             since: if is_known { before.since } else { fact.at },
-            group,
             is_again: is_back && (before.is_again || before.standing == Standing::Left),
             order,
             deliveries: if is_back { before.deliveries } else { 0 },
@@ -287,7 +288,7 @@ impl Queue {
         if !seen.is_again {
             self.turn = (before.standing, Standing::Waiting);
         }
-        self.group = 0;
+        self.order.accepted(number);
         if is_back {
             if before.standing == Standing::Out {
                 counts.waits(fact.at, 1, is_dead);
@@ -329,7 +330,8 @@ impl Queue {
             }
             let number = place as u64 + 1;
             let about = Fact { root: seen.root, ..*fact };
-            if seen.standing == Standing::Out && self.rules.guarantee == Guarantee::AtMostOnce {
+            if seen.standing == Standing::Out && self.about.rules.guarantee == Guarantee::AtMostOnce
+            {
                 counts.unconfirmed += 1;
                 self.missed(&about, number, "was handed out when its broker crashed");
             } else {
@@ -339,7 +341,7 @@ impl Queue {
                 self.missed(&about, number, "was accepted and is lost");
             }
             self.leaves(&about, number, counts);
-            self.gone.push(number);
+            self.about.gone.push(number);
         }
         self.compare(fact);
     }
@@ -423,7 +425,7 @@ impl Queue {
         counts: &mut QueueCounts,
         requests: &Requests,
     ) {
-        let Seen { since, group, root, order, is_again, .. } = *self.seen(number);
+        let Seen { since, root, order, is_again, .. } = *self.seen(number);
         if is_again {
             // At least once: it has been processed, and is so once more.
             counts.repeated += 1;
@@ -431,7 +433,7 @@ impl Queue {
         }
         let began = requests.began(root).unwrap_or(since);
         counts.processed(fact.at, since, began);
-        let last = self.last.entry(group).or_default();
+        let last = self.order.last(number);
         let newest = *last;
         *last = newest.max((order, number));
         self.tallies.check(Promise::InOrder);
