@@ -129,7 +129,7 @@ const TOPIC: &str = r#"Scenario(
 impl Bench {
     /// The place of a subscription.
     fn subscription(&self, name: &str) -> u64 {
-        let is_it = |queue: &Queue| queue.name == Name::of(name);
+        let is_it = |queue: &Queue| queue.about.name == Name::of(name);
         self.queues.queues.iter().position(is_it).expect("it is there") as u64
     }
 

@@ -19,11 +19,12 @@ impl Broker {
     /// What the log says of queues and of copies.
     pub(super) fn read_log(&self, cx: &Cx, topics: &Topics) -> (Found, Copies) {
         let (mut found, mut copies) = (Found::default(), Copies::default());
-        for entry in cx.disk().replay() {
-            if !copies.learn(&entry) && !topics.learn(&entry, &mut found) {
-                found.learn(&entry);
+        cx.disk().read(|entry| {
+            if !copies.learn(entry) && !topics.learn(entry, &mut found) {
+                found.learn(entry);
             }
-        }
+        });
+        found.conclude();
         (found, copies)
     }
 
@@ -52,7 +53,7 @@ impl Broker {
             } else {
                 copies.has(owner, id)
             };
-            found.settle(of_message_id(id));
+            found.strike(of_message_id(id));
             copies.forget(owner, id);
             is_there
         });

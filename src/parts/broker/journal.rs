@@ -4,7 +4,7 @@
 //! there. A message that leaves is another entry, and so is each time that it is handed out, where
 //! the queue remembers that. A restart reads all of them and has what came and did not leave.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::backlog::Message;
 use super::line::Lane;
@@ -24,12 +24,24 @@ pub(super) const COUNTED: Name = Name::of("queue.counted");
 /// by then. Those up to it that are not in the log have left.
 pub(super) const MARK: Name = Name::of("queue.mark");
 
-/// What the logs say.
+/// What an entry says of a message of a queue: that it came, by its place among all that came, or
+/// that it left.
+#[derive(Clone, Copy)]
+struct Said {
+    number: u64,
+    came: Option<u32>,
+}
+
+/// What the logs say. Entries are only written down when they are read, for most are of messages
+/// that have left since; what is there in the end is sorted out at once.
 #[derive(Default)]
 pub(super) struct Found {
+    said: BTreeMap<u16, Vec<Said>>,
+    contents: Vec<Message>,
     /// What came and did not leave, by queue and number.
     pub messages: BTreeMap<(u16, u64), Message>,
-    pub settled: BTreeSet<(u16, u64)>,
+    /// What left, by its id and in that order.
+    pub settled: Vec<u64>,
     /// The highest number of each queue.
     pub newest: BTreeMap<u16, u64>,
     /// Up to these numbers what is not in the log of a queue has left.
@@ -45,7 +57,10 @@ impl Found {
     pub fn learn(&mut self, entry: &Entry) {
         let id = of_message_id(entry.key);
         match entry.what {
-            SETTLED => return self.settle(id),
+            SETTLED => {
+                self.deliveries.remove(&id);
+                return self.say(id.0, Said { number: id.1, came: None });
+            }
             COUNTED => {
                 self.deliveries.insert(id, entry.value as u32);
                 return;
@@ -57,18 +72,47 @@ impl Found {
             _ => {}
         }
         let Some((place, message)) = read(entry, facts::STORED) else { return };
-        self.messages.insert((place, message.number), message);
-        // One that was never really handed out stands there once more.
-        self.settled.remove(&(place, message.number));
-        self.know(place, message.number);
+        self.comes(&message, std::iter::once(place));
         self.came.push((place, message));
     }
 
-    /// A message has left its queue.
-    pub fn settle(&mut self, id: (u16, u64)) {
+    /// A message came into these queues.
+    pub fn comes(&mut self, message: &Message, places: impl Iterator<Item = u16>) {
+        let came = Some(self.contents.len() as u32);
+        self.contents.push(*message);
+        places.for_each(|place| self.say(place, Said { number: message.number, came }));
+    }
+
+    fn say(&mut self, place: u16, said: Said) {
+        self.said.entry(place).or_default().push(said);
+    }
+
+    /// Everything has been read: of what was said of a message the last counts. One that was never
+    /// really handed out came once more after it had left.
+    pub fn conclude(&mut self) {
+        for (place, mut said) in std::mem::take(&mut self.said) {
+            said.sort_by_key(|one| one.number);
+            if let Some(newest) = said.iter().rfind(|one| one.came.is_some()) {
+                self.know(place, newest.number);
+            }
+            for of_one in said.chunk_by(|one, next| one.number == next.number) {
+                match of_one.last() {
+                    Some(&Said { number, came: Some(came) }) => {
+                        self.messages.insert((place, number), self.contents[came as usize]);
+                    }
+                    Some(&Said { number, came: None }) => {
+                        self.settled.push(message_id(place, number));
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// A message has left its queue after all.
+    pub fn strike(&mut self, id: (u16, u64)) {
         self.messages.remove(&id);
         self.deliveries.remove(&id);
-        self.settled.insert(id);
     }
 
     /// This number is taken.

@@ -261,7 +261,7 @@ impl Found {
     fn has_left(&self, place: u16, number: u64) -> bool {
         let is_there = self.messages.contains_key(&(place, number));
         let is_marked = self.marked.get(&place).is_some_and(|newest| number <= *newest);
-        self.settled.contains(&(place, number)) || is_marked && !is_there
+        self.settled.binary_search(&message_id(place, number)).is_ok() || is_marked && !is_there
     }
 
     /// Takes in what a mirror has.

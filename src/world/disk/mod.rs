@@ -157,8 +157,15 @@ impl Disk<'_> {
     /// Everything that the log is found to hold, oldest first: what a restart finds is what had
     /// become durable. With checksums, entries that are not what was written are left out.
     pub fn replay(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.read(|entry| entries.push(entry.clone()));
+        entries
+    }
+
+    /// The same one by one, where it lies. Whoever looks may not ask for anything else meanwhile.
+    pub fn read(&self, look: impl FnMut(&Entry)) {
         let me = self.cx.me();
-        self.cx.with(|state| state.env.drives[me.index()].read())
+        self.cx.with(|state| state.env.drives[me.index()].read(look));
     }
 
     /// The places of the log that are found not to hold what was written there: with checksums all

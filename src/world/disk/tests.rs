@@ -79,8 +79,14 @@ fn settle(sim: &mut Sim, node: NodeId) {
     sim.run(until, u64::MAX);
 }
 
+fn found(sim: &mut Sim, node: NodeId) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    drive(sim, node, |drive| drive.read(|entry| entries.push(entry.clone())));
+    entries
+}
+
 fn keys(sim: &mut Sim, node: NodeId) -> Vec<u64> {
-    drive(sim, node, |drive| drive.read().iter().map(|entry| entry.key).collect())
+    found(sim, node).iter().map(|entry| entry.key).collect()
 }
 
 fn befall(sim: &mut Sim, node: NodeId, what: Injection) {
@@ -191,7 +197,7 @@ fn a_torn_write_leaves_whole_entries_and_one_in_part() {
             drive(&mut sim, A, |drive| (5..8).for_each(|key| drive.append(entry(key)).unwrap()));
             sim.with(|state| crash(state, A));
             let (from, to) = (sums.borrow().from, sums.borrow().to);
-            let read = drive(&mut sim, A, |drive| drive.read());
+            let read = found(&mut sim, A);
             torn += read.len() - 5;
             parts += usize::from(from + to != 0);
             assert!(read.len() <= 8 && (checksums || read.len() > 5));
@@ -251,7 +257,7 @@ fn an_entry_without_rows_is_torn_to_zero_and_what_the_drive_forgot_is_gone_after
     befall(&mut sim, A, Injection::TornWrite { node: A, rate: ALL });
     assert_eq!(keys(&mut sim, A), [0, 1, 2, 3, 4, 5], "the page cache has them");
     sim.with(|state| crash(state, A));
-    let read = drive(&mut sim, A, |drive| drive.read());
+    let read = found(&mut sim, A);
     let known: Vec<(u64, u64)> = read.iter().map(|entry| (entry.key, entry.value)).collect();
     assert_eq!(known, [(0, 0), (1, 0), (2, 0), (3, 0), (5, 0)]);
 }

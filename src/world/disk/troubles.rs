@@ -153,21 +153,19 @@ impl Drive {
     }
 
     /// What a reader of the log finds: what the medium says, and what the page cache still has.
-    pub(super) fn read(&mut self) -> Vec<Entry> {
-        let Some(troubles) = &mut self.troubles else { return self.log.clone() };
-        let mut entries = Vec::with_capacity(self.log.len());
+    pub(super) fn read(&mut self, mut look: impl FnMut(&Entry)) {
+        let Some(troubles) = &mut self.troubles else { return self.log.iter().for_each(look) };
         for (place, entry) in self.log.iter().enumerate() {
             match troubles.flaws.get(&place) {
-                None | Some(Flaw::Cached | Flaw::Forgotten) => entries.push(entry.clone()),
+                None | Some(Flaw::Cached | Flaw::Forgotten) => look(entry),
                 Some(Flaw::Gone) => {}
                 Some(Flaw::Altered(_)) if self.spec.checksums => {
                     self.usage.detected += 1;
                     troubles.flaws.insert(place, Flaw::Gone);
                 }
-                Some(Flaw::Altered(other)) => entries.push(other.clone()),
+                Some(Flaw::Altered(other)) => look(other),
             }
         }
-        entries
     }
 
     /// The places whose content is not what was written there, as far as checksums can tell.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Topics;
 use super::publish::PUBLISHED;
+use super::{Target, Topics};
 use crate::parts::broker::backlog::Message;
 use crate::parts::broker::journal::{Found, MARK, read};
 use crate::parts::broker::settings::Persistence;
@@ -25,12 +25,10 @@ impl Topics {
         }
         let Some((place, message)) = event(entry) else { return true };
         let Some(route) = self.route(place) else { return true };
-        for target in route.targets.iter().filter(|target| target.wants(&message)) {
-            if target.persistence != Persistence::Off {
-                found.messages.insert((target.place, message.number), message);
-                found.know(target.place, message.number);
-            }
-        }
+        let keeps =
+            |target: &&Target| target.wants(&message) && target.persistence != Persistence::Off;
+        let targets = route.targets.iter().filter(keeps);
+        found.comes(&message, targets.map(|target| target.place));
         true
     }
 
