@@ -41,7 +41,8 @@ struct Seen {
     since: Time,
     /// It had left before, and its broker does not know that any more.
     is_again: bool,
-    /// In which order it was accepted.
+    /// In which order it was accepted, from 1; 0 if it never was, as far as anybody was told, and a
+    /// restart found it all the same.
     order: u32,
     /// How often it was handed out and reached somebody, as far as is known.
     deliveries: u32,
@@ -273,8 +274,11 @@ impl Queue {
         let life = life + u32::from(is_back);
         let before = *self.seen(number);
         let is_known = is_back && before.standing != Standing::None;
-        self.accepted += u32::from(!is_known);
-        let order = if is_known { before.order } else { self.accepted };
+        self.accepted += u32::from(!is_back);
+        let order = match is_back {
+            true => before.order,
+            false => self.accepted,
+        };
         let seen = self.seen(number);
         *seen = Seen {
             standing: Standing::Waiting,
@@ -433,6 +437,10 @@ impl Queue {
         }
         let began = requests.began(root).unwrap_or(since);
         counts.processed(fact.at, since, began);
+        if order == 0 {
+            // Whoever published it may publish it still, after what was accepted meanwhile.
+            return;
+        }
         let last = self.order.last(number);
         let newest = *last;
         *last = newest.max((order, number));

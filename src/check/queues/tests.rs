@@ -91,6 +91,21 @@ fn order_is_that_of_first_acknowledgements() {
 }
 
 #[test]
+fn what_nobody_was_told_was_accepted_has_no_place_among_others() {
+    let mut bench = bench(TEXT);
+    // The first was published, and failed as far as its publisher knows; a mirror has it.
+    bench.note(facts::ACCEPTED, 2, 1);
+    [1, 2].into_iter().for_each(|number| bench.note(facts::RECOVERED, number, 0));
+    bench.note(facts::OPENED, 0, 2);
+    for number in [1, 2] {
+        bench.note(facts::DELIVERED, number, 1);
+        bench.note(facts::PROCESSED, number, 1);
+    }
+    assert_eq!(bench.violations(Promise::InOrder), 0);
+    assert_eq!(bench.violations(Promise::Accounted), 0);
+}
+
+#[test]
 fn what_leaves_twice_or_is_miscounted_is_found_out() {
     let mut bench = bench(TEXT);
     bench.note(facts::ACCEPTED, 1, 2);

@@ -116,8 +116,8 @@ pub enum Commit {
     AfterProcessing,
     /// Before a batch is processed: what it has not processed of one when it crashes is lost.
     BeforeProcessing,
-    /// At the end of a batch, when it has not said so for so long, and when it gives a partition up:
-    /// Kafka's `enable.auto.commit` with this `auto.commit.interval.ms`.
+    /// At the end of a batch, when it has not said so for so long, and when it gives a partition
+    /// up: Kafka's `enable.auto.commit` with this `auto.commit.interval.ms`.
     Every(Span),
 }
 

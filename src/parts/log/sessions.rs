@@ -70,8 +70,8 @@ impl Sessions {
         Some((session.number, session.positions.clone()))
     }
 
-    /// Tells a follower how far a partition reaches; was it told otherwise before? What is told in a
-    /// session that is no more counts for nothing.
+    /// Tells a follower how far a partition reaches; was it told otherwise before? What is told in
+    /// a session that is no more counts for nothing.
     pub fn tell(&self, to: (NodeId, u64), partition: PartitionId, extent: Extent) -> bool {
         let (follower, number) = to;
         let mut led = self.led.borrow_mut();

@@ -300,9 +300,9 @@ pub(super) struct Position {
     pub epoch: u32,
 }
 
-/// A request for copies of what a follower does not have yet. `is_whole` if it is of these partitions
-/// and no others, from now on; otherwise of those that it was of before, and only where the follower
-/// has come further are they named: a fetch session, as KIP-227 has it.
+/// A request for copies of what a follower does not have yet. `is_whole` if it is of these
+/// partitions and no others, from now on; otherwise of those that it was of before, and only where
+/// the follower has come further are they named: a fetch session, as KIP-227 has it.
 pub(super) fn replicate(
     is_whole: bool,
     (most, wait): (u32, Span),
