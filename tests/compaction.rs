@@ -231,6 +231,36 @@ fn a_sagas_log_keeps_the_beginning_and_the_end_of_those_that_are_over() {
     assert!(disk_errors(&full) > 0, "what is over is still known");
 }
 
+/// A mirror whose disk is full cannot write down that copies have left; it has messages of its own
+/// with the same numbers.
+#[test]
+fn what_a_full_mirror_could_not_write_down_takes_away_no_message_of_its_own() {
+    let record = run(r#"Scenario(
+    title: "A mirror that is full",
+    run: (load: "20s", quiet: "60s"),
+    network: (latency: "1ms"),
+    nodes: {
+        "shop": Client(target: "one", operation: "mail", load: Constant(rate: "20/s"), policy: (timeout: "500ms")),
+        "other": Client(target: "two", operation: "post", load: Constant(rate: "20/s"), policy: (timeout: "500ms")),
+        "one": Broker(cost: "0s", mirrors: ["two"], queues: {
+            "mail": (consumers: [(to: "mailer", operation: "send", reconnect: "10ms")], persistence: Mirrored),
+        }),
+        "two": Broker(cost: "0s", disk: (sync: "1ms", capacity: "12kB"), queues: {
+            "post": (consumers: [(to: "postman", operation: "send", reconnect: "10ms")]),
+        }),
+        "mailer": Service(operations: {"send": (cost: "10ms")}),
+        "postman": Service(operations: {"send": (cost: "10ms")}),
+    },
+    faults: {
+        "no mailer": (what: Crash(node: "mailer"), at: "100ms", for: "7s"),
+        "no postman": (what: Crash(node: "postman"), at: "100ms", for: "12s"),
+        "crash": (what: Crash(node: "two"), at: "10s", for: "100ms"),
+    },
+)"#);
+    assert!(disk_errors(&record) > 0);
+    sound(&record);
+}
+
 #[test]
 fn a_broker_of_logs_gives_back_what_retention_has_taken() {
     let text = |cleanup: &str, faults: &str| {

@@ -48,13 +48,14 @@ impl Broker {
         let (mut found, mut copies) = self.read_log(cx, topics);
         let mut unwritten = self.unwritten.borrow_mut();
         unwritten.retain(|&(owner, id)| {
-            let is_there = if owner == cx.me() {
-                found.messages.contains_key(&of_message_id(id))
-            } else {
-                copies.has(owner, id)
-            };
+            // Others' messages have the numbers of their own queues.
+            if owner != cx.me() {
+                let is_there = copies.has(owner, id);
+                copies.forget(owner, id);
+                return is_there;
+            }
+            let is_there = found.messages.contains_key(&of_message_id(id));
             found.strike(of_message_id(id));
-            copies.forget(owner, id);
             is_there
         });
         let recent = self.recent(cx, &found);
