@@ -199,13 +199,24 @@ fn ps_m9_a_group_that_was_empty_waits_again_for_others() {
     sound(&record);
 }
 
+/// What is said of a scenario that is refused.
+fn refusal(text: &str) -> String {
+    let refused = std::panic::catch_unwind(|| run(text)).err().expect("it is refused");
+    refused.downcast_ref::<String>().expect("it says why").clone()
+}
+
 #[test]
 fn ps_m9_members_of_a_group_have_their_settings_in_common() {
     let other = r#""other": GroupConsumer(from: "kafka", group: "tracking", topics: ["scans"], to: "tracker", operation: "note", commit: BeforeProcessing, start: Earliest, session: "10s"),"#;
-    let refused = std::panic::catch_unwind(|| couriers(&[("NODES", other)]));
-    let text = refused.err().expect("it is refused");
-    let text = text.downcast_ref::<String>().expect("it says why");
-    assert!(text.contains("by other settings than"), "{text}");
+    let said = refusal(&text(&[("NODES", other)]));
+    assert!(said.contains("by other settings than"), "{said}");
+}
+
+#[test]
+fn ps_m3_a_topic_that_is_named_twice_is_refused() {
+    let text = text(&[]).replace("topics: [\"scans\"]", "topics: [\"scans\", \"scans\"]");
+    let said = refusal(&text);
+    assert!(said.contains("a topic is read once"), "{said}");
 }
 
 /// How often partitions are given up between these seconds when a third member joins.

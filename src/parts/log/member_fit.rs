@@ -11,9 +11,13 @@ impl GroupConsumer {
             Start::Offset(offset) => *offset > group_wire::OFFSET_MAX,
             Start::Latest | Start::Earliest => false,
         };
+        let is_twice = |(place, topic)| self.topics[..place].contains(topic);
         let is_sorted = self.seek.is_sorted_by_key(|seek| seek.at);
         let (field, title) = match self.commit {
             _ if self.topics.is_empty() => ("topics", "a member of a group reads a topic at least"),
+            _ if self.topics.iter().enumerate().any(is_twice) => {
+                ("topics", "a topic is read once, however often it is named")
+            }
             _ if self.concurrency == 0 => ("concurrency", "a `concurrency` of 0 processes nothing"),
             _ if !(1..=BATCH_MAX).contains(&self.batch) => {
                 ("batch", "a `batch` has from 1 to 10,000 records")
