@@ -109,6 +109,8 @@ fn queue() -> impl Strategy<Value = String> {
         let is_once = guarantee == "AtMostOnce";
         let persistence = if is_once && persistence == "Mirrored" { "On" } else { persistence };
         let limit = if limit && !is_once { "deliveries_max: 4, " } else { "" };
+        let drops = bounds.contains("DropOldest");
+        let extras = if drops { extras.to_owned() } else { extras.replace("overflow: true, ", "") };
         format!(
             "persistence: {persistence}, guarantee: {guarantee}, order: {order}, \
              visibility: \"{visibility}ms\", late_acks: {late}, {bounds}{extras}{limit}"

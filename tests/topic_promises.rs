@@ -120,7 +120,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         1 => Just("ttl: \"2s\", "),
         1 => Just("delay: \"300ms\", "),
         1 => Just("in_flight_max: 3, "),
-        1 => Just("dead: (to: \"dead\", expired: true, overflow: true, redrive: [\"5s\"]), ttl: \"2s\", "),
+        1 => Just("dead: (to: \"dead\", expired: true, redrive: [\"5s\"]), ttl: \"2s\", "),
     ];
     let of_subscription = prop_oneof![
         3 => Just(""),

@@ -390,6 +390,11 @@ impl MessageQueue {
             _ if self.dead.as_ref().is_some_and(|dead| dead.expired && rules.ttl.is_none()) => {
                 ("dead.expired", "without a `ttl` nothing expires")
             }
+            _ if self.dead.as_ref().is_some_and(|dead| dead.overflow)
+                && self.overflow != Some(Overflow::DropOldest) =>
+            {
+                ("dead.overflow", "without `overflow: DropOldest` nothing has to make room")
+            }
             _ if self.dead.as_ref().is_some_and(|dead| !dead.expired && !dead.overflow)
                 && rules.deliveries_max == u32::MAX =>
             {
@@ -470,6 +475,7 @@ mod tests {
             ("(consumers: [(to: \"worker\", operation: \"do\", prefetch: Some(0))])", "prefetch"),
             ("(length_max: Some(0))", "length_max"),
             ("(dead: Some((to: \"gone\")))", "nothing becomes a dead letter"),
+            ("(dead: Some((to: \"gone\", overflow: true)))", "nothing has to make room"),
             (
                 "(deliveries_max: Some(2), dead: Some((to: \"gone\", expired: true)))",
                 "nothing expires",
