@@ -285,6 +285,22 @@ fn ps_m9_a_member_that_is_too_long_at_a_batch_leaves() {
 }
 
 #[test]
+fn ps_m9_a_group_whose_batches_outlast_its_poll_interval_comes_no_further() {
+    let waiting = |batch: &str| {
+        let load = ("LOAD", "At([\"10s\"]), batch: 200");
+        let slow = ("TRACKER", "cost: \"200ms\"");
+        let reader = format!(
+            "start: Earliest, session: \"10s\", poll_interval_max: \"4s\", heartbeat: \"1s\", {batch}"
+        );
+        let record = couriers(&[load, slow, ("READER", &reader), ("COUNT", "1")]);
+        measured(&record.outcome, "consistency.unprocessed")
+    };
+    // It is put out before it has committed anything of a batch, and gets the same one again.
+    assert!(waiting("batch: 500") > 50.0);
+    assert_eq!(waiting("batch: 10"), 0.0);
+}
+
+#[test]
 fn ps_m7_a_late_group_begins_where_it_is_told_to() {
     let late = |start: &str| {
         let reader = format!("start: {start}");

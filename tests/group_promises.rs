@@ -92,7 +92,8 @@ fn reader() -> impl Strategy<Value = String> {
         2 => Just("failures: (tries: 1), "),
         1 => Just("failures: (tries: 3, backoff: (base: \"10ms\")), "),
     ];
-    let batch = prop_oneof![Just(1), Just(10), Just(500)];
+    // So many as are done within a poll interval: a group that gets more comes no further.
+    let batch = prop_oneof![Just(1), Just(10), Just(60)];
     let many = (commit, sharing, failures, batch, 300_u64..3_000, 1_u32..4, any::<bool>());
     many.prop_map(|(commit, sharing, failures, batch, session, concurrency, is_static)| {
         format!(
@@ -127,11 +128,7 @@ fn faults() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 150,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(common::promises::cases(150))]
 
     #[test]
     fn what_is_promised_holds(reader in reader(), faults in faults(), seed in any::<u64>()) {

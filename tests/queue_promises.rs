@@ -119,11 +119,7 @@ fn queue() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 150,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(common::promises::cases(150))]
 
     #[test]
     fn what_is_promised_holds(

@@ -169,11 +169,9 @@ fn under(scenario: &Scenario, name: &str, hits: &[Hit], seed: u64) -> Outcome {
 
 /// 24 schedules, or as many as `PROPTEST_CASES` asks for.
 fn config() -> ProptestConfig {
-    let given = ProptestConfig::default();
-    // What the default is unless the environment says otherwise.
-    let cases = if given.cases == 256 { 24 } else { given.cases };
     let kept = FileFailurePersistence::Direct("proptest-regressions/saga.txt");
-    ProptestConfig { cases, failure_persistence: Some(Box::new(kept)), ..given }
+    let failure_persistence = Some(Box::new(kept) as _);
+    ProptestConfig { failure_persistence, ..common::promises::cases(24) }
 }
 
 proptest! {

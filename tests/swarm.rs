@@ -153,11 +153,7 @@ fn the_report_shows_what_was_drawn() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 12,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(common::promises::cases(12))]
 
     #[test]
     fn any_swarm_runs_to_its_end_the_same_way_twice_and_accounts_for_every_request(

@@ -161,11 +161,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 400,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(common::promises::cases(400))]
 
     #[test]
     fn what_is_promised_holds(settings in settings(), faults in faults("other"), seed in any::<u64>()) {

@@ -1,6 +1,15 @@
-//! What the property tests of queues and of subscriptions draw.
+//! How properties are tested, and what the tests of queues and of subscriptions draw.
 
 use proptest::prelude::*;
+
+/// So many drawn cases, or as many as the environment's `PROPTEST_CASES` says. They are the same
+/// each time unless its `PROPTEST_RNG_SEED` is another than the one in `.cargo/config.toml`.
+pub fn cases(cases: u32) -> ProptestConfig {
+    let given = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    // What the default is unless the environment says otherwise.
+    let cases = if given.cases == 256 { cases } else { given.cases };
+    ProptestConfig { cases, ..given }
+}
 
 /// In which order a queue hands its messages out.
 pub fn order() -> impl Strategy<Value = &'static str> {
