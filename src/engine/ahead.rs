@@ -18,7 +18,7 @@ pub(crate) struct Ahead<'a> {
 }
 
 /// Fewer records than this stay in cache by themselves.
-pub(crate) const CACHED: usize = 1 << 12;
+pub(crate) const CACHED: usize = 1 << 10;
 
 impl Ahead<'_> {
     #[inline]
@@ -45,7 +45,9 @@ impl Hints for Ahead<'_> {
     #[inline]
     fn late(&self, key: u128) {
         if let Some(record) = self.record(key) {
-            prefetch_at(self.places[record.to.index()].body);
+            let place = &self.places[record.to.index()];
+            prefetch_at(place.body);
+            place.rng.prefetch();
         }
     }
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use super::cx::{Call, Cx};
 use super::environment::Environment;
+use super::event::Record;
 use super::message::{Msg, NodeId, Reply};
 use super::state::Kind;
 use super::time::{Span, Time};
@@ -27,9 +28,8 @@ impl<E: Environment> Cx<E> {
     pub fn call_cancellable(&self, to: NodeId, msg: Msg) -> Cancellable<'_, E> {
         let mut state = self.core.state_mut();
         let request = state.waits.open(self.task.get(), to, self.root());
-        let mut record = self.record(&state, to, msg, request);
-        record.is_cancellable = true;
-        let index = state.write(record);
+        let record = self.record(state.now(), to, msg, request);
+        let index = state.write(|| Record { is_cancellable: true, ..record });
         state.transmit(index, Kind::Request);
         drop(state);
         let call = Call { cx: self, wait: request };

@@ -77,17 +77,18 @@ impl<E: Environment> Cx<E> {
     #[inline(always)]
     pub(crate) fn accept(&self, node: NodeId, index: u32) -> Msg {
         let mut state = self.core.state_mut();
-        let record = state.record(index);
         self.task.set(TaskId::new(node, self.task.get().slot()));
-        self.root.set(record.root);
-        self.caller.set(Caller { node: record.from, wait: record.wait });
-        self.may_cancel.set(record.is_cancellable);
-        self.baggage.set(record.baggage());
         self.answer.set(0);
-        if record.is_cancellable {
+        let request = state.open(index, |record| {
+            self.root.set(record.root);
+            self.caller.set(Caller { node: record.from, wait: record.wait });
+            self.may_cancel.set(record.is_cancellable);
+            self.baggage.set(record.baggage());
+        });
+        if self.may_cancel.get() {
             self.watch(&mut state);
         }
-        state.open(index)
+        request
     }
 
     #[cold]
@@ -170,8 +171,7 @@ impl<E: Environment> Cx<E> {
     fn ask(&self, to: NodeId, msg: Msg) -> WaitId {
         let mut state = self.core.state_mut();
         let wait = state.waits.open(self.task.get(), to, self.root.get());
-        let record = self.record(&state, to, msg, wait);
-        let index = state.write(record);
+        let index = self.write(&mut state, to, msg, wait);
         state.transmit(index, Kind::Request);
         wait
     }
@@ -181,8 +181,8 @@ impl<E: Environment> Cx<E> {
     pub fn call_as(&self, from: NodeId, to: NodeId, msg: Msg) -> Call<'_, E> {
         let mut state = self.core.state_mut();
         let wait = state.waits.open(self.task.get(), to, self.root.get());
-        let record = Record { from, ..self.record(&state, to, msg, wait) };
-        let index = state.write(record);
+        let record = Record { from, ..self.record(state.now(), to, msg, wait) };
+        let index = state.write(|| record);
         state.transmit(index, Kind::Request);
         drop(state);
         Call { cx: self, wait }
@@ -192,18 +192,35 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn send(&self, to: NodeId, msg: Msg) {
         let mut state = self.core.state_mut();
-        let record = self.record(&state, to, msg, WaitId::NONE);
-        let index = state.write(record);
+        let index = self.write(&mut state, to, msg, WaitId::NONE);
         state.transmit(index, Kind::Request);
     }
 
     /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
     /// is like: for models that bring a transport of their own.
-    #[inline(never)]
+    #[inline(always)]
     pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
+        match msg {
+            Msg::Do { verb, key, value } => self.post_do(to, verb, (key, value), delay),
+            other => self.post_other(to, other, delay),
+        }
+    }
+
+    /// What most messages are, in registers: on the stack it would be written in two pieces and
+    /// read in others, on which the processor stalls.
+    #[inline(never)]
+    fn post_do(&self, to: NodeId, verb: Name, (key, value): (u64, u64), delay: Span) {
         let mut state = self.core.state_mut();
-        let record = self.record(&state, to, msg, WaitId::NONE);
-        let index = state.write(record);
+        let sent = state.now();
+        let index =
+            state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, WaitId::NONE));
+        state.post(index, delay);
+    }
+
+    #[inline(never)]
+    fn post_other(&self, to: NodeId, msg: Msg, delay: Span) {
+        let mut state = self.core.state_mut();
+        let index = self.write_other(&mut state, to, msg, WaitId::NONE);
         state.post(index, delay);
     }
 
@@ -230,14 +247,32 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn kick(&self, msg: Msg) {
         let mut state = self.core.state_mut();
-        let record = self.record(&state, self.me(), msg, WaitId::NONE);
-        let index = state.write(record);
+        let index = self.write(&mut state, self.me(), msg, WaitId::NONE);
         state.kick(index);
     }
 
+    /// Writes down a message to `to`. What most of them are goes from the registers of whoever says
+    /// it to its place, as in [`Cx::post_do`].
     #[inline(always)]
-    pub(super) fn record(&self, state: &State<E>, to: NodeId, msg: Msg, wait: WaitId) -> Record {
-        let (from, root, sent) = (self.me(), self.root.get(), state.now());
+    fn write(&self, state: &mut State<E>, to: NodeId, msg: Msg, wait: WaitId) -> u32 {
+        let sent = state.now();
+        match msg {
+            Msg::Do { verb, key, value } => {
+                state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, wait))
+            }
+            other => self.write_other(state, to, other, wait),
+        }
+    }
+
+    #[inline(never)]
+    fn write_other(&self, state: &mut State<E>, to: NodeId, msg: Msg, wait: WaitId) -> u32 {
+        let sent = state.now();
+        state.write(|| self.record(sent, to, msg, wait))
+    }
+
+    #[inline(always)]
+    pub(super) fn record(&self, sent: Time, to: NodeId, msg: Msg, wait: WaitId) -> Record {
+        let (from, root) = (self.me(), self.root.get());
         let Baggage { deadline, payload, class } = self.baggage.get();
         let patience = Record::patience(deadline, sent);
         Record {
@@ -340,26 +375,25 @@ impl<E: Environment> Cx<E> {
             }
             state.withdrawals.release(self.task.get());
         }
-        let (from, root) = (self.me(), self.root.get());
+        let (from, root, sent) = (self.me(), self.root.get(), state.now());
         let (msg, fault) = match body {
             Ok(msg) => (msg, None),
             Err(fault) => (Record::SILENCE, Some(fault)),
         };
-        let record = Record {
+        let index = state.write(|| Record {
             msg,
             fault,
             wait,
             from,
             to: node,
             root,
-            sent: state.now(),
+            sent,
             patience: Record::FOREVER,
             payload: if fault.is_some() { 0 } else { self.answer.get() },
             class: self.baggage.get().class,
             stage: 0,
             is_cancellable: false,
-        };
-        let index = state.write(record);
+        });
         state.transmit(index, Kind::Reply);
     }
 }

@@ -183,22 +183,30 @@ impl Default for Slab {
 }
 
 impl Slab {
-    #[inline]
-    pub fn put(&mut self, record: Record) -> u32 {
+    /// Puts a record where there is room. It is made there, once the place is known: a message that
+    /// is made before lies on the stack meanwhile, and copying it from there stalls on the stores
+    /// that made it.
+    #[inline(always)]
+    pub fn put(&mut self, record: impl FnOnce() -> Record) -> u32 {
+        if self.free == NONE {
+            self.grow();
+        }
         let index = self.free;
+        let place = &mut self.places[index as usize].0;
+        self.free = place.payload;
         self.used += 1;
-        let Some(place) = self.places.get_mut(index as usize) else { return self.grow(record) };
-        self.free = place.0.payload;
-        place.0 = record;
+        // What was there says nothing, so there is nothing to be dropped.
+        std::mem::forget(std::mem::replace(place, record()));
         index
     }
 
+    /// Adds a place to the free ones, of which there are none.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, record: Record) -> u32 {
+    fn grow(&mut self) {
         assert!(self.places.len() < PENDING_MAX, "more than 2^25 messages under way");
-        self.places.push(Place(record));
-        self.places.len() as u32 - 1
+        self.free = self.places.len() as u32;
+        self.places.push(Place(Record { payload: NONE, ..Record::BLANK }));
     }
 
     #[inline]
@@ -214,7 +222,14 @@ impl Slab {
     /// Takes what the message says and gives its record back.
     #[inline]
     pub fn take(&mut self, index: u32) -> Msg {
+        self.take_after(index, |_| ())
+    }
+
+    /// The same after a look at the record.
+    #[inline(always)]
+    pub fn take_after(&mut self, index: u32, look: impl FnOnce(&Record)) -> Msg {
         let record = &mut self.places[index as usize].0;
+        look(record);
         record.payload = self.free;
         self.free = index;
         self.used -= 1;

@@ -138,7 +138,7 @@ impl<E: Environment> Sim<E> {
     pub fn boot(&mut self, node: NodeId) {
         let (pool, local) = self.place(node);
         self.renew(node);
-        self.core.state_mut().places[node.index()].set(Status::Up);
+        self.core.state_mut().places[node.index()].status = Status::Up;
         self.pools[pool].boot(&self.core, node, local);
     }
 
@@ -164,7 +164,7 @@ impl<E: Environment> Sim<E> {
 
     /// Lets a node take no more requests and finish what it has.
     pub fn drain(&mut self, node: NodeId) {
-        self.core.state_mut().places[node.index()].set(Status::Draining);
+        self.core.state_mut().places[node.index()].status = Status::Draining;
     }
 
     /// Is a node at work on no request?
@@ -184,7 +184,7 @@ impl<E: Environment> Sim<E> {
 
     /// Freezes a node: what happens to it waits for [`Sim::resume`].
     pub fn pause(&mut self, node: NodeId) {
-        self.core.state_mut().places[node.index()].set(Status::Paused);
+        self.core.state_mut().places[node.index()].status = Status::Paused;
     }
 
     /// Lets a frozen node go on.

@@ -26,7 +26,7 @@ use super::withdrawal::Withdrawals;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     /// It runs.
-    Up,
+    Up = 0,
     /// It finishes what it has and takes no more requests.
     Draining,
     /// It is frozen: what happens to it waits until it resumes, as in a long garbage collection.
@@ -47,14 +47,13 @@ pub(crate) struct Place {
     pub status: Status,
     /// Does [`Environment::inspect`] look at what comes?
     pub is_wary: bool,
-    /// Must a delivery look at the two above? One byte, so that most deliveries look no further.
-    pub is_special: bool,
 }
 
 impl Place {
-    pub fn set(&mut self, status: Status) {
-        self.status = status;
-        self.is_special = self.is_wary || status != Status::Up;
+    /// Must a delivery look at the last two? Most need not.
+    #[inline]
+    pub fn is_special(&self) -> bool {
+        self.status as u8 | u8::from(self.is_wary) != 0
     }
 }
 
@@ -185,9 +184,8 @@ impl<E: Environment> State<E> {
     }
 
     pub(crate) fn add(&mut self, rng: Rng, pool: u16, local: u32, body: *const u8) -> NodeId {
-        let status = Status::Down;
-        let (is_wary, is_special) = (false, true);
-        self.places.push(Place { rng, body, local, pool, status, is_wary, is_special });
+        let (status, is_wary) = (Status::Down, false);
+        self.places.push(Place { rng, body, local, pool, status, is_wary });
         NodeId(self.places.len() as u32 - 1)
     }
 
@@ -200,8 +198,7 @@ impl<E: Environment> State<E> {
     /// From now on the environment looks at everything that reaches `node`: some of it may be of a
     /// connection that is no more.
     pub fn set_wary(&mut self, node: NodeId) {
-        let place = &mut self.places[node.index()];
-        (place.is_wary, place.is_special) = (true, true);
+        self.places[node.index()].is_wary = true;
     }
 
     /// How many events are pending.
@@ -264,8 +261,9 @@ impl<E: Environment> State<E> {
     /// Keeps a reply that came in no record until it is taken.
     #[inline(never)]
     fn keep(&mut self, msg: Msg) -> Outcome {
-        let record = Record { msg, sent: self.now, ..Record::BLANK };
-        Outcome::Replied(self.records.put(record).into())
+        let sent = self.now;
+        let index = self.records.put(|| Record { msg, sent, ..Record::BLANK });
+        Outcome::Replied(index.into())
     }
 
     /// What a reply says; its record is free again.
@@ -313,10 +311,9 @@ impl<E: Environment> State<E> {
         self.wake_at(id, at.max(self.now));
     }
 
-    /// Writes down a message. It is written in place, field by field, where the sender is compiled:
-    /// building it first and copying it then would stall on its own stores.
+    /// Writes down a message, in its place.
     #[inline(always)]
-    pub(crate) fn write(&mut self, record: Record) -> u32 {
+    pub(crate) fn write(&mut self, record: impl FnOnce() -> Record) -> u32 {
         self.records.put(record)
     }
 
@@ -338,8 +335,8 @@ impl<E: Environment> State<E> {
 
     /// Gives `node` something to do now, from outside of the run.
     pub(crate) fn nudge(&mut self, node: NodeId, msg: Msg) {
-        let record = Record { msg, from: node, to: node, sent: self.now, ..Record::BLANK };
-        let index = self.write(record);
+        let sent = self.now;
+        let index = self.write(|| Record { msg, from: node, to: node, sent, ..Record::BLANK });
         self.kick(index);
     }
 
@@ -433,5 +430,15 @@ fn packet(record: &Record, kind: Kind) -> Packet {
         is_reset: record.fault == Some(Fault::Reset),
         stage: record.stage,
         sent: record.sent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_one_cache_line() {
+        assert_eq!(size_of::<Place>(), 64);
     }
 }

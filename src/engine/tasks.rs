@@ -57,17 +57,24 @@ pub(crate) struct Desk<N> {
 }
 
 impl<N> Desk<N> {
-    /// Waits for the next request for this worker: the node that it is for, and what it says. Not
-    /// an `async fn`, whose state would be one more to enter and to leave at every poll.
+    /// Waits for the next request for this worker: the node that it is for. What it says is taken
+    /// by [`Desk::open`] and not waited for, since what a future yields is copied once more. Not an
+    /// `async fn`, whose state would be one more to enter and to leave at every poll.
     #[inline]
-    pub fn next<E: Environment>(&self, cx: &Cx<E>) -> impl Future<Output = (Rc<N>, Msg)> {
+    pub fn next(&self) -> impl Future<Output = Rc<N>> {
         poll_fn(|_| match self.node.take() {
-            Some(node) => Poll::Ready((node, cx.accept(self.me.get(), self.index.get()))),
+            Some(node) => Poll::Ready(node),
             None => {
                 self.idle.set(true);
                 Poll::Pending
             }
         })
+    }
+
+    /// What the request says that has just come.
+    #[inline(always)]
+    pub fn open<E: Environment>(&self, cx: &Cx<E>) -> Msg {
+        cx.accept(self.me.get(), self.index.get())
     }
 }
 

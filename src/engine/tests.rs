@@ -96,7 +96,7 @@ fn add(sim: &mut Sim<Wire>, name: &str, script: Script, log: &Log) -> NodeId {
             },
             |desk: Rc<Desk<Actor>>, cx: Cx<Wire>| async move {
                 loop {
-                    let (actor, request) = desk.next(&cx).await;
+                    let (actor, request) = (desk.next().await, desk.open(&cx));
                     let reply = actor.handle(&cx, request).await;
                     cx.reply(reply);
                 }

@@ -87,8 +87,8 @@ pub fn add<N: Node>(sim: &mut Sim, name: &str, node: N) -> NodeId {
             |node: Rc<N>, cx: Cx| Box::pin(async move { node.boot(&cx).await }),
             |desk: Rc<Desk<N>>, cx: Cx| async move {
                 loop {
-                    let (node, request) = desk.next(&cx).await;
-                    let reply = node.handle(&cx, request).await;
+                    let node = desk.next().await;
+                    let reply = node.handle(&cx, desk.open(&cx)).await;
                     cx.reply(reply);
                 }
             },

@@ -18,7 +18,7 @@ impl<E: Environment> State<E> {
             }
             Verdict::Duplicate(first, second) => {
                 let copy = self.records.get(index).clone();
-                let copy = self.records.put(copy);
+                let copy = self.records.put(|| copy);
                 self.push(self.now + first, kind.arrival(), index);
                 self.push(self.now + second, kind.arrival(), copy);
             }
@@ -93,7 +93,7 @@ impl<E: Environment> State<E> {
                 stage,
                 is_cancellable: false,
             };
-            let index = self.records.put(record);
+            let index = self.records.put(|| record);
             let tag = if stage == 0 { Tag::Reply } else { Tag::ResendReply };
             self.push(self.now + after, tag, index);
         }

@@ -3,7 +3,7 @@
 //! The common cases are small and compiled into the loop; what is rare stands apart, so that its
 //! registers and its stack are not the common case's burden.
 
-use super::{Deferred, Kind, Place, State, Status, packet};
+use super::{Deferred, Kind, State, Status, packet};
 use crate::engine::ahead::{Ahead, CACHED};
 use crate::engine::environment::{Due, Environment, Packet};
 use crate::engine::event::{Key, Record, Tag};
@@ -13,16 +13,11 @@ use crate::engine::time::Time;
 use crate::engine::waits::{Outcome, TaskId, WaitId};
 
 impl<E: Environment> State<E> {
-    /// A message that is being delivered: who sent it, for which operation, what it brings along.
-    #[inline]
-    pub(crate) fn record(&self, index: u32) -> &Record {
-        self.records.get(index)
-    }
-
-    /// What a request says; its record is free again.
-    #[inline]
-    pub(crate) fn open(&mut self, index: u32) -> Msg {
-        self.records.take(index)
+    /// What a request says that is being delivered, after a look at who sent it, for which
+    /// operation, and what it brings along; its record is free again.
+    #[inline(always)]
+    pub(crate) fn open(&mut self, index: u32, look: impl FnOnce(&Record)) -> Msg {
+        self.records.take_after(index, look)
     }
 
     /// Takes the key of the next event that is due by `end`, and lets time pass until then; `None`
@@ -53,10 +48,8 @@ impl<E: Environment> State<E> {
         let (what, key) = record.msg.identity();
         self.digest.fold(self.now.0, u64::from(node.0) << 40 ^ what << 3, key);
         let is_rare = record.is_cancellable || matches!(record.msg, Msg::Cancel { .. });
-        let Place { is_special, pool, local, ref rng, .. } = self.places[node.index()];
-        if self.records.len() > CACHED {
-            rng.prefetch();
-        }
+        let place = &self.places[node.index()];
+        let (is_special, pool, local) = (place.is_special(), place.pool, place.local);
         if (is_special || is_rare) && self.turn_away(node, index) {
             return None;
         }
@@ -186,7 +179,7 @@ impl<E: Environment> State<E> {
 
     /// Lets a paused node go on: what has waited happens now, in its order.
     pub(crate) fn resume(&mut self, node: NodeId) {
-        self.places[node.index()].set(Status::Up);
+        self.places[node.index()].status = Status::Up;
         for deferred in self.backlogs.remove(&node).unwrap_or_default() {
             match deferred {
                 Deferred::Message(tag, index) => {
@@ -200,7 +193,7 @@ impl<E: Environment> State<E> {
 
     /// Forgets what waits for a paused node: it has crashed.
     pub(crate) fn abandon(&mut self, node: NodeId) {
-        self.places[node.index()].set(Status::Down);
+        self.places[node.index()].status = Status::Down;
         for deferred in self.backlogs.remove(&node).unwrap_or_default() {
             match deferred {
                 Deferred::Message(Tag::Reply, index) => self.lose(index, Kind::Reply, "node down"),

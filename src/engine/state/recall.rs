@@ -32,7 +32,7 @@ impl<E: Environment> State<E> {
             is_cancellable: false,
         };
         self.counts.cancellations += 1;
-        let index = self.write(record);
+        let index = self.write(|| record);
         self.transmit(index, Kind::Request);
     }
 
