@@ -1,6 +1,7 @@
 //! The pure table inside a store: rows by table and key, changed in transactions or not at all.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::engine::{Change, Expect, Name, Row};
 
@@ -114,7 +115,11 @@ impl Table {
     }
 
     fn change(&mut self, row: &Row) -> Result<(), u64> {
-        let old = self.get(row.table, row.key);
+        let place = self.rows.entry((row.table, row.key));
+        let old = match &place {
+            Entry::Occupied(place) => Some(*place.get()),
+            Entry::Vacant(_) => None,
+        };
         let found = old.unwrap_or(Row::ABSENT);
         let holds = match row.expect {
             Expect::Any => true,
@@ -135,7 +140,7 @@ impl Table {
         };
         let Some(new) = new.filter(|_| holds) else { return Err(found) };
         self.undo.push((row.table, row.key, old));
-        self.rows.insert((row.table, row.key), new);
+        place.insert_entry(new);
         Ok(())
     }
 
