@@ -56,6 +56,18 @@ fn a_host_that_is_back_resets_what_it_has_forgotten_and_all_who_wait_learn_it() 
 }
 
 #[test]
+fn what_was_on_its_way_when_a_host_went_is_reset_when_it_comes_and_is_not_worked_on() {
+    let far = "links: [(from: \"user\", to: \"server\", latency: \"150ms\")]";
+    let record = system(far, &crash("10ms"));
+    // What was sent at 900 ms comes at 1050 ms, and the reset that it meets is back at 1200 ms.
+    assert_eq!(record.times("request.failed"), [at(1200); 3]);
+    assert_eq!(record.told(), ["connection reset"; 3]);
+    let arrived = record.passed("user", "server", false, "Arrived");
+    assert!(!arrived.iter().any(|time| (at(1000)..at(1350)).contains(time)), "{arrived:?}");
+    assert_eq!([800, 1200].map(|begun| latency(&record, begun)), [ms(310); 2]);
+}
+
+#[test]
 fn a_host_that_stays_off_breaks_its_connections_as_a_partition_does() {
     let record = system("give_up: \"1s\"", &crash("1200ms"));
     // The first in vain was sent at 1100 ms. The next try is at 2100 ms, then 2300 ms: it is back.
@@ -110,7 +122,8 @@ fn a_connection_that_is_begun_while_the_host_is_off_is_opened_when_it_is_on() {
 #[test]
 fn a_connection_that_keepalive_has_found_dead_is_not_used_again() {
     let half = r#""half": (what: HalfOpen(links: All), at: "1005ms", for: "1ms")"#;
-    for fault in [&crash("30ms"), half] {
+    // Nobody sends anything before the next request, which is what finds it otherwise.
+    for fault in [&crash("30ms"), &crash("60ms"), half] {
         let record = system("keepalive: \"50ms\"", fault);
         assert_eq!(record.times("request.failed"), [at(1055)], "{fault}");
         plain(&record, 1100, 3000);
