@@ -5,9 +5,9 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Record, measured, run};
+use common::{Record, at, measured, ms, run};
 use stormglass::engine::{Span, Time};
 
 /// Couriers whose scans are written into a topic of four partitions, and readers who have a tracker
@@ -397,8 +397,21 @@ fn ps_m9_what_was_committed_outlives_the_coordinator() {
     );
     let record = couriers(&[rest, ("READER", "start: Earliest, session: \"10s\", batch: 10")]);
     assert_eq!(measured(&record.outcome, "consistency.unprocessed"), 0.0);
-    let again = measured(&record.outcome, "consistency.redelivered");
-    assert!(again <= 40.0, "a batch of each partition, at most, and not everything: {again}");
+    // The host takes its offsets and its connections along. Who was connected to it tries again
+    // for up to 6.2 s before it hears that, and commits in vain until it has joined anew: what it
+    // reads meanwhile comes again, and of what was read before, a batch of each partition at most.
+    let mut first = BTreeMap::new();
+    let mut again = Vec::new();
+    for fact in record.of("group.processed") {
+        let read = *first.entry(fact.key).or_insert(fact.at);
+        again.extend((read < fact.at).then_some(read));
+    }
+    let of_gap = |from: u64| {
+        let gap = at(from * 1_000)..at((from + 5) * 1_000) + ms(6_200);
+        again.iter().filter(|read| gap.contains(read)).count()
+    };
+    let of_gaps = [10, 25, 40].map(of_gap).iter().sum::<usize>();
+    assert!(of_gaps > 0 && again.len() - of_gaps <= 40, "{again:?}");
     sound(&record);
 }
 

@@ -120,6 +120,21 @@ fn ps_m9_a_producer_goes_on_under_another_number_when_the_log_has_lost_what_it_s
 }
 
 #[test]
+fn ps_m9_a_leader_that_is_soon_back_holds_up_its_producer_until_its_host_resets_the_connection() {
+    let blink = r#""blink": (what: Crash(node: "kafka/1", host: true), at: "1s", for: "65ms")"#;
+    for rate in ["5/s", "200/s"] {
+        let load = format!("Constant(rate: \"{rate}\")");
+        let record = shop(&[("LOAD", &load), ("REST", &faults(blink))]);
+        assert!(record.told().is_empty(), "{rate}");
+        assert_eq!(lost(&record), 0, "{rate}");
+        // What was sent to it while it was off is sent again 200 ms later, and whatever was lost
+        // with it is sent again, too: nothing waits for the timeout of a request, 30 s.
+        let longest = record.latencies().into_iter().max();
+        assert!(longest < Some(ms(500)), "{rate}: {longest:?}");
+    }
+}
+
+#[test]
 fn ps_m9_records_go_to_partitions_by_key_or_one_after_the_other_or_batch_by_batch() {
     let spread = |producer: &str| {
         let text = text(&[

@@ -290,7 +290,9 @@ fn sg_m7_a_coordinator_that_crashes_at_any_moment_recovers_backward() {
         sound(&record);
         let all = booked(&record);
         let ended = record.of("saga.completed").len() + record.of("saga.compensated").len();
-        assert_eq!(ended, record.of("saga.began").len().min(1) * usize::from(moment > 1001));
+        // At 1000 ms the host goes before the request is there, which is sent again when it is on;
+        // at 1001 ms the process refuses it.
+        assert_eq!(ended, usize::from(moment != 1001), "crash at {moment} ms");
         assert!(all == [0, 0, 0] || all == [7, 7, 7], "crash at {moment} ms left {all:?}");
         if !record.of("saga.recovered").is_empty() {
             recovered += 1;

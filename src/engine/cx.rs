@@ -180,7 +180,7 @@ impl<E: Environment> Cx<E> {
     /// the way back to that node, and this task hears of it.
     pub fn call_as(&self, from: NodeId, to: NodeId, msg: Msg) -> Call<'_, E> {
         let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task.get(), to, self.root.get());
+        let wait = state.waits.open_as(from, self.task.get(), to, self.root.get());
         let record = Record { from, ..self.record(state.now(), to, msg, wait) };
         let index = state.write(|| record);
         state.transmit(index, Kind::Request);

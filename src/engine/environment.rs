@@ -70,8 +70,8 @@ pub trait Environment: Sized + 'static {
         None
     }
 
-    /// A packet has reached a node that is down: what its sender learns, and after how long.
-    fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)>;
+    /// A packet has reached a node that is down: what becomes of it.
+    fn knock(&mut self, packet: &Packet, now: Time) -> Verdict;
 
     /// A packet has reached a node of which [`State::set_wary`] said that not every packet counts:
     /// what becomes of it instead of being served, if it does not.

@@ -9,7 +9,7 @@ use super::*;
 /// Every message takes as long; a node that is down answers for itself, or not at all.
 struct Wire {
     latency: Span,
-    knock: Option<(Fault, Span)>,
+    knock: Verdict,
     /// What becomes of packets of this stage, and of those that reach a wary node.
     verdict: Option<(u8, Verdict)>,
 }
@@ -26,7 +26,7 @@ impl Environment for Wire {
         self.verdict.filter(|(stage, _)| *stage == packet.stage).map(|(_, verdict)| verdict)
     }
 
-    fn knock(&mut self, _: &Packet, _: Time) -> Option<(Fault, Span)> {
+    fn knock(&mut self, _: &Packet, _: Time) -> Verdict {
         self.knock
     }
 
@@ -113,8 +113,8 @@ fn idle<'a>(_: &'a Actor, _: &'a Cx<Wire>) -> Pin<Box<dyn Future<Output = ()> + 
 
 /// A server that does nothing by itself, and a client with this script, ten nanoseconds apart.
 fn pair(seed: u64, script: Script) -> (Sim<Wire>, Log) {
-    let wire =
-        Wire { latency: Span(10), knock: Some((Fault::Unreachable, Span(10))), verdict: None };
+    let knock = Verdict::Refuse(Fault::Unreachable, Span(10));
+    let wire = Wire { latency: Span(10), knock, verdict: None };
     let (mut sim, log) = (Sim::new(seed, wire), Log::default());
     add(&mut sim, "server", idle, &log);
     add(&mut sim, "client", script, &log);
@@ -281,8 +281,8 @@ fn a_node_that_is_down_is_refused_or_silent() {
     let script: Script =
         |me, cx| Box::pin(async { me.log(cx, &cx.call(SERVER, ask(7, 0)).within(Span(99)).await) });
     for (knock, expected) in [
-        (Some((Fault::Unreachable, Span(5))), (15, "Err(Unreachable)")),
-        (None, (99, "Err(Timeout)")),
+        (Verdict::Refuse(Fault::Unreachable, Span(5)), (15, "Err(Unreachable)")),
+        (Verdict::Drop("node down"), (99, "Err(Timeout)")),
     ] {
         let (mut sim, log) = pair(1, script);
         sim.with(|state| state.env.knock = knock);

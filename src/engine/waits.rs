@@ -5,7 +5,7 @@
 //! due in the order in which they were set, so each length has a lane, first in, first out, of
 //! which only the front is a pending event: a deadline that was met in time never becomes one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::message::{Fault, NodeId, Root};
 use super::time::{Span, Time};
@@ -111,6 +111,8 @@ pub(crate) struct Waits {
     woken: Branch,
     /// How many branches there were.
     branches: u32,
+    /// Of rows whose task asks in another node's name: the row, by its slot, and the name.
+    aliases: BTreeMap<u32, (WaitId, NodeId)>,
 }
 
 /// A part of a task that waits beside others for several things at once: the task is polled for a
@@ -123,7 +125,8 @@ pub(crate) const TRUNK: Branch = 0;
 impl Default for Waits {
     fn default() -> Waits {
         let (branch, woken, branches) = (TRUNK, TRUNK, 0);
-        Waits { rows: Vec::new(), free: NONE, branch, woken, branches }
+        let aliases = BTreeMap::new();
+        Waits { rows: Vec::new(), free: NONE, branch, woken, branches, aliases }
     }
 }
 
@@ -140,6 +143,13 @@ impl Waits {
         self.free = row.next;
         (row.outcome, row.task, row.next) = (outcome, task, self.branch);
         WaitId::new(slot, row.generation)
+    }
+
+    /// Opens a row for a task that asks `whom` in the name of `from`.
+    pub fn open_as(&mut self, from: NodeId, task: TaskId, whom: NodeId, root: Root) -> WaitId {
+        let id = self.open(task, whom, root);
+        self.aliases.insert(id.slot(), (id, from));
+        id
     }
 
     /// So many new branches: the first of them, the others follow. [`TRUNK`] once there are no more
@@ -183,8 +193,10 @@ impl Waits {
     ) -> Vec<(WaitId, (NodeId, NodeId), Root)> {
         let call = |(slot, row): (usize, &Row)| {
             let Outcome::Waiting(about) = row.outcome else { return None };
-            let (from, to) = (row.task.node(), NodeId(about as u32));
             let id = WaitId::new(slot as u32, row.generation);
+            let alias = self.aliases.get(&id.slot()).filter(|(row, _)| *row == id);
+            let from = alias.map_or(row.task.node(), |(_, from)| *from);
+            let to = NodeId(about as u32);
             (to != Waits::NOBODY && is_meant(from, to)).then_some((
                 id,
                 (from, to),

@@ -41,8 +41,8 @@ pub use node::{Edge, Node, add, upgrade};
 use std::rc::Rc;
 
 use crate::engine::{
-    self, Class, Dist, Due, Environment, Fact, Fault, Name, NodeId, Packet, Rng, Root, Row, Span,
-    State, Status, Time, Verdict, name_hash,
+    self, Class, Dist, Due, Environment, Fact, Name, NodeId, Packet, Rng, Root, Row, Span, State,
+    Status, Time, Verdict, name_hash,
 };
 use clock::Clocks;
 use disk::Drive;
@@ -280,12 +280,12 @@ impl Environment for World {
         self.groups.next(packet.to, &instances)
     }
 
-    fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)> {
+    fn knock(&mut self, packet: &Packet, now: Time) -> Verdict {
         self.network.knock(packet, now)
     }
 
-    fn inspect(&mut self, packet: &Packet, _: Time) -> Option<Verdict> {
-        self.network.inspect(packet)
+    fn inspect(&mut self, packet: &Packet, now: Time) -> Option<Verdict> {
+        self.network.inspect(packet, now)
     }
 
     #[inline]

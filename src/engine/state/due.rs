@@ -79,10 +79,10 @@ impl<E: Environment> State<E> {
                     let verdict = self.env.route(&Packet { to: instance, ..packet }, self.now);
                     self.divert(verdict, Kind::Request, index);
                 }
-                None => match self.env.knock(&packet, self.now) {
-                    Some((fault, after)) => self.refuse(index, Kind::Request, fault, after),
-                    None => self.lose(index, Kind::Request, "node down"),
-                },
+                None => {
+                    let verdict = self.env.knock(&packet, self.now);
+                    self.divert(verdict, Kind::Request, index);
+                }
             },
             Status::Up => match self.env.inspect(&packet, self.now) {
                 Some(verdict) => self.divert(verdict, Kind::Request, index),

@@ -28,7 +28,8 @@ pub enum Injection {
         /// Which node.
         node: NodeId,
         /// Does the whole host go, so that nobody refuses or resets connections and callers meet
-        /// only silence? Default: false.
+        /// only silence? What is sent to it is tried again, and once it is back it resets the
+        /// connections that it had before, whether its process runs already or not. Default: false.
         #[serde(default)]
         host: bool,
         /// Of an address, how many of its instances: a random choice, another each time. Default:
@@ -41,7 +42,8 @@ pub enum Injection {
         wipe: bool,
     },
     /// Every node on a host is gone with it: there is only silence, of disks what was synced stays.
-    /// When the fault ends they all start again.
+    /// When the fault ends they all start again, and connections from before it are reset when
+    /// something comes over them.
     ///
     /// Source: the node kill of Antithesis; Chaos Mesh stops machines of clouds likewise.
     ///

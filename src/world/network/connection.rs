@@ -3,14 +3,10 @@
 //! Those who wait for an answer over a connection that breaks learn it at once, and it is
 //! indefinite to them: what was delivered is worked on all the same, and its answer finds nobody.
 
+use super::link::Dead;
 use super::{Network, stage};
 use crate::engine::{Fault, NodeId, Packet, Span, State, Time, Verdict};
 use crate::world::World;
-
-/// Was the packet sent before its receiver crashed?
-pub(super) fn broken(fell: Option<Time>, packet: &Packet) -> bool {
-    fell.is_some_and(|fell| packet.sent <= fell)
-}
 
 impl Network {
     /// What a connection does with a packet that it cannot carry now; `None` if it can.
@@ -18,33 +14,43 @@ impl Network {
         let link = &mut self.links[index as usize];
         let was_held = packet.stage == stage::HELD;
         link.release(packet.stage);
-        if was_held && packet.sent < link.broken_at && now >= link.broken_at {
-            let is_told = std::mem::replace(&mut link.is_told, true);
-            return Some(if is_told { Verdict::Drop("connection reset") } else { Verdict::Break });
-        }
-        // Who has just come goes behind those who wait.
-        if now < link.stalled_until || !was_held && link.held > 0 {
-            link.held += 1;
-            let after = link.stalled_until.max(now) - now;
-            return Some(Verdict::Wait(after, stage::HELD));
+        if !(packet.is_reply && link.spares_answers) {
+            if was_held && packet.sent < link.broken_at && now >= link.broken_at {
+                let is_told = std::mem::replace(&mut link.is_told, true);
+                let broken = Verdict::Drop(Fault::Reset.label());
+                return Some(if is_told { broken } else { Verdict::Break });
+            }
+            // Who has just come goes behind those who wait.
+            if now < link.stalled_until || !was_held && link.held > 0 {
+                return Some(link.queue(now));
+            }
         }
         let until = self.lost(index, packet, now).or_else(|| self.opens(index, packet, now))?;
-        let link = &mut self.links[index as usize];
-        link.stalled_until = until;
-        link.held += 1;
+        self.links[index as usize].hold_until(until);
         Some(Verdict::Wait(until - now, stage::HELD))
     }
 
-    /// The peer has lost the connection: when that is noticed.
+    /// The connection that the packet is sent over, if its other side has lost it.
+    pub(super) fn dead(&mut self, index: u32, packet: &Packet) -> Option<Dead> {
+        let rare = self.links[index as usize].rare.as_mut()?;
+        let dead = rare.dead?;
+        // This one was closed, idle or found to be dead, or leads where the node is no more.
+        let found = self.spec.keepalive.map(|keepalive| dead.since + keepalive);
+        let idle = rare.opened.zip(self.spec.idle).map(|((_, used), idle)| used + idle);
+        let is_closed = [found, idle].into_iter().flatten().any(|at| packet.sent >= at);
+        let moves = dead.answers && self.names.as_ref().is_some_and(|names| names.moves());
+        if is_closed || moves && packet.stage != stage::HELD {
+            (rare.dead, rare.opened) = (None, None);
+        }
+        rare.dead
+    }
+
+    /// The connection is dead and nothing comes back: when that is noticed.
     fn lost(&mut self, index: u32, packet: &Packet, now: Time) -> Option<Time> {
-        let (give_up, keepalive) = (self.spec.give_up, self.spec.keepalive);
-        let link = &mut self.links[index as usize];
-        let rare = link.rare.as_mut()?;
-        let since = rare.dead_since.take()?;
-        rare.opened = None;
-        let probed = keepalive.map_or(Time::MAX, |keepalive| since + keepalive);
-        let noticed = (packet.sent + give_up).min(probed).max(now);
-        link.break_at(noticed);
+        let dead = self.dead(index, packet).filter(|dead| !dead.answers)?;
+        let probed = self.spec.keepalive.map_or(Time::MAX, |keepalive| dead.since + keepalive);
+        let noticed = (packet.sent + self.spec.give_up).min(probed).max(now);
+        self.links[index as usize].break_at(noticed);
         Some(noticed)
     }
 
@@ -54,15 +60,13 @@ impl Network {
         if trips == 0 || packet.is_reply {
             return None;
         }
-        let idle = self.spec.idle;
-        let ends = [packet.from, packet.to].map(|end| self.fell[end.index()][0]);
-        let rare = self.links[index as usize].rare();
-        let is_there = rare.opened.is_some_and(|(since, used)| {
-            let fell = ends.into_iter().flatten().any(|fell| fell >= since);
-            !fell && idle.is_none_or(|idle| now < used + idle)
-        });
-        if is_there {
-            rare.opened.iter_mut().for_each(|(_, used)| *used = now);
+        // Nobody is there to open it with, or nobody knows that it must be opened.
+        if self.is_dark(packet.to) || self.dead(index, packet).is_some() {
+            return None;
+        }
+        if self.is_open(index, (packet.from, packet.to), now) {
+            let opened = &mut self.links[index as usize].rare().opened;
+            opened.iter_mut().for_each(|(_, used)| *used = now);
             return None;
         }
         let takes = (0..trips).fold(Span::ZERO, |sum, _| sum + self.round_trip(packet));
@@ -71,19 +75,51 @@ impl Network {
         Some(until)
     }
 
-    /// Nothing gets across: a stream tries again after its timeout, and everything behind waits
-    /// with it, until the connection breaks for all of them.
-    pub(super) fn stall(&mut self, index: u32, packet: &Packet, now: Time) -> Verdict {
+    /// Is there a connection from one node to the other that cost its round trips?
+    fn is_open(&self, index: u32, ends: (NodeId, NodeId), now: Time) -> bool {
+        let opened = self.links[index as usize].rare.as_ref().and_then(|rare| rare.opened);
+        opened.is_some_and(|(since, used)| {
+            let fell = self.fell(ends).is_some_and(|fell| fell >= since);
+            !fell && self.spec.idle.is_none_or(|idle| now < used + idle)
+        })
+    }
+
+    /// Is there a connection from one node to the other?
+    pub(super) fn is_used(&self, index: u32, ends: (NodeId, NodeId), now: Time) -> bool {
+        let link = &self.links[index as usize];
+        let ended = self.fell(ends).map_or(link.broken_at, |fell| fell.max(link.broken_at));
+        match self.spec.connect.round_trips() {
+            _ if !link.is_stream() => false,
+            0 => link.last_arrival > ended,
+            _ => self.is_open(index, ends, now),
+        }
+    }
+
+    /// When one of two nodes has last crashed.
+    fn fell(&self, ends: (NodeId, NodeId)) -> Option<Time> {
+        self.fell[ends.0.index()][0].max(self.fell[ends.1.index()][0])
+    }
+
+    /// A try at `tried` was in vain: a stream tries again after its timeout, and everything behind
+    /// waits with it, until the connection breaks for all of them.
+    pub(super) fn stall(&mut self, index: u32, packet: &Packet, tried: Time, now: Time) -> Verdict {
         let link = &mut self.links[index as usize];
-        let next = now + self.spec.retransmit * (1 << link.timeouts.min(20));
+        let next = tried + self.spec.retransmit * (1 << link.timeouts.min(20));
         link.timeouts += 1;
         let last = (packet.sent + self.spec.give_up).max(now);
-        link.stalled_until = next.min(last);
+        link.hold_until(next.min(last).max(now));
         if next > last {
             link.break_at(last);
         }
-        link.held += 1;
         Verdict::Resend(link.stalled_until - now, stage::HELD)
+    }
+
+    /// The connection breaks at `at` for all who wait over it.
+    pub(super) fn give_up(&mut self, index: u32, now: Time, at: Time) -> Verdict {
+        let (link, at) = (&mut self.links[index as usize], at.max(now));
+        link.break_at(at);
+        link.hold_until(at);
+        Verdict::Wait(at - now, stage::HELD)
     }
 
     /// A caller has heard nothing for too long: is its peer gone?
@@ -97,19 +133,6 @@ impl Network {
             true => Verdict::Deliver(Span::ZERO),
             false => Verdict::Forget,
         }
-    }
-
-    /// A packet has reached a node that may have lost its connection: what becomes of it then.
-    pub fn inspect(&mut self, packet: &Packet) -> Option<Verdict> {
-        let index = self.link(packet.from, packet.to) as usize;
-        if packet.from == packet.to || !self.links[index].is_stream() {
-            return None;
-        }
-        if broken(self.fell[packet.to.index()][0], packet) {
-            return Some(Verdict::Refuse(Fault::Reset, self.way_back(packet)));
-        }
-        let reset_at = self.links[index].rare.as_ref().map_or(Time(0), |rare| rare.reset_at);
-        (packet.sent < reset_at).then_some(Verdict::Drop("connection reset"))
     }
 
     /// The node starts again.
@@ -127,33 +150,13 @@ impl Network {
     }
 }
 
-/// A node's process has crashed, perhaps with its host: its connections are gone. Who calls it
-/// learns of that from the process, or, if the host is gone, from its own keepalive.
-pub(crate) fn crashed(state: &mut State<World>, node: NodeId, with_host: bool) {
-    let now = state.now();
-    let network = &mut state.env.network;
-    network.spoil();
-    let fell = &mut network.fell[node.index()];
-    fell[0] = Some(now);
-    let keepalive = network.spec.keepalive.filter(|_| with_host);
-    if with_host {
-        fell[1] = Some(now);
-    }
-    state.set_wary(node);
-    if let Some(keepalive) = keepalive {
-        state.break_calls(|_, to| to == node, keepalive, 0);
-    }
-}
-
 /// Connections are reset: both sides learn it at once, and what is under way is lost.
 pub(crate) fn reset(state: &mut State<World>, is_meant: impl Fn(NodeId, NodeId) -> bool) {
     let now = state.now();
     for (from, to, index) in connections(&state.env.network, is_meant) {
         let link = &mut state.env.network.links[index];
-        link.break_at(now);
-        (link.is_told, link.stalled_until, link.last_arrival) = (true, now, now);
-        let rare = link.rare();
-        (rare.reset_at, rare.opened, rare.dead_since) = (now, None, None);
+        link.close(now);
+        link.rare().reset_at = now;
         state.set_wary(to);
         state.break_calls(|caller, callee| (caller, callee) == (from, to), Span::ZERO, 0);
     }
@@ -165,7 +168,7 @@ pub(crate) fn half_open(state: &mut State<World>, is_meant: impl Fn(NodeId, Node
     let now = state.now();
     for (from, to, index) in connections(&state.env.network, is_meant) {
         let network = &mut state.env.network;
-        network.links[index].rare().dead_since = Some(now);
+        network.links[index].rare().dead = Some(Dead { since: now, answers: false });
         if let Some(keepalive) = network.spec.keepalive {
             state.break_calls(|caller, callee| (caller, callee) == (from, to), keepalive, 0);
         }

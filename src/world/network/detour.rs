@@ -5,7 +5,6 @@
 //! link's own bandwidth), the line between zones, the flight, the receiver's card. Between them it
 //! waits as an event, so that packets come to each bandwidth in the order of time.
 
-use super::connection::broken;
 use super::names::Lookup;
 use super::{Network, stage};
 use crate::engine::{Fault, Packet, Span, Time, Verdict};
@@ -45,17 +44,19 @@ impl Network {
             return verdict;
         }
         match self.weather.blocks(packet, now) {
-            None => self.depart(index, packet, now),
+            None => match self.vain(index, packet, now) {
+                Some(verdict) => verdict,
+                None => self.depart(index, packet, now),
+            },
             Some(Block::Cut) if self.links[index as usize].is_stream() => {
-                self.stall(index, packet, now)
+                self.stall(index, packet, now, now)
             }
             Some(Block::Cut) => Verdict::Drop("partitioned"),
             Some(Block::Swallowed) => Verdict::Drop("never answered"),
             Some(Block::Clogged(until)) => {
                 let link = &mut self.links[index as usize];
                 if link.is_stream() {
-                    link.stalled_until = until;
-                    link.held += 1;
+                    link.hold_until(until);
                 }
                 Verdict::Wait(until - now, stage::HELD)
             }
@@ -279,31 +280,6 @@ impl Network {
         let back = self.link(packet.to, packet.from) as usize;
         let back = &mut self.links[back];
         back.latency.sample(&mut back.rng)
-    }
-
-    /// A stream has lost a packet for too long: the connection breaks at `at`.
-    fn give_up(&mut self, index: u32, now: Time, at: Time) -> Verdict {
-        let link = &mut self.links[index as usize];
-        let at = at.max(now);
-        link.break_at(at);
-        link.stalled_until = at;
-        link.held += 1;
-        Verdict::Wait(at - now, stage::HELD)
-    }
-
-    /// Somebody speaks to a node that is down: a stream is refused, or reset if it was there before
-    /// the crash. If the host itself is off, nobody says so, and the stream gives up in the end.
-    pub fn knock(&mut self, packet: &Packet, now: Time) -> Option<(Fault, Span)> {
-        let back = self.link(packet.to, packet.from) as usize;
-        if !self.links[back].is_stream() {
-            return None;
-        }
-        if self.dark[packet.to.index()] > 0 {
-            return Some((Fault::Reset, (packet.sent + self.spec.give_up).max(now) - now));
-        }
-        let is_old = broken(self.fell[packet.to.index()][0], packet);
-        let fault = if is_old { Fault::Reset } else { Fault::Unreachable };
-        Some((fault, self.way_back(packet)))
     }
 }
 

@@ -4,7 +4,7 @@ use super::bursts::Bursts;
 use super::pipe::Pipe;
 use super::spec::{LinkSpec, NetworkSpec, Reordering, Transport, ZoneLinkSpec};
 use super::{Network, stage};
-use crate::engine::{Dist, NodeId, Ratio, Rng, Time, name_hash};
+use crate::engine::{Dist, NodeId, Ratio, Rng, Time, Verdict, name_hash};
 
 /// One direction between two nodes. What few links have is in `rare`.
 pub(super) struct Link {
@@ -24,7 +24,18 @@ pub(super) struct Link {
     pub broken_at: Time,
     /// Has everybody been told of that?
     pub is_told: bool,
+    /// Are only requests held up? Answers go over the connection of whoever asked.
+    pub spares_answers: bool,
     pub rare: Option<Box<Rare>>,
+}
+
+/// A connection that its other side has lost without a word.
+#[derive(Clone, Copy)]
+pub(super) struct Dead {
+    pub since: Time,
+    /// Does the other side answer what comes with a reset, as a host does that has started again?
+    /// Otherwise it goes nowhere.
+    pub answers: bool,
 }
 
 /// What few links have.
@@ -43,9 +54,9 @@ pub(super) struct Rare {
     pub last_through: Time,
     /// When the connection was opened and when it was last used; `None` before that.
     pub opened: Option<(Time, Time)>,
-    /// One side has lost the connection since then, and the other has not noticed.
-    pub dead_since: Option<Time>,
-    /// Packets that were sent before this are of a connection that was reset, wherever they are.
+    /// The other side has lost the connection, and this one has not noticed.
+    pub dead: Option<Dead>,
+    /// Packets that were sent before this are of a connection that is no more, wherever they are.
     pub reset_at: Time,
 }
 
@@ -61,7 +72,7 @@ impl Default for Rare {
             has_card: false,
             last_through: Time(0),
             opened: None,
-            dead_since: None,
+            dead: None,
             reset_at: Time(0),
         }
     }
@@ -82,6 +93,18 @@ impl Link {
         self.rare.get_or_insert_default()
     }
 
+    /// One more packet is held up, and nothing is sent before `until`.
+    pub fn hold_until(&mut self, until: Time) {
+        (self.stalled_until, self.spares_answers) = (until, false);
+        self.held += 1;
+    }
+
+    /// One more packet waits behind those that are held up; for how long.
+    pub fn queue(&mut self, now: Time) -> Verdict {
+        self.held += 1;
+        Verdict::Wait(self.stalled_until.max(now) - now, stage::HELD)
+    }
+
     /// A packet that was held up goes on.
     pub fn release(&mut self, at: u8) {
         if at == stage::HELD {
@@ -89,10 +112,19 @@ impl Link {
         }
     }
 
-    /// The connection breaks for whatever was sent before `at`.
+    /// The connection breaks for whatever was sent before `at`; what comes then opens another.
     pub fn break_at(&mut self, at: Time) {
         (self.broken_at, self.is_told) = (at, false);
         self.timeouts = 0;
+        if let Some(rare) = &mut self.rare {
+            (rare.opened, rare.dead) = (None, None);
+        }
+    }
+
+    /// The connection is no more, and whoever should learn that knows it.
+    pub fn close(&mut self, now: Time) {
+        self.break_at(now);
+        (self.is_told, self.stalled_until, self.last_arrival) = (true, now, now);
     }
 }
 
@@ -144,6 +176,7 @@ impl Network {
             timeouts: 0,
             broken_at: Time(0),
             is_told: false,
+            spares_answers: false,
             rare: self.rare(from, to).map(Box::new),
         }
     }

@@ -11,6 +11,7 @@
 mod bursts;
 mod connection;
 mod detour;
+mod host;
 mod link;
 mod names;
 mod pipe;
@@ -30,7 +31,8 @@ pub use spec::{
 
 pub use usage::{Bottleneck, PipeUse};
 
-pub(crate) use connection::{crashed, half_open, reset, suspect};
+pub(crate) use connection::{half_open, reset, suspect};
+pub(crate) use host::crashed;
 pub(super) use names::Ailment;
 pub(super) use pipe::Pipe;
 

@@ -103,6 +103,11 @@ impl Names {
         self.moves.push(0);
     }
 
+    /// Does a node that starts again have another address?
+    pub fn moves(&self) -> bool {
+        self.spec.moves
+    }
+
     /// A node starts again.
     pub fn restarted(&mut self, node: NodeId) {
         self.moves[node.index()] += u32::from(self.spec.moves);

@@ -100,20 +100,24 @@ fn the_last_link_that_fits_counts_more_than_zones_and_zones_more_than_the_rest()
 #[test]
 fn only_a_host_that_is_on_refuses_a_connection() {
     let mut network = network(spec(), &NAMES);
-    let refuses =
-        |network: &mut Network| network.knock(&packet(0, 1), Time(0)).map(|(fault, _)| fault);
-    assert_eq!(refuses(&mut network), Some(Fault::Unreachable));
+    let refuses = |network: &mut Network| match network.knock(&packet(0, 1), Time(0)) {
+        Verdict::Refuse(fault, _) => Ok(fault),
+        other => Err(other),
+    };
+    assert_eq!(refuses(&mut network), Ok(Fault::Unreachable));
     // Two crashes of the host overlap.
     network.set_dark(NodeId(1), true);
     network.set_dark(NodeId(1), true);
     network.set_dark(NodeId(1), false);
-    assert_eq!(refuses(&mut network), Some(Fault::Reset), "when the stream has given up");
+    let again = Verdict::Resend(Span::from_millis(200), stage::HELD);
+    assert_eq!(refuses(&mut network), Err(again), "it is sent again");
     assert_eq!(network.route(&packet(1, 0), Time(0)), Verdict::Drop("host down"));
     network.set_dark(NodeId(1), false);
-    assert_eq!(refuses(&mut network), Some(Fault::Unreachable));
+    assert_eq!(refuses(&mut network), Ok(Fault::Unreachable));
     assert!(network.weather.is_calm());
     let datagram = NetworkSpec { transport: Transport::Datagram, ..spec() };
-    assert_eq!(self::network(datagram, &NAMES).knock(&packet(0, 1), Time(0)), None);
+    let knocked = self::network(datagram, &NAMES).knock(&packet(0, 1), Time(0));
+    assert_eq!(knocked, Verdict::Drop("node down"));
 }
 
 #[test]
