@@ -1,5 +1,8 @@
 //! What is accepted by its type and means nothing is refused, at the field that says it.
 
+mod common;
+
+use common::refused;
 use stormglass::check::outcome::Outcome;
 use stormglass::engine::{Span, Time};
 use stormglass::explore::{Plan, Silent, simulate, study};
@@ -59,31 +62,11 @@ const SYSTEM: &str = r#"Scenario(
 
 /// What is said about the system with one thing changed.
 fn complaint(from: &str, to: &str) -> Result<(), String> {
-    assert!(SYSTEM.contains(from), "{from}");
-    let source = Source::new("fits.ron", SYSTEM.replacen(from, to, 1));
-    let problems = load(&source).map(|_| ());
-    problems.map_err(|problems| diagnose::render(&problems, Some(&source), false))
+    refused::complaint(SYSTEM, from, to)
 }
 
-/// Each line is what stands there, what stands there instead, which words refuse it, and the text
-/// that the first mark is at.
 fn refused(cases: &str) {
-    for case in cases.trim().lines() {
-        let (from, rest) = case.trim().split_once(" -> ").expect("what is changed");
-        let [to, says, at] = rest.split(" | ").collect::<Vec<_>>()[..] else { panic!("{case}") };
-        let complaint = complaint(from, to).expect_err(to);
-        assert!(complaint.contains(says), "{to}: `{says}` is not said\n{complaint}");
-        let marked = marked(&complaint);
-        assert!(marked.starts_with(at), "{to}: the mark is at {marked}\n{complaint}");
-    }
-}
-
-/// The text at the first mark.
-fn marked(complaint: &str) -> String {
-    let lines: Vec<&str> = complaint.lines().collect();
-    let place = lines.iter().position(|line| line.contains('^')).expect("there is a mark");
-    let column = lines[place].find('^').expect("it is in this line");
-    lines[place - 1].chars().skip(lines[place][..column].chars().count()).collect()
+    refused::refused(SYSTEM, cases);
 }
 
 #[test]

@@ -212,16 +212,20 @@ impl Broker {
     fn ill_kept(&self) -> Option<Flaw> {
         let most = self.mirrors.len();
         let is_mirrored = |rules: &Rules| rules.persistence == Persistence::Mirrored;
-        let mirrored = self.every_queue().position(|(.., rules)| is_mirrored(&rules));
+        let mirrored = self.every_queue().find(|(.., rules)| is_mirrored(rules));
         match self.copies {
             Some(copies) if copies == 0 || copies as usize > most => {
                 let title = "`copies` is from 1 to how many `mirrors` there are";
                 Some(Flaw::at("copies", title))
             }
-            _ if most == 0 && mirrored.is_some() => {
-                let is_queue = mirrored.is_some_and(|place| place < self.queues.len());
-                let field = if is_queue { "queues" } else { "subscriptions" };
-                Some(Flaw::at(field, "a queue with persistence `Mirrored` needs `mirrors`"))
+            _ if let Some((name, ..)) = mirrored.filter(|_| most == 0) => {
+                let title = "a queue with persistence `Mirrored` needs `mirrors`";
+                let flaw =
+                    Flaw::at("persistence", title).or("preset").label("give the broker some");
+                Some(match self.subscribes(name) {
+                    true => flaw.within("queue").within(name).within("subscriptions"),
+                    false => flaw.within(name).within("queues"),
+                })
             }
             _ if self.every_queue().count() + self.topics.len() >= usize::from(u16::MAX) => {
                 Some(Flaw::at("queues", "these are too many queues"))

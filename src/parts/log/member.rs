@@ -437,6 +437,7 @@ impl Node for GroupConsumer {
     }
 
     fn asks(&self) -> Vec<Ask> {
+        let brokers = Ask::of(["from", "from"], self.from, Want::Topics).fetched();
         let topics = self.topics.iter().enumerate();
         let read = |(place, topic): (usize, &Name)| {
             Ask::of(["", ""], self.from, Want::Topic(*topic)).fetched().within(place)
@@ -450,6 +451,7 @@ impl Node for GroupConsumer {
                 Some(ask.within("then").within("failures"))
             }
         };
+        let reads = std::iter::once(brokers).chain(reads);
         reads.chain(self.policy.asks("policy", hands_on)).chain(dead).collect()
     }
 

@@ -69,13 +69,15 @@ pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
         problems.extend(variation(draft, one, places, place));
     }
     for (name, measure) in &draft.measures {
-        let flaw = measure.all().into_iter().find_map(|part| part.problem(&draft.run));
         let path = format!("measures.{name}");
         if name.trim().is_empty() || name.chars().any(char::is_control) {
             let title = format!("`{}` is no name for a measure", name.escape_debug());
             problems.push(places.at(&path).title(title).label("a name is one line of text"));
         }
-        problems.extend(flaw.map(|flaw| places.flaw(&path, flaw, "measure")));
+        let flaw = measure.placed().into_iter().find_map(|(way, part)| {
+            Some(places.flaw(&format!("{path}{way}"), part.problem(&draft.run)?, "measure"))
+        });
+        problems.extend(flaw);
     }
     problems.extend(case(draft, places));
     for (place, expectation) in draft.expect.iter().enumerate() {

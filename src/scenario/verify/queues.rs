@@ -125,6 +125,10 @@ fn member(node: &Described<'_>) -> Option<GroupRules> {
 /// What is said of a consumer group that nobody is a member of. A variant may do without it.
 fn no_group(whole: &Whole<'_>, (broker, group): (NodeId, Name), path: &str) -> Option<Problem> {
     whole.offers(broker)?;
+    let single = whole.of_a_cluster(broker, || whole.at(path, ".brokers"));
+    if single.is_some() {
+        return single;
+    }
     let lexicon = whole.places.lexicon;
     let described = whole.described();
     let groups = described.iter().filter_map(|(_, node)| member(node));
@@ -189,6 +193,10 @@ fn unknown_topic(
         let title = format!("`{name}` is a {kind} and has no topics in partitions");
         return Some(whole.at(path, ".brokers").title(title).label("a LogBroker has"));
     };
+    let single = whole.of_a_cluster(brokers, || whole.at(path, ".brokers"));
+    if single.is_some() {
+        return single;
+    }
     let spelt = lexicon.spelling(topic);
     let known: Vec<&str> = topics.iter().map(|topic| lexicon.spelling(*topic)).collect();
     (!topics.contains(&topic)).then(|| {

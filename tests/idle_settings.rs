@@ -1,0 +1,145 @@
+//! A setting of messaging that could have no effect is refused, at the field that says it.
+
+mod common;
+
+use common::refused::{complaint, refused};
+
+/// Queues, topics and a log in which everything fits.
+const SYSTEM: &str = r#"Scenario(
+    title: "All fits",
+    run: (load: "30s", quiet: "30s"),
+    nodes: {
+        "user": Client(target: "post", operation: "mail", load: Poisson(rate: "10/s"), classes: [
+            (name: "vip"),
+        ]),
+        "post": Broker(
+            queues: {
+                "mail": (visibility: "5s", deliveries_max: 3, dead: (to: "dead"), late_acks: true),
+                "dead": (),
+                "pushed": (consumers: [(to: "shop", operation: "do")]),
+            },
+            topics: {"placed": ()},
+            subscriptions: {"bills": (topics: "placed", queue: (consumers: [(to: "shop", operation: "do")]))},
+            mirrors: ["mirror"],
+        ),
+        "mirror": Broker(),
+        "reader": Consumer(from: "post", queue: "mail", to: "shop", operation: "do"),
+        "shop": Service(operations: {"do": ()}),
+        "writer": Client(target: "producer", operation: "orders", load: Constant(rate: "10/s")),
+        "producer": Producer(to: "kafka"),
+        "kafka": Instances(of: LogBroker(controller: "lead", topics: {"orders": (partitions: 3)}), count: 3),
+        "lead": LogController(),
+        "member": GroupConsumer(
+            from: "kafka", group: "billing", topics: ["orders"], to: "shop", operation: "do",
+        ),
+    },
+    invariants: {
+        "billed": GroupAtLeastOnce(brokers: "kafka", group: "billing"),
+        "kept": LogKept(brokers: "kafka", topic: "orders"),
+    },
+    measures: {"own": Ratio(Machine(node: "shop", what: Jobs), Requests(that: Began, of: "user"))},
+    expect: [(metric: "latency.p99", max: "1s")],
+    variants: [(name: "one"), (name: "two")],
+)"#;
+
+#[test]
+fn what_fits_is_accepted() {
+    assert_eq!(complaint(SYSTEM, "All fits", "All fits"), Ok(()));
+}
+
+#[test]
+fn the_field_is_marked_that_is_written() {
+    refused(
+        SYSTEM,
+        r#"
+        group: "billing", topics -> session: "2s", group: "billing", topics | shorter than the `session` | "2s"
+        group: "billing", topics -> heartbeat: "45s", group: "billing", topics | shorter than the `session` | "45s"
+        group: "billing", topics -> session: "2s", heartbeat: "2s", group: "billing", topics | shorter than the `session` | "2s", group
+    "#,
+    );
+    let alone = SYSTEM.replace("mirrors: [\"mirror\"],", "");
+    refused(
+        &alone,
+        r#"
+        (visibility: "5s", -> (persistence: Mirrored, visibility: "5s", | needs `mirrors` | Mirrored
+        (visibility: "5s", -> (preset: RabbitMqQuorum, visibility: "5s", | needs `mirrors` | RabbitMqQuorum
+        "placed", queue: (c -> "placed", queue: (persistence: Mirrored, c | needs `mirrors` | Mirrored
+    "#,
+    );
+}
+
+#[test]
+fn partitions_are_of_a_cluster_and_not_of_one_of_its_brokers() {
+    refused(
+        SYSTEM,
+        r#"
+        from: "kafka" -> from: "kafka/1" | the address of all is `kafka` | "kafka/1"
+        Producer(to: "kafka") -> Producer(to: "kafka/2") | the address of all is `kafka` | "kafka/2"
+        brokers: "kafka", group -> brokers: "kafka/3", group | the address of all is `kafka` | "kafka/3"
+        brokers: "kafka", topic -> brokers: "kafka/3", topic | the address of all is `kafka` | "kafka/3"
+        from: "kafka" -> from: "post" | `post` is a Broker and has no topics | "post"
+        topics: ["orders"] -> topics: ["order"] | did you mean `orders`? | "order"
+    "#,
+    );
+}
+
+#[test]
+fn a_measure_is_wrong_where_its_part_is() {
+    refused(
+        SYSTEM,
+        r#"
+        of: "user") -> of: "usr") | did you mean `user`? | "usr"
+        Machine(node: "shop", what: Jobs) -> Machine(node: "user", what: Jobs) | has no machine | "user"
+        Machine(node: "shop", what: Jobs) -> Sum([Number(1), Waited(node: "user")]) | has no machine | "user"
+        Machine(node: "shop", what: Jobs) -> Spread(address: "shop", stat: Max) | has no instances | "shop"
+        Machine(node: "shop", what: Jobs) -> Metric("latency.p98") | did you mean `latency.p9 | "latency.p98"
+        Machine(node: "shop", what: Jobs) -> Metric("latency.p99/usr") | did you mean `user`? | "latency.p99/usr"
+        Machine(node: "shop", what: Jobs) -> Facts(what: "queue.acepted") | did you mean `queue.accepted`? | "queue.acepted"
+        Machine(node: "shop", what: Jobs) -> Between(from: "queue.accepted", to: "queue.ded") | did you mean `queue.dead`? | "queue.ded"
+        Machine(node: "shop", what: Jobs) -> Moment(what: "queue.accepted", nth: 0) | counts from 1 | 0
+        Machine(node: "shop", what: Jobs) -> PerSecond(Latency()) | has no rate | Latency()
+        Machine(node: "shop", what: Jobs) -> PerSecond(Machine(node: "shop", what: Working)) | has no rate | Machine
+        Machine(node: "shop", what: Jobs) -> PerSecond(Sum([Number(1), InFlight()])) | has no rate | Sum
+    "#,
+    );
+    for fine in
+        ["PerSecond(Facts(what: \"queue.dead\"))", "PerSecond(Metric(\"consistency.dead\"))"]
+    {
+        assert_eq!(
+            complaint(SYSTEM, "Machine(node: \"shop\", what: Jobs)", fine),
+            Ok(()),
+            "{fine}"
+        );
+    }
+}
+
+#[test]
+fn a_bound_is_negative_where_it_is_one_of_a_difference() {
+    refused(
+        SYSTEM,
+        r#"
+        max: "1s" -> max: "-1ms" | say `versus` which | "-1ms"
+        max: "1s" -> min: "-1ms", max: "1s" | never less than nothing | "-1ms"
+        "latency.p99", max: "1s" -> "cost.retries", max: -1 | never less than nothing | -1
+        max: "1s" -> max: "-5 parsecs", versus: "one" | is not a time span | "-5 parsecs"
+        max: "1s" -> min: "-1ms", max: "-2ms", versus: "one" | at least `min` and at most | "-2ms"
+        max: "1s" -> max: "-3 %", versus: "one" | it wants a time span | "-3 %"
+    "#,
+    );
+    for (metric, bound) in [
+        ("latency.p99", "\"-1ms\""),
+        ("availability.success", "\"-3 %\""),
+        ("availability.success", "-0.03"),
+        ("throughput.goodput", "\"-2/s\""),
+        ("cost.retries", "-2"),
+    ] {
+        let fine = format!("\"{metric}\", variant: \"two\", versus: \"one\", min: {bound}");
+        assert_eq!(complaint(SYSTEM, "\"latency.p99\", max: \"1s\"", &fine), Ok(()), "{fine}");
+    }
+    let own = "\"own\", min: -3";
+    assert_eq!(
+        complaint(SYSTEM, "\"latency.p99\", max: \"1s\"", own),
+        Ok(()),
+        "it may be a difference"
+    );
+}
