@@ -7,7 +7,7 @@ use common::refused::{complaint, refused};
 /// Queues, topics and a log in which everything fits.
 const SYSTEM: &str = r#"Scenario(
     title: "All fits",
-    run: (load: "30s", quiet: "30s"),
+    run: (load: "30s", quiet: "25s"),
     nodes: {
         "user": Client(target: "post", operation: "mail", load: Poisson(rate: "10/s"), classes: [
             (name: "vip"),
@@ -142,4 +142,24 @@ fn a_bound_is_negative_where_it_is_one_of_a_difference() {
         Ok(()),
         "it may be a difference"
     );
+}
+
+#[test]
+fn late_acknowledgements_count_where_somebody_can_be_late() {
+    refused(
+        SYSTEM,
+        r#"
+        "dead": (), -> "dead": (late_acks: true), | so that nobody could be late | true
+        operation: "do")]), -> operation: "do")], late_acks: true), | only a Consumer can | true
+        operation: "do")]))} -> operation: "do")], late_acks: true))} | only a Consumer can | true
+        visibility: "5s" -> visibility: "60s" | for so long that anybody could be late | true
+        late_acks: true -> late_acks: true, guarantee: AtMostOnce, | has no `deliveries_max` | 3
+        deliveries_max: 3, dead: (to: "dead"), -> guarantee: AtMostOnce, | has left when its time is over | true
+    "#,
+    );
+    // It is enough that in one variant somebody can be.
+    let text = SYSTEM.replace("(name: \"one\")", "(name: \"one\", without: [\"reader\"])");
+    assert_eq!(complaint(&text, "All fits", "All fits"), Ok(()));
+    let text = text.replace("(name: \"two\")", "(name: \"two\", without: [\"reader\"])");
+    assert!(complaint(&text, "All fits", "All fits").is_err_and(|it| it.contains("could be late")));
 }

@@ -87,6 +87,20 @@ impl Broker {
         self.every_queue().filter_map(|(name, queue, _)| Some((name, queue.dead.as_ref()?.to)))
     }
 
+    /// The queues that are said to let late acknowledgements count, and how long they hide messages.
+    pub(crate) fn late(&self) -> impl Iterator<Item = (Name, Span)> {
+        let all = self.every_queue().filter(|(_, queue, _)| queue.late_acks == Some(true));
+        all.map(|(name, _, rules)| (name, rules.visibility))
+    }
+
+    /// The path of a queue in it, or of that of a subscription.
+    pub(crate) fn field<'s>(&self, queue: Name, spelt: impl Fn(Name) -> &'s str) -> String {
+        match self.subscribes(queue) {
+            true => format!("subscriptions.{}.queue", spelt(queue)),
+            false => format!("queues.{}", spelt(queue)),
+        }
+    }
+
     /// Its queues that are no subscriptions.
     pub(crate) fn plain_queues(&self) -> impl Iterator<Item = Name> {
         self.queues.keys().copied()

@@ -66,7 +66,8 @@ pub struct MessageQueue {
     #[serde(default)]
     pub redelivery: Option<Backoff>,
     /// Is a message acknowledged by a consumer that was late, so that it is hidden no more? Only
-    /// consumers that ask for themselves can be late. Default: false.
+    /// consumers that ask for themselves can be late, once a `visibility` is over; after a crash of
+    /// the broker it knows no earlier delivery. Default: false.
     #[serde(default)]
     pub late_acks: Option<bool>,
     /// How often a message is handed out at most. After that it is a dead letter, or dropped if
@@ -426,6 +427,9 @@ impl MessageQueue {
             {
                 let title = "a queue remembers deliveries that is on a disk, and at least once";
                 ("remembers_deliveries", title)
+            }
+            _ if is_once && self.late_acks == Some(true) => {
+                ("late_acks", "what is handed out at most once has left when its time is over")
             }
             _ if self.remembers_deliveries == Some(true)
                 && rules.deliveries_max == u32::MAX

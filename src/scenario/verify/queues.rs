@@ -1,11 +1,13 @@
 //! Queues that a broker or an invariant speaks of: the broker has them.
 
+use super::fit;
 use super::variant::{Described, Whole};
-use crate::engine::{Name, NodeId};
+use crate::engine::{Name, NodeId, Span, Time};
 use crate::parts::{Broker, GroupRules};
 use crate::patterns::Spec;
 use crate::scenario::Invariant;
 use crate::scenario::diagnose::Problem;
+use crate::world::Want;
 
 /// Queues that dead letters go to and queues that invariants are about, and that there are not.
 pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
@@ -17,18 +19,15 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
         };
         let Spec::Broker(broker) = spec else { continue };
         let path = format!("nodes.{}", whole.places.name(id));
-        let spelt = |name| whole.places.lexicon.spelling(name);
         for (queue, to) in broker.dead_letters() {
-            let field = match broker.subscribes(queue) {
-                true => format!("subscriptions.{}.queue", spelt(queue)),
-                false => format!("queues.{}", spelt(queue)),
-            };
+            let field = broker.field(queue, |name| whole.places.lexicon.spelling(name));
             let queues: Vec<Name> = broker.plain_queues().collect();
             let place = format!("{of}.{field}.dead.to");
             let sort = Sort { queues: &queues, what: "queue" };
             problems.extend(unlisted(whole, (id, to), (&path, &place), &sort));
         }
         problems.extend(idle_topics(whole, broker, (&path, of)));
+        problems.extend(never_late(whole, id, broker, (&path, of)));
         problems.extend(unknown_classes(whole, broker, (&path, of)));
     }
     problems.extend(unlike(whole));
@@ -42,6 +41,37 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
         problems.extend(invariant.topic().and_then(|topic| unknown_topic(whole, topic, &path)));
     }
     problems
+}
+
+/// Queues for which late acknowledgements count, and of whose messages nobody could be late.
+fn never_late(
+    whole: &Whole<'_>,
+    id: NodeId,
+    broker: &Broker,
+    (path, of): (&str, &str),
+) -> Vec<Problem> {
+    let asks = |variant, queue| {
+        let all = fit::all(&Whole { variant, ..*whole });
+        all.iter().any(|(_, ask)| ask.to == id && ask.what == Want::Queue(queue))
+    };
+    let end = whole.variants.iter().map(|variant| variant.phases.end() - Time(0)).max();
+    let end = end.unwrap_or_default();
+    let problem = |(queue, visibility): (Name, Span)| {
+        // A queue of the base need not be asked in each variant.
+        let is_asked = whole.variants.iter().any(|variant| asks(variant, queue));
+        let (title, label) = if !is_asked {
+            let title = "nobody asks for messages of this queue, so that nobody could be late";
+            (title, "only a Consumer can".to_owned())
+        } else if visibility >= end {
+            let title = "no message is hidden for so long that anybody could be late";
+            (title, format!("it is for {visibility}, and the run ends after {end}"))
+        } else {
+            return None;
+        };
+        let field = broker.field(queue, |name| whole.places.lexicon.spelling(name));
+        Some(whole.at(path, &format!("{of}.{field}.late_acks")).title(title).label(label))
+    };
+    broker.late().filter_map(problem).collect()
 }
 
 /// Topics and patterns of subscriptions that stand for no topic of their broker.
