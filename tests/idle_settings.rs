@@ -163,3 +163,42 @@ fn late_acknowledgements_count_where_somebody_can_be_late() {
     let text = text.replace("(name: \"two\")", "(name: \"two\", without: [\"reader\"])");
     assert!(complaint(&text, "All fits", "All fits").is_err_and(|it| it.contains("could be late")));
 }
+
+#[test]
+fn what_would_happen_when_all_is_over_is_refused() {
+    refused(
+        SYSTEM,
+        r#"
+        dead: (to: "dead") -> dead: (to: "dead", redrive: ["10s", "55s"]) | the run is over before 55 s | "55s"
+        (topics: "placed", -> (topics: "placed", from: "60s", | the run ends after 55 s | "60s"
+        (topics: "placed", -> (topics: "placed", until: "2min", | the run ends after 55 s | "2min"
+        (topics: "placed", queue: (c -> (topics: "placed", queue: (deliveries_max: 2, dead: (to: "dead", redrive: ["2min"]), c | the run ends | "2min"
+        group: "billing", topics -> seek: [(at: "1h", to: Earliest)], group: "billing", topics | the run ends after | "1h"
+        Constant(rate: "10/s") -> Constant(rate: "10/s", first: "30s") | the load ends after 30 s | "30s"
+        Constant(rate: "10/s") -> Constant(rate: "10/s"), start: "30s" | the load ends after 30 s | "30s"
+        Constant(rate: "10/s") -> Constant(rate: "10/s"), stop: "40s" | the load ends after 30 s | "40s"
+        Constant(rate: "10/s") -> Constant(rate: "10/s", first: "11s"), start: "20s" | the load ends after 30 s | "11s"
+        Constant(rate: "10/s") -> Constant(rate: Step(from: "10/s", to: "20/s", at: "31s")) | the load ends after 30 s | "31s"
+        Constant(rate: "10/s") -> Poisson(rate: Points(points: [("0s", "1/s"), ("30s", "5/s"), ("40s", "5/s")])) | the load ends after 30 s | "40s"
+        Constant(rate: "10/s") -> Poisson(rate: Points(points: [("0s", "1/s"), ("30s", "5/s")], between: Steps)) | the load ends after 30 s | "30s"
+        Constant(rate: "10/s") -> At(["1s", "30s"]) | the load ends after 30 s | "30s"
+        Constant(rate: "10/s") -> Closed(users: 3, ramp_up: "45s") | the load ends after 30 s | "45s"
+    "#,
+    );
+    let (from, log) = ("Constant(rate: \"10/s\")", "topics: [\"orders\"]");
+    for (right, fine) in [
+        (from, "Closed(users: 3, ramp_up: \"44s\")"),
+        (from, "Poisson(rate: Points(points: [(\"0s\", \"1/s\"), (\"40s\", \"5/s\")]))"),
+        (from, "Constant(rate: \"10/s\", first: \"9s\"), start: \"20s\""),
+        (log, "topics: [\"orders\"], seek: [(at: \"54s\", to: Earliest)]"),
+        ("topics: \"placed\"", "topics: \"placed\", from: \"40s\", until: \"50s\""),
+    ] {
+        assert_eq!(complaint(SYSTEM, right, fine), Ok(()), "{fine}");
+    }
+    // It counts what a variant makes of it.
+    let longer = "topics: [\"orders\"], seek: [(at: \"52s\", to: Earliest)]";
+    let text =
+        SYSTEM.replace("(name: \"two\")", "(name: \"two\", set: {\"run.quiet\": \"\\\"20s\\\"\"})");
+    let told = complaint(&text, log, longer).expect_err("one of them is too short");
+    assert!(told.contains("what the variant `two` sets"), "{told}");
+}

@@ -3,8 +3,8 @@
 use super::settings::{MessageQueue, Persistence, Rules};
 use super::topics::{Subscription, TopicName};
 use super::{Broker, is_taken};
-use crate::engine::{Name, Time};
-use crate::world::{Ask, Flaw, Known, Offers, Want};
+use crate::engine::{Name, Span, Time};
+use crate::world::{Ask, Dated, Flaw, Known, Offers, Want};
 
 /// A queue of a broker, or one that is a subscription.
 pub(crate) struct Described {
@@ -162,6 +162,17 @@ impl Broker {
             queues: Some(self.every_queue().map(|(name, ..)| name).collect()),
             ..Offers::default()
         }
+    }
+
+    /// When dead letters are moved back, and when subscriptions come and go.
+    pub(super) fn instants(&self) -> Vec<Dated> {
+        let queues = self.queues.iter().flat_map(|(name, queue)| {
+            queue.dated().map(|dated| dated.within(*name).within("queues"))
+        });
+        let subscriptions = self.subscriptions.iter().flat_map(|(name, it)| {
+            it.dated().map(|dated| dated.within(*name).within("subscriptions"))
+        });
+        queues.chain(subscriptions).collect()
     }
 
     pub(super) fn flaw(&self) -> Option<Flaw> {

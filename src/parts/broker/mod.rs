@@ -48,7 +48,7 @@ use serde::Deserialize;
 
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
 use crate::parts::service::mixed;
-use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers};
+use crate::world::{Ask, Cx, Dated, DiskSpec, Flaw, MachineSpec, Node, Offers};
 use backlog::{Lapse, Message};
 pub use consumer::Consumer;
 pub(crate) use described::{Described, Subscribed};
@@ -440,6 +440,10 @@ impl Node for Broker {
 
     fn offers(&self) -> Offers {
         self.offered()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        self.instants()
     }
 
     fn problem(&self) -> Option<Flaw> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::engine::{Dist, Name, NodeId, Span};
 use crate::parts::Backoff;
 use crate::parts::service::mixed;
-use crate::world::{Ask, Flaw, Want, too_often};
+use crate::world::{Ask, Dated, Flaw, Want, too_often};
 
 /// A queue of a broker: whoever publishes to it goes on when the broker has taken the message in,
 /// and each message goes to one consumer. What is not said is as the preset has it.
@@ -360,6 +360,12 @@ impl MessageQueue {
         each.map(|(place, one)| ask(one).within(place).within("consumers")).collect()
     }
 
+    /// When its dead letters are moved back.
+    pub(super) fn dated(&self) -> impl Iterator<Item = Dated> {
+        let redrive = self.dead.iter().flat_map(|dead| dead.redrive.iter().enumerate());
+        redrive.map(|(place, at)| Dated::of_run(place, *at).within("redrive").within("dead"))
+    }
+
     /// What is wrong with it, for the loader.
     pub(super) fn problem(&self) -> Option<Flaw> {
         let consumers = self.consumers.iter().enumerate();
@@ -422,14 +428,14 @@ impl MessageQueue {
                     "what is handed out at most once has no `deliveries_max` and no `redelivery`";
                 (many, title)
             }
+            _ if is_once && self.late_acks == Some(true) => {
+                ("late_acks", "what is handed out at most once has left when its time is over")
+            }
             _ if self.remembers_deliveries == Some(true)
                 && (rules.persistence == Persistence::Off || is_once) =>
             {
                 let title = "a queue remembers deliveries that is on a disk, and at least once";
                 ("remembers_deliveries", title)
-            }
-            _ if is_once && self.late_acks == Some(true) => {
-                ("late_acks", "what is handed out at most once has left when its time is over")
             }
             _ if self.remembers_deliveries == Some(true)
                 && rules.deliveries_max == u32::MAX

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::policy::Policy;
 use crate::engine::{Baggage, Class, Fault, Msg, Name, NodeId, Reply, Rng, SizeDist, Span, Time};
-use crate::world::{Ask, ClassInfo, Cx, Flaw, Node, Want};
+use crate::world::{Ask, ClassInfo, Cx, Dated, Flaw, Node, Want};
 
 mod arrivals;
 mod bursts;
@@ -315,6 +315,12 @@ impl Node for Client {
 
     fn classes(&self) -> Vec<ClassInfo> {
         self.classes.iter().map(RequestClass::info).collect()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        let stop = self.stop.map(|stop| Dated::of_load("stop", stop));
+        let load = self.load.dated(self.start).into_iter().map(|dated| dated.within("load"));
+        std::iter::once(Dated::of_load("start", self.start)).chain(stop).chain(load).collect()
     }
 
     fn problem(&self) -> Option<Flaw> {

@@ -25,7 +25,7 @@ use super::reading::Share;
 use super::wire::PartitionId;
 use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span, Time};
 use crate::parts::{Backoff, Policy};
-use crate::world::{Ask, Cx, Flaw, Node, Want, too_often};
+use crate::world::{Ask, Cx, Dated, Flaw, Node, Want, too_often};
 
 /// A member of a consumer group.
 #[derive(Clone, Debug, Deserialize)]
@@ -453,6 +453,13 @@ impl Node for GroupConsumer {
         };
         let reads = std::iter::once(brokers).chain(reads);
         reads.chain(self.policy.asks("policy", hands_on)).chain(dead).collect()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        let seeks = self.seek.iter().enumerate();
+        seeks
+            .map(|(place, seek)| Dated::of_run("at", seek.at).within(place).within("seek"))
+            .collect()
     }
 
     fn problem(&self) -> Option<Flaw> {
