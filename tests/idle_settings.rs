@@ -16,7 +16,7 @@ const SYSTEM: &str = r#"Scenario(
             queues: {
                 "mail": (visibility: "5s", deliveries_max: 3, dead: (to: "dead"), late_acks: true),
                 "dead": (),
-                "pushed": (consumers: [(to: "shop", operation: "do")]),
+                "pushed": (persistence: Mirrored, consumers: [(to: "shop", operation: "do")]),
             },
             topics: {"placed": ()},
             subscriptions: {"bills": (topics: "placed", queue: (consumers: [(to: "shop", operation: "do")]))},
@@ -29,6 +29,8 @@ const SYSTEM: &str = r#"Scenario(
         "producer": Producer(to: "kafka"),
         "kafka": Instances(of: LogBroker(controller: "lead", topics: {"orders": (partitions: 3)}), count: 3),
         "lead": LogController(),
+        "lone": LogBroker(controller: "chief", topics: {"notes": ()}),
+        "chief": LogController(),
         "member": GroupConsumer(
             from: "kafka", group: "billing", topics: ["orders"], to: "shop", operation: "do",
         ),
@@ -57,7 +59,7 @@ fn the_field_is_marked_that_is_written() {
         group: "billing", topics -> session: "2s", heartbeat: "2s", group: "billing", topics | shorter than the `session` | "2s", group
     "#,
     );
-    let alone = SYSTEM.replace("mirrors: [\"mirror\"],", "");
+    let alone = SYSTEM.replace("mirrors: [\"mirror\"],", "").replace("persistence: Mirrored, ", "");
     refused(
         &alone,
         r#"
@@ -201,4 +203,66 @@ fn what_would_happen_when_all_is_over_is_refused() {
         SYSTEM.replace("(name: \"two\")", "(name: \"two\", set: {\"run.quiet\": \"\\\"20s\\\"\"})");
     let told = complaint(&text, log, longer).expect_err("one of them is too short");
     assert!(told.contains("what the variant `two` sets"), "{told}");
+}
+
+#[test]
+fn a_queue_says_what_can_happen_to_its_messages() {
+    refused(
+        SYSTEM,
+        r#"
+        late_acks: true -> redelivery: (base: "1s") | a Consumer refuses if it `releases` | (base
+        deliveries_max: 3, dead: (to: "dead") -> order: Priority | all requests have the same priority | Priority
+        late_acks: true -> order: Fifo, in_flight_max: 1 | with a consumer at a time | 1
+        "mail", to: "shop" -> "mail", extend_every: "5s", to: "shop" | shorter than the `visibility` | "5s"
+        "mail", to: "shop" -> "mail", batch: 3, concurrency: 2, to: "shop" | at most `concurrency`, 2 | 3
+        "mail", to: "shop" -> "mail", telling: (backoff: (base: "1s")), to: "shop" | without `retries` | (base
+    "#,
+    );
+    let refusing = SYSTEM.replace("late_acks: true", "redelivery: (base: \"1s\")");
+    let released = complaint(&refusing, "\"mail\", to:", "\"mail\", releases: true, to:");
+    assert_eq!(released, Ok(()));
+    let set = |path: &str, value: &str| format!("set: {{\"{path}\": \"{value}\"}}");
+    let lonely = SYSTEM.replace("persistence: Mirrored, ", "");
+    let told = complaint(&lonely, "All fits", "All fits").expect_err("they keep nothing");
+    assert!(told.contains("mirrors have nothing to keep"), "{told}");
+    // What one of the variants needs is there for all.
+    for path in ["nodes.post.queues.mail.persistence", "nodes.post.queues.pushed.persistence"] {
+        let two = format!("(name: \"two\", {})", set(path, "Mirrored"));
+        assert_eq!(complaint(&lonely, "(name: \"two\")", &two), Ok(()), "{path}");
+    }
+}
+
+#[test]
+fn a_log_says_what_can_happen_to_its_records() {
+    refused(
+        SYSTEM,
+        r#"
+        partitions: 3 -> partitions: 3, cleanup: Compact, retention: (time: "1h") | with `Delete` only | "1h"
+        partitions: 3 -> partitions: 3, cleanup: Compact, retention: (size: "1GB") | with `Delete` only | "1GB"
+        partitions: 3 -> partitions: 3, replicas: 1, unclean: true | that could lead | true
+        "notes": () -> "notes": (min_isr: 2) | there are fewer brokers | 2
+        topics: ["orders"] -> topics: ["orders"], concurrency: 4 | at most 3 | 4
+        topics: ["orders"] -> topics: ["orders"], failures: (tries: 1, backoff: (base: "1s")) | tried only once | (base
+        topics: ["orders"] -> topics: ["orders"], failures: (backoff: (growth: Fixed, multiplier: "3x")) | grows exponentially | "3x"
+        to: "kafka") -> to: "kafka", retry_backoff: (jitter: Decorrelated, growth: Linear)) | depends on the one before | Linear
+    "#,
+    );
+    let leader = SYSTEM.replace("Producer(to: \"kafka\")", "Producer(to: \"kafka\", acks: Leader)");
+    let told =
+        complaint(&leader, "partitions: 3", "partitions: 3, min_isr: 2").expect_err("of none");
+    assert!(told.contains("only a producer with `acks: All`"), "{told}");
+    assert_eq!(complaint(SYSTEM, "partitions: 3", "partitions: 3, min_isr: 2"), Ok(()));
+    for fine in ["concurrency: 3", "failures: (tries: 2, backoff: (base: \"1s\"))"] {
+        let fine = format!("topics: [\"orders\"], {fine}");
+        assert_eq!(complaint(SYSTEM, "topics: [\"orders\"]", &fine), Ok(()), "{fine}");
+    }
+}
+
+#[test]
+fn what_was_published_is_told_of_a_case_only() {
+    let published = "max: \"1s\", published: \"about a second\"";
+    let told = complaint(SYSTEM, "max: \"1s\"", published).expect_err("nobody tells it");
+    assert!(told.contains("say what it `validates`"), "{told}");
+    let case = SYSTEM.replace("run: (", "validates: (id: \"X01\", source: \"a book\"), run: (");
+    assert_eq!(complaint(&case, "max: \"1s\"", published), Ok(()));
 }

@@ -1,6 +1,7 @@
 //! The catalogue of metrics: what every run is measured by.
 //!
-//! Ids are stable: expectations and machine readers use them. Each axis of the trade-off has a file.
+//! Ids are stable: expectations and machine readers use them. Each axis of the trade-off has a file
+//! of its own.
 
 mod availability;
 mod complexity;

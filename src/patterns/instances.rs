@@ -215,6 +215,18 @@ impl Node for Instances {
         self.of.offers()
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        let of = self.of.idle().into_iter().map(|flaw| flaw.within("of"));
+        let next = self.next.iter().flat_map(|next| next.idle());
+        let next = next.map(|flaw| flaw.within("next"));
+        let is_empty = self.zones.len() > self.capacity() as usize;
+        let empty = is_empty.then(|| {
+            let title = "in the last of these zones there will never be an instance";
+            Flaw::at("zones", title).label(format!("at most {}, one for each", self.capacity()))
+        });
+        of.chain(next).chain(empty).collect()
+    }
+
     fn dated(&self) -> Vec<Dated> {
         let of = self.of.dated().into_iter().map(|dated| dated.within("of"));
         let next = self.next.iter().flat_map(|next| next.dated());

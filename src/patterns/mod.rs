@@ -89,6 +89,11 @@ macro_rules! nodes {
                 match self { $(Spec::$Node(node) => node.dated(),)* }
             }
 
+            /// What it says that could have no effect.
+            pub fn idle(&self) -> Vec<Flaw> {
+                match self { $(Spec::$Node(node) => node.idle(),)* }
+            }
+
             /// What is wrong with its configuration.
             pub fn problem(&self) -> Option<Flaw> {
                 match self { $(Spec::$Node(node) => node.problem(),)* }

@@ -61,6 +61,12 @@ pub trait Node: Clone + 'static {
         Vec::new()
     }
 
+    /// What it says that could have no effect, because of something else that it says. Default:
+    /// nothing. Unlike a problem it does no harm, and a variant may be there to make it count.
+    fn idle(&self) -> Vec<Flaw> {
+        Vec::new()
+    }
+
     /// What is wrong with its configuration, for the loader: what types cannot say. Default:
     /// nothing.
     fn problem(&self) -> Option<Flaw> {

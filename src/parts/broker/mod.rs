@@ -34,6 +34,7 @@ mod journal;
 mod leave;
 mod line;
 mod mirror;
+mod preset;
 mod pull;
 mod push;
 mod ready;
@@ -54,12 +55,11 @@ pub use consumer::Consumer;
 pub(crate) use described::{Described, Subscribed};
 use line::Lane;
 use mirror::Copies;
+pub use preset::Preset;
+pub(crate) use preset::Rules;
 pub use pull::OPERATIONS;
 use ready::Ticket;
-pub(crate) use settings::Rules;
-pub use settings::{
-    DeadLetters, Guarantee, MessageQueue, Order, Overflow, Persistence, Preset, Receiver,
-};
+pub use settings::{DeadLetters, Guarantee, MessageQueue, Order, Overflow, Persistence, Receiver};
 use topics::Topics;
 pub use topics::{Filter, Objects, Pattern, Subscription, Topic, TopicName};
 
@@ -444,6 +444,10 @@ impl Node for Broker {
 
     fn dated(&self) -> Vec<Dated> {
         self.instants()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        self.unused()
     }
 
     fn problem(&self) -> Option<Flaw> {

@@ -417,6 +417,13 @@ impl GroupConsumer {
     }
 }
 
+impl GroupConsumer {
+    /// How many of its partitions it processes at once.
+    pub(crate) fn at_once(&self) -> u32 {
+        self.concurrency
+    }
+}
+
 impl Node for GroupConsumer {
     async fn boot(&self, cx: &Cx) {
         loop {
@@ -460,6 +467,16 @@ impl Node for GroupConsumer {
         seeks
             .map(|(place, seek)| Dated::of_run("at", seek.at).within(place).within("seek"))
             .collect()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        let is_once = self.failures.tries == Some(1) && self.failures.backoff != Backoff::default();
+        let backoff = match is_once {
+            true => vec![Flaw::new("what is tried only once is not waited for")],
+            false => self.failures.backoff.idle(),
+        };
+        let backoff = backoff.into_iter().map(|flaw| flaw.within("backoff").within("failures"));
+        backoff.chain(self.policy.idle().into_iter().map(|flaw| flaw.within("policy"))).collect()
     }
 
     fn problem(&self) -> Option<Flaw> {

@@ -6,6 +6,7 @@
 
 mod faults;
 mod fit;
+mod idle;
 mod places;
 mod queues;
 mod variant;
@@ -235,6 +236,11 @@ fn case(draft: &Draft, places: Places<'_>) -> Option<Problem> {
 fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) -> Option<Problem> {
     if let Some(flaw) = one.problem() {
         return Some(places.flaw(path, flaw, "expectation"));
+    }
+    if one.published.is_some() && draft.validates.is_none() {
+        let problem = places.at(&format!("{path}.published"));
+        let problem = problem.title("this is no case that reproduces what was published");
+        return Some(problem.label("it is told by `validate` only: say what it `validates`"));
     }
     let known: Vec<&str> = draft.variants.iter().map(|variant| variant.name.as_str()).collect();
     let named = [("variant", &one.variant), ("versus", &one.versus)].into_iter();

@@ -1,22 +1,17 @@
 //! Queues that a broker or an invariant speaks of: the broker has them.
 
-use super::fit;
 use super::variant::{Described, Whole};
-use crate::engine::{Name, NodeId, Span, Time};
+use crate::engine::{Name, NodeId};
 use crate::parts::{Broker, GroupRules};
 use crate::patterns::Spec;
 use crate::scenario::Invariant;
 use crate::scenario::diagnose::Problem;
-use crate::world::Want;
 
 /// Queues that dead letters go to and queues that invariants are about, and that there are not.
 pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (id, node) in whole.described() {
-        let (spec, of) = match node {
-            Described::Node(spec) => (spec, ""),
-            Described::Group(group) => (&*group.spec.of, ".of"),
-        };
+        let (spec, of) = node.spec();
         let Spec::Broker(broker) = spec else { continue };
         let path = format!("nodes.{}", whole.places.name(id));
         for (queue, to) in broker.dead_letters() {
@@ -27,7 +22,6 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
             problems.extend(unlisted(whole, (id, to), (&path, &place), &sort));
         }
         problems.extend(idle_topics(whole, broker, (&path, of)));
-        problems.extend(never_late(whole, id, broker, (&path, of)));
         problems.extend(unknown_classes(whole, broker, (&path, of)));
     }
     problems.extend(unlike(whole));
@@ -41,37 +35,6 @@ pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
         problems.extend(invariant.topic().and_then(|topic| unknown_topic(whole, topic, &path)));
     }
     problems
-}
-
-/// Queues for which late acknowledgements count, and of whose messages nobody could be late.
-fn never_late(
-    whole: &Whole<'_>,
-    id: NodeId,
-    broker: &Broker,
-    (path, of): (&str, &str),
-) -> Vec<Problem> {
-    let asks = |variant, queue| {
-        let all = fit::all(&Whole { variant, ..*whole });
-        all.iter().any(|(_, ask)| ask.to == id && ask.what == Want::Queue(queue))
-    };
-    let end = whole.variants.iter().map(|variant| variant.phases.end() - Time(0)).max();
-    let end = end.unwrap_or_default();
-    let problem = |(queue, visibility): (Name, Span)| {
-        // A queue of the base need not be asked in each variant.
-        let is_asked = whole.variants.iter().any(|variant| asks(variant, queue));
-        let (title, label) = if !is_asked {
-            let title = "nobody asks for messages of this queue, so that nobody could be late";
-            (title, "only a Consumer can".to_owned())
-        } else if visibility >= end {
-            let title = "no message is hidden for so long that anybody could be late";
-            (title, format!("it is for {visibility}, and the run ends after {end}"))
-        } else {
-            return None;
-        };
-        let field = broker.field(queue, |name| whole.places.lexicon.spelling(name));
-        Some(whole.at(path, &format!("{of}.{field}.late_acks")).title(title).label(label))
-    };
-    broker.late().filter_map(problem).collect()
 }
 
 /// Topics and patterns of subscriptions that stand for no topic of their broker.
@@ -142,13 +105,9 @@ fn unlike(whole: &Whole<'_>) -> Vec<Problem> {
 
 /// What a member of a consumer group goes by.
 fn member(node: &Described<'_>) -> Option<GroupRules> {
-    match node {
-        Described::Node(Spec::GroupConsumer(member)) => Some(member.rules()),
-        Described::Group(one) => match &*one.spec.of {
-            Spec::GroupConsumer(member) => Some(member.rules()),
-            _ => None,
-        },
-        Described::Node(_) => None,
+    match node.spec() {
+        (Spec::GroupConsumer(member), _) => Some(member.rules()),
+        _ => None,
     }
 }
 
@@ -247,10 +206,11 @@ mod tests {
     run: (load: "10s"),
     nodes: {
         "a": Client(target: "b", operation: "mail", load: Poisson(rate: "1/s")),
-        "b": Broker(mirrors: ["m"], queues: {"mail": (persistence: Off, deliveries_max: 2, dead: (to: "dead")), "dead": ()}),
+        "b": Broker(queues: {"mail": (persistence: Off, deliveries_max: 2, dead: (to: "dead")), "dead": ()}),
         "f": Consumer(from: "b", queue: "mail", to: "w", operation: "do"),
         "m": Broker(),
         "w": Service(operations: {"do": (calls: [(to: "b", operation: "dead", one_way: true)])}),
+        "k": Broker(mirrors: ["m"], queues: {"kept": (persistence: Mirrored)}),
     },
     invariants: {"kept": Kept(broker: "b", queue: "mail")},
 )"#;
@@ -281,24 +241,24 @@ mod tests {
             // A queue is an operation of its broker, for whoever publishes.
             ("n: \"mail\"", "n: \"mial\"", "5:45", "did you mean `mail`?"),
             ("n: \"dead\"", "n: \"daed\"", "9:71", "did you mean `dead`?"),
-            ("(to: \"dead\"", "(to: \"daed\"", "6:103", "did you mean `dead`?"),
+            ("(to: \"dead\"", "(to: \"daed\"", "6:87", "did you mean `dead`?"),
             ("queue: \"mail\", to", "queue: \"mial\", to", "7:41", "did you mean `mail`?"),
             ("from: \"b\"", "from: \"w\"", "7:29", "`w` is a Service and has no queues"),
             ("n: \"do\"", "n: \"to\"", "7:69", "did you mean `do`?"),
-            ("[\"m\"]", "[\"w\"]", "6:31", "`w` is a Service and keeps no copies"),
-            ("[\"m\"]", "[\"b\"]", "6:31", "`b` would be a mirror of itself"),
-            ("(to: \"dead\"", "(to: \"mail\"", "6:103", "its own dead letters"),
-            ("queue: \"mail\")}", "queue: \"letter\")}", "11:51", "its queues are"),
-            ("broker: \"b\"", "broker: \"w\"", "11:39", "`w` is a Service and has no queues"),
+            ("[\"m\"]", "[\"w\"]", "10:31", "`w` is a Service and keeps no copies"),
+            ("[\"m\"]", "[\"k\"]", "10:31", "`k` would be a mirror of itself"),
+            ("(to: \"dead\"", "(to: \"mail\"", "6:87", "its own dead letters"),
+            ("queue: \"mail\")}", "queue: \"letter\")}", "12:51", "its queues are"),
+            ("broker: \"b\"", "broker: \"w\"", "12:39", "`w` is a Service and has no queues"),
         ]);
     }
 
     #[test]
     fn what_a_queue_cannot_be_is_refused_at_its_field() {
         refused(&[
-            ("deliveries_max: 2", "deliveries_max: 0", "6:89", "at least 1"),
-            ("deliveries_max: 2", "order: BestEffort(spread: 1)", "6:99", "among at least 2"),
-            ("\"dead\": ()", "\"receive\": ()", "6:124", "something else by this name"),
+            ("deliveries_max: 2", "deliveries_max: 0", "6:73", "at least 1"),
+            ("deliveries_max: 2", "order: BestEffort(spread: 1)", "6:83", "among at least 2"),
+            ("\"dead\": ()", "\"receive\": ()", "6:108", "something else by this name"),
             ("to: \"w\"", "pause: \"1us\", to: \"w\"", "7:56", "too often"),
             ("one_way: true", "one_way: true, optional: true", "9:104", "nobody waits"),
             ("one_way: true", "one_way: true, needs: 1", "9:101", "nobody waits"),

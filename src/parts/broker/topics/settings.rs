@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::levels::Patterns;
 use crate::engine::{Name, Ratio, Span};
-use crate::parts::broker::settings::{MessageQueue, Persistence, Preset, Rules};
+use crate::parts::broker::preset::{Preset, Rules};
+use crate::parts::broker::settings::{MessageQueue, Persistence};
 use crate::parts::service::mixed;
 use crate::world::{Dated, Flaw};
 
