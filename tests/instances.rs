@@ -11,11 +11,13 @@ use stormglass::scenario::topology::Topology;
 use stormglass::scenario::{diagnose, load, source::Source};
 
 fn text(instances: &str, rest: &str) -> String {
+    // A zone is there for who lives in it.
+    let west = if instances.contains("west") { r#"(name: "west", nodes: [])"# } else { "" };
     format!(
         r#"Scenario(
     title: "Several servers",
     run: (load: "3s", quiet: "60s"),
-    network: (latency: "1ms", zones: [(name: "east", nodes: ["user"]), (name: "west", nodes: [])]),
+    network: (latency: "1ms", zones: [(name: "east", nodes: ["user"]), {west}]),
     nodes: {{
         "user": Client(target: "api", operation: "serve", load: Constant(rate: "10/s")),
         "api": Instances(of: Service(operations: {{"serve": (cost: "10ms")}}), {instances}),

@@ -10,13 +10,16 @@ use stormglass::scenario::{diagnose, load, source::Source};
 
 /// The system: how long the load lasts, what is said of the instances besides, and the rest.
 fn system(load: &str, instances: &str, rest: &str) -> String {
+    // A zone is there for who lives in it.
+    let zones = match instances.contains("zones: ") {
+        true => r#"(name: "a", region: "eu"), (name: "b", region: "eu"), (name: "c")"#,
+        false => "",
+    };
     format!(
         r#"Scenario(
     title: "Several servers",
     run: (load: "{load}", quiet: "60s"),
-    network: (latency: "1ms", zones: [
-        (name: "a", region: "eu"), (name: "b", region: "eu"), (name: "c"),
-    ]),
+    network: (latency: "1ms", zones: [{zones}]),
     nodes: {{
         "user": Client(target: "api", operation: "serve", load: Constant(rate: "10/s")),
         "api": Instances(
@@ -339,8 +342,9 @@ fn what_cannot_be_had_is_refused() {
         assert!(complaint.contains(says), "{instances} {rest}:\n{complaint}");
     };
     let fault = |what: &str| fault(what, "at: \"1s\"");
-    refused("count: 2,", &fault("ZoneDown(zone: \"d\")"), "no zone of the network");
-    refused("count: 2,", &fault("RegionDown(region: \"ue\")"), "did you mean `eu`?");
+    let spread = "count: 3, zones: [\"a\", \"b\", \"c\"],";
+    refused(spread, &fault("ZoneDown(zone: \"d\")"), "no zone of the network");
+    refused(spread, &fault("RegionDown(region: \"ue\")"), "did you mean `eu`?");
     refused("count: 2,", &fault("Scale(node: \"api\", to: 3)"), "from 1 to 2");
     refused("count: 2,", &fault("RollingUpgrade(node: \"api\")"), "nothing to upgrade to");
     refused("count: 2,", &fault("RollingRestart(node: \"api/1\")"), "not about a single node");

@@ -126,6 +126,8 @@ fn an_expectation_is_about_a_value_or_about_a_difference() {
         // Each takes a millisecond longer, and the third waits for one more.
         ("(metric: \"latency.mean/users\", versus: \"one\", is: \"1250us\", margin: \"0s\")", true),
         ("(metric: \"latency.mean/users\", versus: \"one\", max: \"1ms\")", false),
+        ("(metric: \"latency.mean/users\", versus: \"slow\", max: \"-1ms\")", true),
+        ("(metric: \"latency.mean/users\", versus: \"slow\", max: \"-2ms\")", false),
     ];
     for (expectation, held) in cases {
         let scenario = load(&source("", expectation)).expect("it can be read");

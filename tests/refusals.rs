@@ -1,5 +1,8 @@
 //! What is accepted by its type and means nothing is refused, at the field that says it.
 
+mod common;
+
+use common::refused;
 use stormglass::check::outcome::Outcome;
 use stormglass::engine::{Span, Time};
 use stormglass::explore::{Plan, Silent, simulate, study};
@@ -12,7 +15,7 @@ const SYSTEM: &str = r#"Scenario(
     run: (load: "30s", quiet: "30s"),
     network: (latency: "1ms", bandwidth: "1Gbit/s", queue: (size: "64KiB")),
     nodes: {
-        "user": Client(target: "shop", operation: "buy", load: Poisson(rate: "10/s"), classes: [
+        "user": Client(target: "shop", load: Poisson(rate: "10/s"), classes: [
             (name: "a", operation: "buy"),
         ]),
         "shop": Service(
@@ -59,31 +62,11 @@ const SYSTEM: &str = r#"Scenario(
 
 /// What is said about the system with one thing changed.
 fn complaint(from: &str, to: &str) -> Result<(), String> {
-    assert!(SYSTEM.contains(from), "{from}");
-    let source = Source::new("fits.ron", SYSTEM.replacen(from, to, 1));
-    let problems = load(&source).map(|_| ());
-    problems.map_err(|problems| diagnose::render(&problems, Some(&source), false))
+    refused::complaint(SYSTEM, from, to)
 }
 
-/// Each line is what stands there, what stands there instead, which words refuse it, and the text
-/// that the first mark is at.
 fn refused(cases: &str) {
-    for case in cases.trim().lines() {
-        let (from, rest) = case.trim().split_once(" -> ").expect("what is changed");
-        let [to, says, at] = rest.split(" | ").collect::<Vec<_>>()[..] else { panic!("{case}") };
-        let complaint = complaint(from, to).expect_err(to);
-        assert!(complaint.contains(says), "{to}: `{says}` is not said\n{complaint}");
-        let marked = marked(&complaint);
-        assert!(marked.starts_with(at), "{to}: the mark is at {marked}\n{complaint}");
-    }
-}
-
-/// The text at the first mark.
-fn marked(complaint: &str) -> String {
-    let lines: Vec<&str> = complaint.lines().collect();
-    let place = lines.iter().position(|line| line.contains('^')).expect("there is a mark");
-    let column = lines[place].find('^').expect("it is in this line");
-    lines[place - 1].chars().skip(lines[place][..column].chars().count()).collect()
+    refused::refused(SYSTEM, cases);
 }
 
 #[test]
@@ -226,6 +209,53 @@ fn who_is_turned_away_and_who_comes_first_is_told_at_its_field() {
         count: 8, -> count: 8, next_start: "1s", | about a `next` version | "1s"
     "#,
     );
+}
+
+#[test]
+fn what_another_setting_makes_void_is_refused() {
+    refused(
+        r#"
+        policy: ( -> policy: (backoff: (base: "1s"), | without `retries` nothing is waited for | (base
+        policy: ( -> policy: (balance: (avoid: Tried), | no instance that was tried before | Tried
+        policy: ( -> policy: (retries: 1, deadline: "2s", retry_for: "2s", | no try begins after | "2s",
+        policy: ( -> policy: (retries: 1, backoff: (growth: Linear, multiplier: "3x"), | grows exponentially | "3x"
+        policy: ( -> policy: (retries: 1, backoff: (base: "1s", growth: Linear, jitter: Decorrelated), | one before it | Linear
+        hedge: (after: Fixed("10ms"), max: 2) -> timeout: "10ms", hedge: (after: Fixed("10ms")) | shorter than the `timeout` | Fixed
+        hedge: (after: Fixed("10ms"), max: 2) -> deadline: "9ms", hedge: (after: Fixed("10ms")) | shorter than the `deadline` | Fixed
+        rate: "50 %", window -> failures: 3, window | neither `rate` nor `slow` | Time
+        rate: "50 %", window: Time("10s") -> failures: 3, calls_min: 20 | neither `rate` nor `slow` | 20
+        ttl: "10s" -> ttl: "10s", eviction: Fifo | never full | Fifo
+        store: "bank", // -> store: "bank", retention: "0s", // | recognises nothing | "0s"
+        "spare": Service( -> "spare": Service(retention: "1s", | only operations with a `transfer` | "1s"
+        "spare": Service( -> "spare": Service(store_policy: (timeout: "1s"), | there is no `store` | (timeout
+        reads: [(from -> mode: Parallel, reads: [(from | none are made at once | Parallel
+        (name: "a", operation: "buy") -> (name: "a", operation: "buy", weight: 3) | there is no other class | 3
+        "user": Client(target: "shop", -> "user": Client(target: "shop", operation: "buy", | each of the classes has `operation` | "buy"
+        count: 8, -> count: 2, zones: ["x", "y", "z"], | at most 2, one for each | [
+        compensation: "buy")] -> compensation: "buy")], pivot: 0 | from the pivot on nothing is undone | "buy"
+        Saga(steps -> Saga(durable: false, recovery: Forward, steps | nothing after | Forward
+        (workers: 2, l -> (workers: 2, discipline: FairQueueing, l | has a tenant | FairQueueing
+        (workers: 2, l -> (workers: 2, discipline: Priority(), l | the same priority | Priority
+        latency: "1ms", -> latency: "1ms", zones: [(name: "eu", nodes: ["shop"]), (name: "us", nodes: [])], | nobody is in `us` | (name: "us"
+        latency: "1ms", -> latency: "1ms", hosts: [(name: "h", nodes: [])], | nobody is in `h` | (name: "h"
+        without: ["Loss"] -> without: ["Crash"] | `only` does not name it | "Crash"
+    "#,
+    );
+}
+
+#[test]
+fn what_only_one_of_the_variants_makes_count_is_accepted() {
+    let text = SYSTEM.replacen("policy: (", "policy: (backoff: (base: \"1s\"), retries: 0,", 1);
+    let told = |variants: &str| {
+        let variants = format!("variants: [{variants}], swarm:");
+        refused::complaint(&text, "swarm:", &variants)
+    };
+    let path = "nodes.shop.operations.buy.calls[0].policy.retries";
+    let tries = format!("(name: \"tries\", set: {{\"{path}\": \"2\"}})");
+    assert_eq!(told(&format!("(name: \"once\"), {tries}")), Ok(()));
+    let never = told("(name: \"once\"), (name: \"other\")").expect_err("in neither");
+    assert!(never.contains("nothing is waited for"), "{never}");
+    assert_eq!(never.matches("error").count(), 1, "it is said once: {never}");
 }
 
 const SWARM: &str =

@@ -21,7 +21,7 @@ pub fn validate(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
 }
 
 fn at(spans: &Spans, path: &str) -> Problem {
-    spans.get(path).map_or_else(|| Problem::new(""), Problem::at)
+    spans.around(path).map_or_else(|| Problem::new(""), Problem::at)
 }
 
 /// The ids of the catalogue.
@@ -39,7 +39,8 @@ fn measures(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
             let title = format!("`{name}` is a metric of the catalogue");
             problems.push(at(spans, &path).title(title).label("call this otherwise"));
         }
-        for part in spec.all() {
+        for (way, part) in spec.placed() {
+            let at = |field: &str| at(spans, &format!("{path}{way}{field}"));
             problems.extend(match part {
                 MeasureSpec::Latency { of: Some(of), .. }
                 | MeasureSpec::Slower { of: Some(of), .. }
@@ -47,22 +48,26 @@ fn measures(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
                 | MeasureSpec::InFlight { of: Some(of), .. } => (!flows.contains(of)).then(|| {
                     let title = format!("no client and no class is called `{of}`");
                     let known: Vec<&str> = flows.iter().map(String::as_str).collect();
-                    at(spans, &path).title(title).choose(of, &known, "they are")
+                    at(".of").title(title).choose(of, &known, "they are")
                 }),
                 MeasureSpec::Metric(id) if metric(id).is_none() => {
                     let title = format!("no metric is called `{id}`");
-                    Some(at(spans, &path).title(title).choose(id, &ids(), "the metrics are"))
+                    Some(at(".0").title(title).choose(id, &ids(), "the metrics are"))
                 }
-                MeasureSpec::Metric(id) => faceted(scenario, id, &flows, at(spans, &path)),
-                MeasureSpec::Machine { node, .. } => machine(scenario, *node, at(spans, &path)),
+                MeasureSpec::Metric(id) => faceted(scenario, id, &flows, at(".0")),
+                MeasureSpec::Machine { node, .. } => machine(scenario, *node, at(".node")),
+                MeasureSpec::PerSecond(one) if !own::is_count(one) => {
+                    let title = "what is no count of what happened in the load has no rate";
+                    Some(at(".0").title(title).label("such as `Requests(…)` or `Facts(…)`"))
+                }
                 MeasureSpec::Spread { address, .. } => {
                     let name = scenario.node(*address);
                     (!addresses.contains(&name)).then(|| {
                         let title = format!("`{name}` has no instances");
-                        at(spans, &path).title(title).label("this is about an address of several")
+                        at(".address").title(title).label("this is about an address of several")
                     })
                 }
-                _ => part.watched().and_then(|node| machine(scenario, node, at(spans, &path))),
+                _ => part.watched().and_then(|node| machine(scenario, node, at(".node"))),
             });
         }
     }
@@ -149,7 +154,8 @@ fn problem(
                 .choose(name, &known, "the metrics are"),
         );
     };
-    if scenario.measures.iter().all(|(own, _)| own != name) {
+    let is_listed = scenario.measures.iter().all(|(own, _)| own != name);
+    if is_listed {
         let place = at(spans, &format!("{path}.metric"));
         let problem = faceted(scenario, name, &flows(scenario), place);
         if problem.is_some() {
@@ -163,6 +169,13 @@ fn problem(
         ("margin", expected.margin),
     ];
     for (field, bound) in bounds {
+        let is_of_difference = expected.versus.is_some() || !is_listed;
+        if bound.is_some_and(|value| value.base() < 0.0) && !is_of_difference {
+            let title = format!("`{name}` is never less than nothing");
+            let help = "a difference between variants may be: say `versus` which";
+            let place = at(spans, &format!("{path}.{field}"));
+            return Some(place.title(title).label("a negative bound").help(help));
+        }
         if let Some(value) = bound.filter(|value| !suits(quantity, *value)) {
             let wanted = match quantity {
                 Quantity::Time => "a time span such as \"250ms\"",
@@ -195,7 +208,7 @@ fn suits(quantity: Quantity, value: Value) -> bool {
         (_, value) if value.base() == 0.0 => true,
         (Quantity::Time, Value::Time(_)) | (Quantity::Rate, Value::Rate(_)) => true,
         (Quantity::Share, Value::Share(_)) => true,
-        (Quantity::Share, Value::Number(number)) => (0.0..=1.0).contains(&number),
+        (Quantity::Share, Value::Number(number)) => (-1.0..=1.0).contains(&number),
         (Quantity::Count | Quantity::Bytes | Quantity::Money, Value::Number(_)) => true,
         _ => false,
     }

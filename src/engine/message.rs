@@ -197,6 +197,20 @@ pub struct Parcel {
     pub count: u32,
 }
 
+impl Parcel {
+    /// One that says nothing, for what others are made of.
+    pub const NOTHING: Parcel = Parcel {
+        id: 0,
+        root: Root::NONE,
+        class: Class(0),
+        payload: 0,
+        key: 0,
+        value: 0,
+        since: Time(0),
+        count: 0,
+    };
+}
+
 /// One row of a transaction: a condition on what stands there, and a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Row {
@@ -349,16 +363,7 @@ mod tests {
 
     #[test]
     fn a_batch_weighs_what_is_in_it() {
-        let parcel = Parcel {
-            id: 7,
-            root: Root(1),
-            class: Class(0),
-            payload: 1_000,
-            key: 9,
-            value: 1,
-            since: Time(0),
-            count: 1,
-        };
+        let parcel = Parcel { id: 7, payload: 1_000, key: 9, ..Parcel::NOTHING };
         let batch = |parcels: &[Parcel]| Msg::Batch { parcels: parcels.into() };
         assert_eq!(batch(&[]).bytes(), 200);
         assert_eq!(batch(&[parcel, parcel]).bytes(), 200 + 2 * 1_200);

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::Spec;
 use crate::engine::{Dist, Fault, Msg, Reply, Span};
 use crate::world::{
-    Ask, Autoscaler, Cx, DiskSpec, Farewell, Flaw, HealthCheck, LifeSpec, MachineSpec, Node,
+    Ask, Autoscaler, Cx, Dated, DiskSpec, Farewell, Flaw, HealthCheck, LifeSpec, MachineSpec, Node,
     Offers, WarmUp,
 };
 
@@ -213,6 +213,24 @@ impl Node for Instances {
 
     fn offers(&self) -> Offers {
         self.of.offers()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        let of = self.of.idle().into_iter().map(|flaw| flaw.within("of"));
+        let next = self.next.iter().flat_map(|next| next.idle());
+        let next = next.map(|flaw| flaw.within("next"));
+        let is_empty = self.zones.len() > self.capacity() as usize;
+        let empty = is_empty.then(|| {
+            let title = "in the last of these zones there will never be an instance";
+            Flaw::at("zones", title).label(format!("at most {}, one for each", self.capacity()))
+        });
+        of.chain(next).chain(empty).collect()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        let of = self.of.dated().into_iter().map(|dated| dated.within("of"));
+        let next = self.next.iter().flat_map(|next| next.dated());
+        of.chain(next.map(|dated| dated.within("next"))).collect()
     }
 
     fn problem(&self) -> Option<Flaw> {

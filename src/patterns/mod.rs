@@ -14,7 +14,7 @@ use crate::parts::{
     lease_facts, log_facts, service_facts, store_facts,
 };
 use crate::world::{
-    Ask, ClassInfo, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
+    Ask, ClassInfo, Dated, DiskSpec, Edge, Flaw, MachineSpec, Node, Offers, Sim, add, upgrade,
 };
 pub use instances::Instances;
 use outbox::Outbox;
@@ -82,6 +82,16 @@ macro_rules! nodes {
             /// What it answers.
             pub fn offers(&self) -> Offers {
                 match self { $(Spec::$Node(node) => node.offers(),)* }
+            }
+
+            /// What it does at instants of the run that it names.
+            pub fn dated(&self) -> Vec<Dated> {
+                match self { $(Spec::$Node(node) => node.dated(),)* }
+            }
+
+            /// What it says that could have no effect.
+            pub fn idle(&self) -> Vec<Flaw> {
+                match self { $(Spec::$Node(node) => node.idle(),)* }
             }
 
             /// What is wrong with its configuration.

@@ -325,7 +325,7 @@ pub enum MeasureSpec {
     /// Difference(Latency(stat: Max), Latency())
     /// ```
     Difference(Box<MeasureSpec>, Box<MeasureSpec>),
-    /// A count as a rate, over the measured load.
+    /// A count of what happened in the measured load as a rate over it.
     ///
     /// ```ron
     /// PerSecond(Machine(node: "shop", what: Jobs))
@@ -343,17 +343,30 @@ fn first() -> u64 {
 
 impl MeasureSpec {
     /// Every measure that it is made of, itself first.
-    pub fn all(&self) -> Vec<&MeasureSpec> {
-        let mut all = vec![self];
+    pub fn all(&self) -> impl Iterator<Item = &MeasureSpec> {
+        self.placed().into_iter().map(|(_, part)| part)
+    }
+
+    /// The same, each with the end of its path.
+    pub fn placed<'a>(&'a self) -> Vec<(String, &'a MeasureSpec)> {
+        let mut all = vec![(String::new(), self)];
+        let mut add = |way: String, part: &'a MeasureSpec| {
+            all.extend(
+                part.placed().into_iter().map(|(rest, part)| (format!("{way}{rest}"), part)),
+            );
+        };
         match self {
             MeasureSpec::Ratio(one, other)
             | MeasureSpec::Product(one, other)
             | MeasureSpec::Difference(one, other) => {
-                all.extend(one.all());
-                all.extend(other.all());
+                add(".0".to_owned(), one);
+                add(".1".to_owned(), other);
             }
-            MeasureSpec::Sum(parts) => all.extend(parts.iter().flat_map(MeasureSpec::all)),
-            MeasureSpec::PerSecond(one) => all.extend(one.all()),
+            MeasureSpec::Sum(parts) => {
+                let parts = parts.iter().enumerate();
+                parts.for_each(|(place, part)| add(format!(".0.{place}"), part));
+            }
+            MeasureSpec::PerSecond(one) => add(".0".to_owned(), one),
             _ => {}
         }
         all
@@ -372,14 +385,14 @@ impl MeasureSpec {
         }
     }
 
-    /// The facts that it is about.
-    pub fn facts(&self) -> Vec<Name> {
+    /// The facts that it is about, each with the field that says so.
+    pub fn facts(&self) -> Vec<(&'static str, Name)> {
         match self {
             MeasureSpec::Facts { what, .. }
             | MeasureSpec::Moment { what, .. }
             | MeasureSpec::Occurrences { what, .. }
-            | MeasureSpec::OccurrencesAtLeast { what, .. } => vec![*what],
-            MeasureSpec::Between { from, to, .. } => vec![*from, *to],
+            | MeasureSpec::OccurrencesAtLeast { what, .. } => vec![("what", *what)],
+            MeasureSpec::Between { from, to, .. } => vec![("from", *from), ("to", *to)],
             _ => Vec::new(),
         }
     }

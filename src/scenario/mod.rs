@@ -210,11 +210,12 @@ impl Expectation {
     }
 }
 
-/// A value with or without a unit: `"250ms"`, `"99.9 %"`, `"200/s"`, `12`.
+/// A value with or without a unit: `"250ms"`, `"99.9 %"`, `"200/s"`, `12`. One that a difference has
+/// may be negative: `"-5ms"`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value {
-    /// A time span.
-    Time(Span),
+    /// A time span, in seconds.
+    Time(f64),
     /// A share.
     Share(f64),
     /// A rate, per second.
@@ -227,8 +228,10 @@ impl Value {
     /// In base units: seconds, shares of one, per second.
     pub fn base(self) -> f64 {
         match self {
-            Value::Time(span) => span.as_seconds(),
-            Value::Share(value) | Value::Rate(value) | Value::Number(value) => value,
+            Value::Time(value)
+            | Value::Share(value)
+            | Value::Rate(value)
+            | Value::Number(value) => value,
         }
     }
 }
@@ -251,16 +254,20 @@ impl<'de> Deserialize<'de> for Value {
                 Ok(Value::Number(value))
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-                if text.contains('%') {
-                    let ratio: Ratio = text.parse().map_err(E::custom)?;
-                    return Ok(Value::Share(ratio.as_f64()));
+                let (sign, size) = match text.strip_prefix('-') {
+                    Some(size) => (-1.0, size),
+                    None => (1.0, text),
+                };
+                if size.contains('%') {
+                    let ratio: Ratio = size.parse().map_err(E::custom)?;
+                    return Ok(Value::Share(sign * ratio.as_f64()));
                 }
-                if text.contains('/') {
-                    let rate: Rate = text.parse().map_err(E::custom)?;
-                    return Ok(Value::Rate(rate.per_second()));
+                if size.contains('/') {
+                    let rate: Rate = size.parse().map_err(E::custom)?;
+                    return Ok(Value::Rate(sign * rate.per_second()));
                 }
-                let span: Span = text.parse().map_err(E::custom)?;
-                Ok(Value::Time(span))
+                let span: Span = size.parse().map_err(E::custom)?;
+                Ok(Value::Time(sign * span.as_seconds()))
             }
         }
         deserializer.deserialize_any(Visitor)

@@ -115,6 +115,12 @@ impl Spans {
         self.find(path).map(|id| self.node(id).value())
     }
 
+    /// The bytes of the value at `path`, or of the nearest around it that there is.
+    pub fn around(&self, path: &str) -> Option<Range<usize>> {
+        let mut around = std::iter::successors(Some(path), |path| Some(path.rsplit_once('.')?.0));
+        around.find_map(|path| self.get(path))
+    }
+
     /// The bytes of the key at `path`; an item of a list has none.
     pub fn key(&self, path: &str) -> Option<Range<usize>> {
         let node = self.node(self.find(path)?);

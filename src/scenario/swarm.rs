@@ -114,6 +114,12 @@ impl Swarm {
                 return Some(Flaw::at(place, title).within(field).label(label));
             }
         }
+        let is_in = |name: &String| self.only.as_ref().is_none_or(|only| only.contains(name));
+        if let Some(place) = self.without.iter().position(|name| !is_in(name)) {
+            let title = format!("`{}` is not drawn anyway", self.without[place]);
+            let label = "`only` does not name it";
+            return Some(Flaw::at(place, title).within("without").label(label));
+        }
         if !known.iter().any(|kind| self.takes(kind)) {
             let field = if self.only.is_some() { "only" } else { "without" };
             return Some(Flaw::at(field, "this leaves no fault that could be drawn"));

@@ -37,6 +37,9 @@ impl From<Name> for Step {
 pub struct Flaw {
     /// The way to it; none for what was asked itself.
     pub steps: Vec<Step>,
+    /// Fields beside the last step that have a part in it: where that one is not written, because
+    /// it is what it is by default, the first of these that is written is at fault.
+    pub beside: Vec<&'static str>,
     /// What is wrong, in one line without a full stop.
     pub title: String,
     /// What is said beside it, such as what is expected there. Empty for nothing in particular.
@@ -46,7 +49,7 @@ pub struct Flaw {
 impl Flaw {
     /// What was asked is wrong as a whole.
     pub fn new(title: impl Into<String>) -> Flaw {
-        Flaw { steps: Vec::new(), title: title.into(), label: String::new() }
+        Flaw { steps: Vec::new(), beside: Vec::new(), title: title.into(), label: String::new() }
     }
 
     /// One of its fields is wrong.
@@ -57,6 +60,12 @@ impl Flaw {
     /// With what is said beside it.
     pub fn label(mut self, label: impl Into<String>) -> Flaw {
         self.label = label.into();
+        self
+    }
+
+    /// The same; if that field is not written, this one beside it is at fault.
+    pub fn or(mut self, field: &'static str) -> Flaw {
+        self.beside.push(field);
         self
     }
 

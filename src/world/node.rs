@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Ask, ClassInfo, Cx, DiskSpec, Flaw, MachineSpec, Offers, Sim, Way};
+use super::{Ask, ClassInfo, Cx, Dated, DiskSpec, Flaw, MachineSpec, Offers, Sim, Way};
 use crate::engine::{Desk, Msg, NodeId, Reply, pool};
 
 /// A node is an async function from a request to a reply.
@@ -53,6 +53,17 @@ pub trait Node: Clone + 'static {
 
     /// The classes that it gives to requests that it begins. Default: none.
     fn classes(&self) -> Vec<ClassInfo> {
+        Vec::new()
+    }
+
+    /// What it does at instants of the run that its configuration names. Default: nothing.
+    fn dated(&self) -> Vec<Dated> {
+        Vec::new()
+    }
+
+    /// What it says that could have no effect, because of something else that it says. Default:
+    /// nothing. Unlike a problem it does no harm, and a variant may be there to make it count.
+    fn idle(&self) -> Vec<Flaw> {
         Vec::new()
     }
 

@@ -9,6 +9,7 @@ pub mod mails;
 pub mod orders;
 pub mod placed;
 pub mod promises;
+pub mod refused;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,13 @@
-//! How properties are tested, and what the tests of queues and of subscriptions draw.
+//! How properties are tested, and what the tests of promises have in common.
+
+use std::ops::Range;
 
 use proptest::prelude::*;
+use stormglass::check::outcome::{Ending, Outcome};
+use stormglass::engine::Time;
+use stormglass::explore::simulate;
+
+use super::{finding, scenario};
 
 /// So many drawn cases, or as many as the environment's `PROPTEST_CASES` says. They are the same
 /// each time unless its `PROPTEST_RNG_SEED` is another than the one in `.cargo/config.toml`.
@@ -9,6 +16,13 @@ pub fn cases(cases: u32) -> ProptestConfig {
     // What the default is unless the environment says otherwise.
     let cases = if given.cases == 256 { cases } else { given.cases };
     ProptestConfig { cases, ..given }
+}
+
+/// What a queue may have besides, that goes with its order.
+pub fn fitting(extras: &str, order: &str) -> String {
+    // Of a strict queue one message is with a consumer at a time anyway.
+    let is_fine = order != "Fifo" || !extras.contains("in_flight_max");
+    if is_fine { extras.to_owned() } else { String::new() }
 }
 
 /// In which order a queue hands its messages out.
@@ -48,21 +62,53 @@ pub fn faults(other: &'static str) -> impl Strategy<Value = String> {
     let node = prop_oneof![
         3 => Just("broker"), 2 => Just("worker"), 1 => Just("mirror-1"), 1 => Just(other),
     ];
-    let fault =
-        (node, 0_u32..9, 100_u64..5_500, 50_u64..1_500).prop_map(|(node, kind, at, lasts)| {
-            let what = match kind {
-                0..=2 => format!("Crash(node: \"{node}\")"),
-                3 => format!("Crash(node: \"{node}\", host: true)"),
-                4 => format!("Pause(node: \"{node}\")"),
-                5 => "Partition(links: Between([\"broker\"], [\"worker\"]))".to_owned(),
-                6 => format!("Loss(links: Around(\"{node}\"), rate: \"20 %\")"),
-                7 => format!("Slow(node: \"{node}\", factor: \"10x\")"),
-                _ => format!("Latency(links: Around(\"{node}\"), add: \"100ms\")"),
-            };
-            format!("(what: {what}, at: \"{at}ms\", for: \"{lasts}ms\")")
-        });
-    prop::collection::vec(fault, 0..5).prop_map(|all| {
+    let what = |kind: u32, node: &str| match kind {
+        0..=2 => format!("Crash(node: \"{node}\")"),
+        3 => format!("Crash(node: \"{node}\", host: true)"),
+        4 => format!("Pause(node: \"{node}\")"),
+        5 => "Partition(links: Between([\"broker\"], [\"worker\"]))".to_owned(),
+        6 => format!("Loss(links: Around(\"{node}\"), rate: \"20 %\")"),
+        7 => format!("Slow(node: \"{node}\", factor: \"10x\")"),
+        _ => format!("Latency(links: Around(\"{node}\"), add: \"100ms\")"),
+    };
+    schedule((node, 0..9), what, (100..5_500, 50..1_500), 4)
+}
+
+/// A schedule of up to so many faults. Each is of a node and a kind, which `what` makes a fault of;
+/// it begins at one of these instants and lasts for so long, both in milliseconds.
+pub fn schedule(
+    (node, kinds): (impl Strategy<Value = &'static str>, Range<u32>),
+    what: impl Fn(u32, &str) -> String,
+    (at, lasts): (Range<u64>, Range<u64>),
+    most: usize,
+) -> impl Strategy<Value = String> {
+    let fault = (node, kinds, at, lasts).prop_map(move |(node, kind, at, lasts)| {
+        format!("(what: {}, at: \"{at}ms\", for: \"{lasts}ms\")", what(kind, node))
+    });
+    prop::collection::vec(fault, 0..=most).prop_map(|all| {
         let named = all.iter().enumerate().map(|(place, one)| format!("\"f{place}\": {one}, "));
         named.collect()
     })
+}
+
+/// A run of this scenario.
+pub fn run(text: &str, seed: u64) -> Outcome {
+    let scenario = scenario(text);
+    simulate(&scenario, &scenario.variants[0], seed, Time(0))
+}
+
+/// Is an invariant broken in the run of some seed?
+pub fn breaks(invariant: &str, run: impl Fn(u64) -> Outcome) -> bool {
+    (1..=10).any(|seed| finding(&run(seed), invariant).violations > 0)
+}
+
+/// The run came to its end, every request is accounted for, and the invariants hold of whose names
+/// that is true.
+pub fn holds(outcome: &Outcome, promised: impl Fn(&str) -> bool) -> Result<(), TestCaseError> {
+    prop_assert_eq!(&outcome.ending, &Ending::Complete);
+    for found in outcome.findings.iter().filter(|it| promised(&it.invariant)) {
+        prop_assert_eq!(found.violations, 0, "{}: {:?}", found.invariant, found.first);
+    }
+    prop_assert_eq!(outcome.findings[0].violations, 0, "{:?}", outcome.findings[0].first);
+    Ok(())
 }

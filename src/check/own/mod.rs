@@ -49,6 +49,42 @@ pub(crate) fn quantity(spec: &MeasureSpec) -> Quantity {
     }
 }
 
+/// Is it the number of times that something happened, so that it has a rate?
+pub(crate) fn is_count(spec: &MeasureSpec) -> bool {
+    match spec {
+        MeasureSpec::Requests { .. }
+        | MeasureSpec::Facts { .. }
+        | MeasureSpec::Spread { .. }
+        | MeasureSpec::Number(_) => true,
+        MeasureSpec::Machine { what, .. } => {
+            !matches!(what, Usage::Utilisation | Usage::Working | Usage::Waiting | Usage::Present)
+        }
+        MeasureSpec::Metric(_) => {
+            matches!(quantity(spec), Quantity::Count | Quantity::Bytes | Quantity::Money)
+        }
+        MeasureSpec::Ratio(first, _)
+        | MeasureSpec::Product(first, _)
+        | MeasureSpec::Difference(first, _) => is_count(first),
+        MeasureSpec::Sum(parts) => parts.iter().all(is_count),
+        MeasureSpec::Latency { .. }
+        | MeasureSpec::Slower { .. }
+        | MeasureSpec::InFlight { .. }
+        | MeasureSpec::Recovery { .. }
+        | MeasureSpec::Waited { .. }
+        | MeasureSpec::WaitedLonger { .. }
+        | MeasureSpec::Stayed { .. }
+        | MeasureSpec::Present { .. }
+        | MeasureSpec::PresentAtLeast { .. }
+        | MeasureSpec::Found { .. }
+        | MeasureSpec::FirstOutage { .. }
+        | MeasureSpec::Moment { .. }
+        | MeasureSpec::Between { .. }
+        | MeasureSpec::Occurrences { .. }
+        | MeasureSpec::OccurrencesAtLeast { .. }
+        | MeasureSpec::PerSecond(_) => false,
+    }
+}
+
 /// All of them, in the order of their names.
 pub(crate) fn all(material: &Material<'_>, known: &[Measure]) -> Vec<Measure> {
     let own = Own { material, known };

@@ -101,6 +101,16 @@ impl Consumer {
         Policy { timeout: Some(Span::SECOND), ..Policy::default() }
     }
 
+    /// Does it give back what failed?
+    pub(crate) fn gives_back(&self) -> bool {
+        self.releases
+    }
+
+    /// How often it extends the visibility of a message of which queue.
+    pub(crate) fn extends(&self) -> Option<(NodeId, Name, Span)> {
+        Some((self.from, self.queue, self.extend_every?))
+    }
+
     /// Begins to process a message, in a task and on behalf of its own operation.
     fn begin(&self, cx: &Cx, parcel: &Parcel) {
         let mut parcels = self.parcels.borrow_mut();
@@ -205,6 +215,20 @@ impl Node for Consumer {
         let fetches = Ask::of(["from", "queue"], self.from, Want::Queue(self.queue)).fetched();
         let hands_on = Ask::of(["to", "operation"], self.to, Want::Operation(self.operation));
         std::iter::once(fetches).chain(self.policy.asks("policy", hands_on)).collect()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        let is_more = self.batch > self.concurrency && self.batch != Consumer::batch();
+        let batch = is_more.then(|| {
+            let title = "it never asks for more messages than it has room for";
+            let label = format!("at most `concurrency`, {}", self.concurrency);
+            Flaw::at("batch", title).label(label)
+        });
+        let policies = [("policy", &self.policy), ("telling", &self.telling)].into_iter();
+        let policies = policies.flat_map(|(field, policy)| {
+            policy.idle().into_iter().map(move |flaw| flaw.within(field))
+        });
+        batch.into_iter().chain(policies).collect()
     }
 
     fn problem(&self) -> Option<Flaw> {

@@ -1,10 +1,11 @@
 //! What a broker says of itself: to the loader, and to whoever checks what it does.
 
-use super::settings::{MessageQueue, Persistence, Rules};
+use super::preset::Rules;
+use super::settings::{MessageQueue, Order, Persistence};
 use super::topics::{Subscription, TopicName};
 use super::{Broker, is_taken};
-use crate::engine::{Name, Time};
-use crate::world::{Ask, Flaw, Known, Offers, Want};
+use crate::engine::{Name, Span, Time};
+use crate::world::{Ask, Dated, Flaw, Known, Offers, Want};
 
 /// A queue of a broker, or one that is a subscription.
 pub(crate) struct Described {
@@ -87,6 +88,40 @@ impl Broker {
         self.every_queue().filter_map(|(name, queue, _)| Some((name, queue.dead.as_ref()?.to)))
     }
 
+    /// The queues that are said to let late acknowledgements count, and for how long they hide
+    /// messages.
+    pub(crate) fn late(&self) -> impl Iterator<Item = (Name, Span)> {
+        let all = self.every_queue().filter(|(_, queue, _)| queue.late_acks == Some(true));
+        all.map(|(name, _, rules)| (name, rules.visibility))
+    }
+
+    /// The queues with a `redelivery` that nothing is handed out of but to who asks.
+    pub(crate) fn pulled_again(&self) -> impl Iterator<Item = Name> {
+        let is_one =
+            |queue: &MessageQueue| queue.redelivery.is_some() && queue.consumers.is_empty();
+        self.every_queue().filter(move |(_, queue, _)| is_one(queue)).map(|(name, ..)| name)
+    }
+
+    /// The queues that hand messages out by their priority.
+    pub(crate) fn ranked(&self) -> impl Iterator<Item = Name> {
+        let ranked = self.every_queue().filter(|(.., rules)| rules.order == Order::Priority);
+        ranked.map(|(name, ..)| name)
+    }
+
+    /// For how long a queue hides messages.
+    pub(crate) fn visibility(&self, queue: Name) -> Option<Span> {
+        let (.., rules) = self.every_queue().find(|(name, ..)| *name == queue)?;
+        Some(rules.visibility)
+    }
+
+    /// The path of a queue in it, or of that of a subscription.
+    pub(crate) fn field<'s>(&self, queue: Name, spelt: impl Fn(Name) -> &'s str) -> String {
+        match self.subscribes(queue) {
+            true => format!("subscriptions.{}.queue", spelt(queue)),
+            false => format!("queues.{}", spelt(queue)),
+        }
+    }
+
     /// Its queues that are no subscriptions.
     pub(crate) fn plain_queues(&self) -> impl Iterator<Item = Name> {
         self.queues.keys().copied()
@@ -148,6 +183,43 @@ impl Broker {
             queues: Some(self.every_queue().map(|(name, ..)| name).collect()),
             ..Offers::default()
         }
+    }
+
+    /// When dead letters are moved back, and when subscriptions come and go.
+    pub(super) fn instants(&self) -> Vec<Dated> {
+        let queues = self.queues.iter().flat_map(|(name, queue)| {
+            queue.dated().map(|dated| dated.within(*name).within("queues"))
+        });
+        let subscriptions = self.subscriptions.iter().flat_map(|(name, it)| {
+            it.dated().map(|dated| dated.within(*name).within("subscriptions"))
+        });
+        queues.chain(subscriptions).collect()
+    }
+
+    /// What is said of a queue in it.
+    pub(crate) fn of_queue(&self, queue: Name, flaw: Flaw) -> Flaw {
+        match self.subscribes(queue) {
+            true => flaw.within("queue").within(queue).within("subscriptions"),
+            false => flaw.within(queue).within("queues"),
+        }
+    }
+
+    /// What it says that could have no effect, because of something else that it says.
+    pub(super) fn unused(&self) -> Vec<Flaw> {
+        let single = self.every_queue().filter(|(_, queue, rules)| {
+            queue.in_flight_max.is_some() && rules.order == Order::Fifo
+        });
+        let single = single.map(|(name, ..)| {
+            let title = "of a `Fifo` queue one message is with a consumer at a time";
+            self.of_queue(name, Flaw::at("in_flight_max", title))
+        });
+        let is_mirrored = |rules: &Rules| rules.persistence == Persistence::Mirrored;
+        let is_alone = !self.every_queue().any(|(.., rules)| is_mirrored(&rules));
+        let mirrors = (is_alone && !self.mirrors.is_empty()).then(|| {
+            let title = "no queue is `Mirrored`, so that mirrors have nothing to keep";
+            Flaw::at("mirrors", title)
+        });
+        single.chain(mirrors).collect()
     }
 
     pub(super) fn flaw(&self) -> Option<Flaw> {
@@ -212,16 +284,17 @@ impl Broker {
     fn ill_kept(&self) -> Option<Flaw> {
         let most = self.mirrors.len();
         let is_mirrored = |rules: &Rules| rules.persistence == Persistence::Mirrored;
-        let mirrored = self.every_queue().position(|(.., rules)| is_mirrored(&rules));
+        let mirrored = self.every_queue().find(|(.., rules)| is_mirrored(rules));
         match self.copies {
             Some(copies) if copies == 0 || copies as usize > most => {
                 let title = "`copies` is from 1 to how many `mirrors` there are";
                 Some(Flaw::at("copies", title))
             }
-            _ if most == 0 && mirrored.is_some() => {
-                let is_queue = mirrored.is_some_and(|place| place < self.queues.len());
-                let field = if is_queue { "queues" } else { "subscriptions" };
-                Some(Flaw::at(field, "a queue with persistence `Mirrored` needs `mirrors`"))
+            _ if let Some((name, ..)) = mirrored.filter(|_| most == 0) => {
+                let title = "a queue with persistence `Mirrored` needs `mirrors`";
+                let flaw =
+                    Flaw::at("persistence", title).or("preset").label("give the broker some");
+                Some(self.of_queue(name, flaw))
             }
             _ if self.every_queue().count() + self.topics.len() >= usize::from(u16::MAX) => {
                 Some(Flaw::at("queues", "these are too many queues"))

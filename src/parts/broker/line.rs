@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::backlog::{Backlog, Message, Taken};
+use super::preset::Rules;
 use super::recent::Recent;
-use super::settings::{MessageQueue, Order, Overflow, Receiver, Rules};
+use super::settings::{MessageQueue, Order, Overflow, Receiver};
 use super::{facts, note};
 use crate::engine::{Condition, Dist, Name, NodeId, Span, Time};
 use crate::parts::Backoff;

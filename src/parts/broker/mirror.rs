@@ -13,8 +13,8 @@ use super::compact::mark;
 use super::journal::Found;
 use super::{Broker, facts, message_id, of_message_id};
 use crate::engine::{
-    Baggage, Call, Change, Class, Expect, Fault, Msg, Name, NodeId, Parcel, Reply, Root, Row, Span,
-    Time, quorum,
+    Baggage, Call, Change, Class, Expect, Fault, Msg, Name, NodeId, Parcel, Reply, Row, Span, Time,
+    quorum,
 };
 use crate::world::{Cx, Entry, World};
 
@@ -115,13 +115,8 @@ impl Copies {
         let newest = self.newest.range((owner, 0)..=(owner, u16::MAX));
         let newest = newest.map(|((_, place), number)| Parcel {
             id: message_id(*place, *number),
-            root: Root::NONE,
-            class: Class(0),
-            payload: 0,
-            key: 0,
-            value: 0,
-            since: Time(0),
             count: NEWEST,
+            ..Parcel::NOTHING
         });
         kept.chain(newest).collect()
     }

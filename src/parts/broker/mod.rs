@@ -34,6 +34,7 @@ mod journal;
 mod leave;
 mod line;
 mod mirror;
+mod preset;
 mod pull;
 mod push;
 mod ready;
@@ -48,18 +49,17 @@ use serde::Deserialize;
 
 use crate::engine::{Baggage, Condition, Dist, Fault, Msg, Name, NodeId, Reply, Root, Span, Time};
 use crate::parts::service::mixed;
-use crate::world::{Ask, Cx, DiskSpec, Flaw, MachineSpec, Node, Offers};
+use crate::world::{Ask, Cx, Dated, DiskSpec, Flaw, MachineSpec, Node, Offers};
 use backlog::{Lapse, Message};
 pub use consumer::Consumer;
 pub(crate) use described::{Described, Subscribed};
 use line::Lane;
 use mirror::Copies;
+pub use preset::Preset;
+pub(crate) use preset::Rules;
 pub use pull::OPERATIONS;
 use ready::Ticket;
-pub(crate) use settings::Rules;
-pub use settings::{
-    DeadLetters, Guarantee, MessageQueue, Order, Overflow, Persistence, Preset, Receiver,
-};
+pub use settings::{DeadLetters, Guarantee, MessageQueue, Order, Overflow, Persistence, Receiver};
 use topics::Topics;
 pub use topics::{Filter, Objects, Pattern, Subscription, Topic, TopicName};
 
@@ -440,6 +440,14 @@ impl Node for Broker {
 
     fn offers(&self) -> Offers {
         self.offered()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        self.instants()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        self.unused()
     }
 
     fn problem(&self) -> Option<Flaw> {

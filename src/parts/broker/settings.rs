@@ -1,11 +1,12 @@
-//! What a scenario says of a queue, and the bundles of settings that go by a product's name.
+//! What a scenario says of a queue.
 
 use serde::Deserialize;
 
+use super::preset::{Preset, Rules};
 use crate::engine::{Dist, Name, NodeId, Span};
 use crate::parts::Backoff;
 use crate::parts::service::mixed;
-use crate::world::{Ask, Flaw, Want, too_often};
+use crate::world::{Ask, Dated, Flaw, Want, too_often};
 
 /// A queue of a broker: whoever publishes to it goes on when the broker has taken the message in,
 /// and each message goes to one consumer. What is not said is as the preset has it.
@@ -66,7 +67,8 @@ pub struct MessageQueue {
     #[serde(default)]
     pub redelivery: Option<Backoff>,
     /// Is a message acknowledged by a consumer that was late, so that it is hidden no more? Only
-    /// consumers that ask for themselves can be late. Default: false.
+    /// consumers that ask for themselves can be late, once a `visibility` is over; after a crash of
+    /// the broker it knows no earlier delivery. Default: false.
     #[serde(default)]
     pub late_acks: Option<bool>,
     /// How often a message is handed out at most. After that it is a dead letter, or dropped if
@@ -217,118 +219,6 @@ pub struct DeadLetters {
     pub redrive: Vec<Span>,
 }
 
-/// A bundle of settings that goes by a product's name: defaults as the product documents them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Preset {
-    /// A durable queue, at least once, in the order of arrival, without limits.
-    #[default]
-    Plain,
-    /// Like an Amazon SQS standard queue: hidden for 30 s, kept for 4 days, best-effort order,
-    /// 120,000 in flight, late deletes count.
-    ///
-    /// It remembers deliveries: the receive count is kept with the message.
-    ///
-    /// Source: Amazon SQS Developer Guide, quotas and visibility timeout; `ApproximateReceiveCount`
-    /// of the API reference.
-    SqsStandard,
-    /// Like an Amazon SQS FIFO queue: groups in order, duplicates recognised for 5 minutes, else as
-    /// a standard queue.
-    ///
-    /// Source: Amazon SQS Developer Guide, FIFO queues.
-    SqsFifo,
-    /// Like a durable RabbitMQ classic queue with publisher confirms: in order of arrival, back at
-    /// once when a connection breaks, otherwise after 30 minutes.
-    ///
-    /// Source: RabbitMQ documentation, consumers: delivery acknowledgement timeout.
-    RabbitMqClassic,
-    /// Like a RabbitMQ quorum queue: mirrored, and a dead letter, or dropped, when it has come back
-    /// more than 20 times, which it remembers; else as a classic queue. Wants `mirrors`.
-    ///
-    /// Source: RabbitMQ documentation, quorum queues: delivery limit, since 4.0; the count is part
-    /// of the replicated state (`x-delivery-count`).
-    RabbitMqQuorum,
-    /// Like a push subscription of Google Cloud Pub/Sub: 10 s to acknowledge, kept for 7 days.
-    ///
-    /// Source: Google Cloud Pub/Sub documentation, subscription properties.
-    PubSub,
-    /// Like a work queue of NATS JetStream: 30 s to acknowledge, 1,000 in flight, duplicates
-    /// recognised for 2 minutes, written to disk without waiting for it; it remembers deliveries.
-    ///
-    /// Source: NATS documentation, JetStream consumers and streams: `ack_wait`, `max_ack_pending`,
-    /// `duplicate_window`, `sync_interval`; a consumer's stored state has what was redelivered.
-    NatsJetStream,
-}
-
-/// A queue's settings with every default resolved.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub visibility: Span,
-    pub order: Order,
-    pub persistence: Persistence,
-    pub guarantee: Guarantee,
-    pub ttl: Option<Span>,
-    pub in_flight_max: u32,
-    pub deduplication: Option<Span>,
-    pub late_acks: bool,
-    pub deliveries_max: u32,
-    pub remembers_deliveries: bool,
-}
-
-const DAY: Span = Span::from_seconds(86_400);
-
-impl Preset {
-    fn rules(self) -> Rules {
-        let plain = Rules {
-            visibility: Span::from_seconds(30),
-            order: Order::Arrival,
-            persistence: Persistence::On,
-            guarantee: Guarantee::AtLeastOnce,
-            ttl: None,
-            in_flight_max: u32::MAX,
-            deduplication: None,
-            late_acks: false,
-            deliveries_max: u32::MAX,
-            remembers_deliveries: false,
-        };
-        let sqs = Rules {
-            ttl: Some(DAY * 4),
-            in_flight_max: 120_000,
-            remembers_deliveries: true,
-            ..plain.clone()
-        };
-        let rabbit = Rules { visibility: Span::from_seconds(30 * 60), ..plain.clone() };
-        match self {
-            Preset::Plain => plain,
-            Preset::SqsStandard => {
-                Rules { order: Order::BestEffort { spread: 10 }, late_acks: true, ..sqs }
-            }
-            Preset::SqsFifo => Rules {
-                order: Order::Groups { count: None },
-                deduplication: Some(Span::from_seconds(5 * 60)),
-                ..sqs
-            },
-            Preset::RabbitMqClassic => rabbit,
-            Preset::RabbitMqQuorum => Rules {
-                persistence: Persistence::Mirrored,
-                deliveries_max: 21,
-                remembers_deliveries: true,
-                ..rabbit
-            },
-            Preset::PubSub => {
-                Rules { visibility: Span::from_seconds(10), ttl: Some(DAY * 7), ..plain }
-            }
-            Preset::NatsJetStream => Rules {
-                persistence: Persistence::Lazy,
-                in_flight_max: 1_000,
-                deduplication: Some(Span::from_seconds(2 * 60)),
-                remembers_deliveries: true,
-                ..plain
-            },
-        }
-    }
-}
-
 impl MessageQueue {
     /// Its settings with every default resolved.
     pub(crate) fn rules(&self) -> Rules {
@@ -359,6 +249,12 @@ impl MessageQueue {
         each.map(|(place, one)| ask(one).within(place).within("consumers")).collect()
     }
 
+    /// When its dead letters are moved back.
+    pub(super) fn dated(&self) -> impl Iterator<Item = Dated> {
+        let redrive = self.dead.iter().flat_map(|dead| dead.redrive.iter().enumerate());
+        redrive.map(|(place, at)| Dated::of_run(place, *at).within("redrive").within("dead"))
+    }
+
     /// What is wrong with it, for the loader.
     pub(super) fn problem(&self) -> Option<Flaw> {
         let consumers = self.consumers.iter().enumerate();
@@ -367,7 +263,27 @@ impl MessageQueue {
         });
         let redelivery = || self.redelivery.as_ref()?.problem();
         let redelivery = || redelivery().map(|flaw| flaw.within("redelivery"));
-        self.idle().or_else(redelivery).or_else(|| consumers.next())
+        self.idle().or_else(|| self.idle_dead()).or_else(redelivery).or_else(|| consumers.next())
+    }
+
+    /// Dead letters that there could not be.
+    fn idle_dead(&self) -> Option<Flaw> {
+        let (dead, rules) = (self.dead.as_ref()?, self.rules());
+        let (field, title) = match dead {
+            DeadLetters { expired: true, .. } if rules.ttl.is_none() => {
+                ("dead.expired", "without a `ttl` nothing expires")
+            }
+            DeadLetters { overflow: true, .. } if self.overflow != Some(Overflow::DropOldest) => {
+                ("dead.overflow", "without `overflow: DropOldest` nothing has to make room")
+            }
+            DeadLetters { expired: false, overflow: false, .. }
+                if rules.deliveries_max == u32::MAX =>
+            {
+                ("dead", "without `deliveries_max` nothing becomes a dead letter")
+            }
+            _ => return None,
+        };
+        Some(Flaw::at(field, title))
     }
 
     /// A setting that means nothing, by itself or together with others.
@@ -387,19 +303,6 @@ impl MessageQueue {
                 ("order.count", "`count` is how many groups there are, at least 1")
             }
             _ if self.ttl.is_some_and(Span::is_zero) => ("ttl", "a `ttl` of zero keeps nothing"),
-            _ if self.dead.as_ref().is_some_and(|dead| dead.expired && rules.ttl.is_none()) => {
-                ("dead.expired", "without a `ttl` nothing expires")
-            }
-            _ if self.dead.as_ref().is_some_and(|dead| dead.overflow)
-                && self.overflow != Some(Overflow::DropOldest) =>
-            {
-                ("dead.overflow", "without `overflow: DropOldest` nothing has to make room")
-            }
-            _ if self.dead.as_ref().is_some_and(|dead| !dead.expired && !dead.overflow)
-                && rules.deliveries_max == u32::MAX =>
-            {
-                ("dead", "without `deliveries_max` nothing becomes a dead letter")
-            }
             _ if self.length_max == Some(0) => ("length_max", "`length_max` is at least 1"),
             _ if self.overflow.is_some() && self.length_max.is_none() => {
                 ("overflow", "without a `length_max` there is no `overflow`")
@@ -420,6 +323,9 @@ impl MessageQueue {
                 let title =
                     "what is handed out at most once has no `deliveries_max` and no `redelivery`";
                 (many, title)
+            }
+            _ if is_once && self.late_acks == Some(true) => {
+                ("late_acks", "what is handed out at most once has left when its time is over")
             }
             _ if self.remembers_deliveries == Some(true)
                 && (rules.persistence == Persistence::Off || is_once) =>

@@ -275,6 +275,13 @@ impl Node for Cache {
         self.machine.clone()
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        let never = self.capacity.is_none() && self.eviction != Eviction::default();
+        let never = never.then(|| Flaw::at("eviction", "without a `capacity` it is never full"));
+        let policy = self.policy.idle().into_iter().map(|flaw| flaw.within("policy"));
+        never.into_iter().chain(policy).collect()
+    }
+
     fn problem(&self) -> Option<Flaw> {
         let fades = self.refresh != Refresh::Never
             || !self.stale_while_revalidate.is_zero()

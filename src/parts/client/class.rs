@@ -94,6 +94,20 @@ impl RequestClass {
         })
     }
 
+    /// What they say that could have no effect.
+    pub(super) fn idle(classes: &[RequestClass]) -> Vec<Flaw> {
+        let policies = classes.iter().enumerate().flat_map(|(place, class)| {
+            let flaws = class.policy.iter().flat_map(Policy::idle);
+            flaws.map(move |flaw| flaw.within("policy").within(place))
+        });
+        let alone = classes.first().filter(|only| classes.len() == 1 && only.weight != one());
+        let alone = alone.map(|_| {
+            let title = "a `weight` is in relation to those of others, and there is no other class";
+            Flaw::at("weight", title).within(0)
+        });
+        policies.chain(alone).collect()
+    }
+
     /// What is wrong with these classes.
     pub(super) fn problem(classes: &[RequestClass]) -> Option<Flaw> {
         let mut flaws = classes.iter().enumerate().filter_map(|(place, class)| {

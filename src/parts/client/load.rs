@@ -7,7 +7,7 @@ use super::profile::Intensity;
 use super::trace::Recording;
 use crate::engine::dist::Shape;
 use crate::engine::{Dist, Rate, Ratio, Span};
-use crate::world::Flaw;
+use crate::world::{Dated, Flaw};
 
 /// When a client asks.
 #[derive(Clone, Debug, Deserialize)]
@@ -212,6 +212,34 @@ impl Load {
     /// Does each user wait for the answer?
     pub(super) fn is_closed(&self) -> bool {
         matches!(self, Load::Closed { .. } | Load::Sessions { .. })
+    }
+
+    /// At which instants of the run it changes, for a client that starts then.
+    pub(super) fn dated(&self, start: Span) -> Vec<Dated> {
+        match self {
+            Load::Poisson { rate }
+            | Load::Constant { rate, first: None }
+            | Load::Sessions { rate, .. } => {
+                rate.dated().into_iter().map(|dated| dated.within("rate")).collect()
+            }
+            Load::Constant { rate, first: Some(first) } => {
+                let rate = rate.dated().into_iter().map(|dated| dated.within("rate"));
+                rate.chain([Dated::of_load("first", start + *first)]).collect()
+            }
+            Load::At(times) => {
+                times.iter().enumerate().map(|(place, at)| Dated::of_load(place, *at)).collect()
+            }
+            Load::Trace { file } => {
+                let first = file.times().first();
+                first.map(|at| Dated::of_load("file", *at)).into_iter().collect()
+            }
+            // When the last of them comes.
+            Load::Closed { users, ramp_up, .. } if *users > 1 && !ramp_up.is_zero() => {
+                let last = *ramp_up - *ramp_up / u64::from(*users);
+                vec![Dated::of_load("ramp_up", start + last)]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// What is wrong with it.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::policy::Policy;
 use crate::engine::{Baggage, Class, Fault, Msg, Name, NodeId, Reply, Rng, SizeDist, Span, Time};
-use crate::world::{Ask, ClassInfo, Cx, Flaw, Node, Want};
+use crate::world::{Ask, ClassInfo, Cx, Dated, Flaw, Node, Want};
 
 mod arrivals;
 mod bursts;
@@ -268,6 +268,22 @@ impl Client {
             .or_else(|| RequestClass::problem(&self.classes).map(|flaw| flaw.within("classes")))
     }
 
+    /// What it says of requests, and each of its classes says otherwise.
+    fn outdone(&self) -> Option<Flaw> {
+        let each = |says: fn(&RequestClass) -> bool| self.classes.iter().all(says);
+        let fields = [
+            ("operation", self.operation.is_some(), each(|class| class.operation.is_some())),
+            ("value", self.value != amount(), each(|class| class.value.is_some())),
+            ("payload", self.payload.is_some(), each(|class| class.payload.is_some())),
+            ("keys", !matches!(self.keys, Keys::Fresh), each(|class| class.keys.is_some())),
+            ("policy", self.policy != Policy::default(), each(|class| class.policy.is_some())),
+        ];
+        let has_classes = !self.classes.is_empty();
+        let is_idle = |(_, is_said, is_outdone): &(_, bool, bool)| *is_said && *is_outdone;
+        let (field, ..) = fields.into_iter().find(is_idle).filter(|_| has_classes)?;
+        Some(Flaw::at(field, format!("each of the classes has `{field}` of its own")))
+    }
+
     /// What it asks for in requests of a class, or in all.
     fn wishes(&self, class: Option<&RequestClass>) -> Vec<Ask> {
         let to = class.and_then(|class| class.target).unwrap_or(self.target);
@@ -315,6 +331,19 @@ impl Node for Client {
 
     fn classes(&self) -> Vec<ClassInfo> {
         self.classes.iter().map(RequestClass::info).collect()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        let stop = self.stop.map(|stop| Dated::of_load("stop", stop));
+        let load = self.load.dated(self.start).into_iter().map(|dated| dated.within("load"));
+        std::iter::once(Dated::of_load("start", self.start)).chain(stop).chain(load).collect()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        let policy = self.policy.idle().into_iter().map(|flaw| flaw.within("policy"));
+        let classes = RequestClass::idle(&self.classes).into_iter();
+        let classes = classes.map(|flaw| flaw.within("classes"));
+        self.outdone().into_iter().chain(policy).chain(classes).collect()
     }
 
     fn problem(&self) -> Option<Flaw> {

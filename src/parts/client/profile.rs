@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use super::curve::{Curve, Form};
 use crate::engine::spelt::{self, Spelt};
 use crate::engine::{ParseError, Rate, Ratio, Span};
+use crate::world::Dated;
 
 /// How often requests come: always the same, or a profile over time.
 #[derive(Clone, Debug)]
@@ -184,6 +185,30 @@ impl Spelt for Intensity {
 impl<'de> Deserialize<'de> for Intensity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Intensity, D::Error> {
         spelt::deserialize(deserializer)
+    }
+}
+
+impl Intensity {
+    /// At which instants of the run it changes.
+    pub(super) fn dated(&self) -> Vec<Dated> {
+        let Intensity::Varying(profile) = self else { return Vec::new() };
+        match &**profile {
+            Profile::Ramp { at, .. }
+            | Profile::Step { at, .. }
+            | Profile::Spike { at, .. }
+            | Profile::FlashCrowd { at, .. } => vec![Dated::of_load("at", *at)],
+            Profile::Diurnal { .. } => Vec::new(),
+            // On the way to a point the rate is what that point makes of it.
+            Profile::Points { points, between } => {
+                let ahead = usize::from(*between == Between::Lines);
+                let changes = points.iter().enumerate().skip(1);
+                let change = |(place, _)| {
+                    let (from, _): (Span, Level) = points[place - ahead];
+                    Dated::of_load(0, from).within(place).within("points")
+                };
+                changes.map(change).collect()
+            }
+        }
     }
 }
 

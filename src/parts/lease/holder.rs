@@ -219,6 +219,12 @@ impl Node for LeaseHolder {
         parts.into_iter().flatten().next()
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        let locks = self.locks_policy.idle().into_iter().map(|flaw| flaw.within("locks_policy"));
+        let store = self.store_policy.idle().into_iter().map(|flaw| flaw.within("store_policy"));
+        locks.chain(store).collect()
+    }
+
     fn asks(&self) -> Vec<Ask> {
         let locks = Ask::of(["locks", "locks"], self.locks, Want::Locks);
         let moved = [vec![self.transfer.to], vec![self.transfer.from]];

@@ -81,7 +81,7 @@ impl LogBroker {
     /// Writes down where a group has come to, durably as the internal topic has it.
     async fn write_down(&self, cx: &Cx, index: u16, key: u64, value: u64) -> Result<(), Fault> {
         let at = PartitionId { topic: self.internal(), number: index };
-        let record = Parcel { key, value, since: cx.now(), ..wire::NOTHING };
+        let record = Parcel { key, value, since: cx.now(), ..Parcel::NOTHING };
         let terms = Terms { acks: Acks::All, producer: 0, sequence: 0 };
         cx.resume(Root::NONE);
         match self.append(cx, at, &[record], terms).await {
@@ -193,7 +193,7 @@ impl LogBroker {
             Answer::Unknown => Err(Fault::Conflict),
             Answer::Same => Ok(Msg::Done { value: u64::from(version) }),
             Answer::Reads(version, partitions) => {
-                let parcel = |id| Parcel { id, count: version, ..wire::NOTHING };
+                let parcel = |id| Parcel { id, count: version, ..Parcel::NOTHING };
                 let told = partitions.iter().map(|partition| parcel(partition.pack()));
                 Ok(Msg::Batch { parcels: std::iter::once(parcel(0)).chain(told).collect() })
             }

@@ -8,7 +8,7 @@
 use super::Sharing;
 use super::group::{MemberId, Terms};
 use super::wire::PartitionId;
-use crate::engine::{Class, Msg, Name, Parcel, Root, Span, Time};
+use crate::engine::{Msg, Name, Span};
 
 /// Who coordinates the group?
 pub(super) const FIND: Name = Name::of("group.find");
@@ -59,18 +59,6 @@ pub(super) fn about(group: Name, what: u32) -> u64 {
 pub(super) fn of_key(key: u64) -> (Name, u32) {
     (Name::from_value((key >> 32) as u32), key as u32)
 }
-
-/// A parcel that says nothing.
-pub(super) const NOTHING: Parcel = Parcel {
-    id: 0,
-    root: Root::NONE,
-    class: Class(0),
-    payload: 0,
-    key: 0,
-    value: 0,
-    since: Time(0),
-    count: 0,
-};
 
 pub(super) fn find(group: Name) -> Msg {
     Msg::Do { verb: FIND, key: about(group, 0), value: 0 }

@@ -25,7 +25,7 @@ use super::reading::Share;
 use super::wire::PartitionId;
 use crate::engine::{Condition, Fault, Msg, Name, NodeId, Reply, Span, Time};
 use crate::parts::{Backoff, Policy};
-use crate::world::{Ask, Cx, Flaw, Node, Want, too_often};
+use crate::world::{Ask, Cx, Dated, Flaw, Node, Want, too_often};
 
 /// A member of a consumer group.
 #[derive(Clone, Debug, Deserialize)]
@@ -417,6 +417,13 @@ impl GroupConsumer {
     }
 }
 
+impl GroupConsumer {
+    /// How many of its partitions it processes at once.
+    pub(crate) fn at_once(&self) -> u32 {
+        self.concurrency
+    }
+}
+
 impl Node for GroupConsumer {
     async fn boot(&self, cx: &Cx) {
         loop {
@@ -437,6 +444,7 @@ impl Node for GroupConsumer {
     }
 
     fn asks(&self) -> Vec<Ask> {
+        let brokers = Ask::of(["from", "from"], self.from, Want::Topics).fetched();
         let topics = self.topics.iter().enumerate();
         let read = |(place, topic): (usize, &Name)| {
             Ask::of(["", ""], self.from, Want::Topic(*topic)).fetched().within(place)
@@ -450,7 +458,25 @@ impl Node for GroupConsumer {
                 Some(ask.within("then").within("failures"))
             }
         };
+        let reads = std::iter::once(brokers).chain(reads);
         reads.chain(self.policy.asks("policy", hands_on)).chain(dead).collect()
+    }
+
+    fn dated(&self) -> Vec<Dated> {
+        let seeks = self.seek.iter().enumerate();
+        seeks
+            .map(|(place, seek)| Dated::of_run("at", seek.at).within(place).within("seek"))
+            .collect()
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        let is_once = self.failures.tries == Some(1) && self.failures.backoff != Backoff::default();
+        let backoff = match is_once {
+            true => vec![Flaw::new("what is tried only once is not waited for")],
+            false => self.failures.backoff.idle(),
+        };
+        let backoff = backoff.into_iter().map(|flaw| flaw.within("backoff").within("failures"));
+        backoff.chain(self.policy.idle().into_iter().map(|flaw| flaw.within("policy"))).collect()
     }
 
     fn problem(&self) -> Option<Flaw> {

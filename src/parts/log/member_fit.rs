@@ -26,7 +26,9 @@ impl GroupConsumer {
                 ("commit", "to commit after each record say `batch: 1` and `AfterProcessing`")
             }
             _ if self.heartbeat >= self.session => {
-                ("heartbeat", "a `heartbeat` is shorter than the `session` that it keeps up")
+                let title = "a `heartbeat` is shorter than the `session` that it keeps up";
+                let label = format!("{} and {}", self.heartbeat, self.session);
+                return Some(Flaw::at("heartbeat", title).or("session").label(label));
             }
             _ if self.session > group_wire::SESSION_MAX => {
                 ("session", "a `session` is at most four hours")

@@ -442,6 +442,12 @@ impl Node for LogBroker {
         Offers { topics: Some(names), logs: true, ..Offers::default() }
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        let topics = self.topics.iter();
+        let idle = topics.flat_map(|(name, topic)| topic.idle().map(|flaw| flaw.within(*name)));
+        idle.map(|flaw| flaw.within("topics")).collect()
+    }
+
     fn problem(&self) -> Option<Flaw> {
         self.flaw()
     }

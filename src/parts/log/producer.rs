@@ -168,6 +168,10 @@ impl Node for Producer {
         Offers { operations: Known::TopicsOf(self.to), ..Offers::default() }
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        self.retry_backoff.idle().into_iter().map(|flaw| flaw.within("retry_backoff")).collect()
+    }
+
     fn problem(&self) -> Option<Flaw> {
         let is_idempotent = self.idempotent == Some(true);
         let (field, title) = match () {

@@ -73,6 +73,24 @@ impl LogTopic {
         self.flush == Flush::Every && !self.unclean
     }
 
+    /// What it says that could have no effect, because of something else that it says.
+    pub(super) fn idle(&self) -> impl Iterator<Item = Flaw> {
+        let (own, usual) = (self.retention, Retention::default());
+        let fields = [("time", own.time != usual.time), ("size", own.size != usual.size)];
+        let is_compacted = self.cleanup == Cleanup::Compact;
+        let kept = fields.into_iter().filter(move |(_, is_said)| *is_said && is_compacted);
+        let kept = kept.map(|(field, _)| {
+            let title = "of what is compacted the last record about each object stays for ever";
+            Flaw::at(field, title).label("with `Delete` only").within("retention")
+        });
+        let is_alone = self.unclean && self.replicas == Some(1);
+        let alone = is_alone.then(|| {
+            let title = "without a second replica there is none that could lead instead";
+            Flaw::at("unclean", title)
+        });
+        kept.chain(alone)
+    }
+
     pub(super) fn problem(&self) -> Option<Flaw> {
         let is_count = |count: u32, most: u32| (1..=most).contains(&count);
         if !is_count(self.partitions, Self::PARTITIONS_MAX) {

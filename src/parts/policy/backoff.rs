@@ -139,6 +139,19 @@ impl Backoff {
         self.jitter == Jitter::Decorrelated
     }
 
+    /// What it says that could have no effect, because of something else that it says.
+    pub fn idle(&self) -> Vec<Flaw> {
+        let is_free = self.jitter == Jitter::Decorrelated;
+        let growth = (is_free && self.growth != Growth::default()).then(|| {
+            let title = "with the jitter `Decorrelated` a wait depends on the one before it";
+            Flaw::at("growth", title).label("not on this")
+        });
+        let is_even = is_free || self.growth != Growth::Exponential;
+        let multiplier = (is_even && self.multiplier != TWICE)
+            .then(|| Flaw::at("multiplier", "only what grows exponentially has a `multiplier`"));
+        growth.into_iter().chain(multiplier).collect()
+    }
+
     /// What is wrong with it, for the loader.
     pub fn problem(&self) -> Option<Flaw> {
         if self.base > self.max {

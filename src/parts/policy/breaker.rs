@@ -158,6 +158,20 @@ impl Breaker {
             || self.slow.is_some_and(|limit| is_above(slow, limit.rate))
     }
 
+    /// What it says that could have no effect, because of something else that it says.
+    pub(super) fn idle(&self) -> Option<Flaw> {
+        let has_shares = self.rate.is_some() || self.slow.is_some();
+        let field = match self {
+            _ if has_shares => return None,
+            _ if self.window != Window::default() => "window",
+            _ if self.calls_min != Breaker::ten() => "calls_min",
+            _ => return None,
+        };
+        let title =
+            format!("`{field}` is about shares of calls, and neither `rate` nor `slow` is one");
+        Some(Flaw::at(field, title))
+    }
+
     /// What is wrong with it, for the loader.
     pub(super) fn problem(&self) -> Option<Flaw> {
         let (field, title) = match self {

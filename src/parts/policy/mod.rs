@@ -268,6 +268,41 @@ impl Policy {
         Some(Flaw::at(field, title))
     }
 
+    /// What it says that could have no effect, because of something else that it says.
+    pub fn idle(&self) -> Vec<Flaw> {
+        let is_once = self.retries == 0;
+        let backoff = match is_once && self.backoff != Backoff::default() {
+            true => vec![Flaw::new("without `retries` nothing is waited for")],
+            false => self.backoff.idle(),
+        };
+        let backoff = backoff.into_iter().map(|flaw| flaw.within("backoff"));
+        let avoids = self.balance.as_ref().is_some_and(|it| it.avoid != Avoid::Nothing);
+        let avoids = (is_once && avoids).then(|| {
+            let title = "without `retries` there is no instance that was tried before";
+            Flaw::at("avoid", title).within("balance")
+        });
+        let late =
+            self.deadline.filter(|deadline| self.retry_for.is_some_and(|it| it >= *deadline));
+        let late = late.map(|deadline| {
+            let title = format!("no try begins after the `deadline` of {deadline} anyway");
+            Flaw::at("retry_for", title).label("shorter than that")
+        });
+        let breaker = self.breaker.iter().flat_map(|breaker| breaker.idle());
+        let breaker = breaker.map(|flaw| flaw.within("breaker"));
+        backoff.chain(avoids).chain(late).chain(breaker).chain(self.hedged_in_vain()).collect()
+    }
+
+    /// A copy that would be sent when the first one is not waited for any more.
+    fn hedged_in_vain(&self) -> Option<Flaw> {
+        let Delay::Fixed(after) = self.hedge.as_ref()?.after else { return None };
+        let bounds = [("timeout", self.timeout), ("deadline", self.deadline)];
+        let (field, _) =
+            bounds.into_iter().find(|(_, bound)| bound.is_some_and(|it| it <= after))?;
+        let title = "the copy would never be sent: the call is given up before";
+        let label = format!("shorter than the `{field}`");
+        Some(Flaw::at("after", title).label(label).within("hedge"))
+    }
+
     fn problem_of_parts(&self) -> Option<Flaw> {
         fn of<T>(
             field: &'static str,

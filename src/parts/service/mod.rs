@@ -315,6 +315,24 @@ impl Node for Service {
         MachineSpec { holds_workers: self.holds_worker, ..self.machine.clone() }
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        for (name, operation) in &self.operations {
+            let within = |flaw: Flaw| flaw.within(*name).within("operations");
+            flaws.extend(operation.idle().into_iter().map(within));
+        }
+        let moves = self.operations.values().any(|one| one.transfer.is_some());
+        if self.retention.is_some() && !moves {
+            let title = "only operations with a `transfer` are recorded, to be recognised";
+            flaws.push(Flaw::at("retention", title));
+        }
+        if self.store.is_none() && self.store_policy != Policy::default() {
+            flaws.push(Flaw::at("store_policy", "there is no `store` that it could call"));
+        }
+        flaws.extend(self.store_policy.idle().into_iter().map(|flaw| flaw.within("store_policy")));
+        flaws
+    }
+
     fn problem(&self) -> Option<Flaw> {
         let (others, has_store) = (&self.operations, self.store.is_some());
         let mut operations = self.operations.iter();

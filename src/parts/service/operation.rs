@@ -236,6 +236,20 @@ impl Operation {
         Some(Flaw::at(field, title))
     }
 
+    /// What it says that could have no effect, because of something else that it says.
+    pub(super) fn idle(&self) -> Vec<Flaw> {
+        let calls: u64 = self.calls.iter().map(|call| u64::from(call.count)).sum();
+        let alone = (self.mode == Mode::Parallel && calls < 2)
+            .then(|| Flaw::at("mode", "of fewer than two calls none are made at once"));
+        let reads = self.reads.iter().map(|read| ("reads", &read.policy)).enumerate();
+        let calls = self.calls.iter().map(|call| ("calls", &call.policy)).enumerate();
+        let policies = reads.chain(calls).flat_map(|(place, (field, policy))| {
+            let flaws = policy.idle().into_iter();
+            flaws.map(move |flaw| flaw.within("policy").within(place).within(field))
+        });
+        alone.into_iter().chain(policies).collect()
+    }
+
     /// What it asks of others, its store apart.
     pub(super) fn asks(&self) -> Vec<Ask> {
         let mut asks = Vec::new();

@@ -260,6 +260,14 @@ impl Node for Outbox {
         Offers { logs, ..Offers::default() }
     }
 
+    fn idle(&self) -> Vec<Flaw> {
+        let policies = [("store_policy", &self.store_policy), ("policy", &self.policy)].into_iter();
+        let idle = policies.flat_map(|(field, policy)| {
+            policy.idle().into_iter().map(move |flaw| flaw.within(field))
+        });
+        idle.collect()
+    }
+
     fn problem(&self) -> Option<Flaw> {
         let fetch = || self.fetch.problem(&self.store_policy).map(|flaw| flaw.within("fetch"));
         let batch = || {

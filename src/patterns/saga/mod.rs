@@ -10,6 +10,7 @@
 //! tried until it succeeds. A compensation that will not succeed is parked for repair by hand.
 
 pub mod facts;
+mod idle;
 mod persistence;
 mod progress;
 mod step;
@@ -122,6 +123,10 @@ impl Node for Saga {
     fn offers(&self) -> Offers {
         let (operations, errs) = (Known::Anything, Known::Anything);
         Offers { operations, errs, logs: self.durable, ..Offers::default() }
+    }
+
+    fn idle(&self) -> Vec<Flaw> {
+        self.unused()
     }
 
     fn problem(&self) -> Option<Flaw> {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::engine::{Name, NodeId};
 use crate::parts::Policy;
-use crate::world::{Ask, Want};
+use crate::world::{Ask, Flaw, Want};
 
 /// One local transaction of a saga, and how to undo it.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +24,16 @@ pub struct Step {
 }
 
 impl Step {
+    /// What it says that could have no effect, if it comes at the pivot or after it, or before.
+    pub(super) fn idle(&self, is_final: bool) -> Vec<Flaw> {
+        let stays = (is_final && self.compensation.is_some()).then(|| {
+            let title = "from the pivot on nothing is undone";
+            Flaw::at("compensation", title).label("such a step is retried instead")
+        });
+        let policy = self.policy.idle().into_iter().map(|flaw| flaw.within("policy"));
+        stays.into_iter().chain(policy).collect()
+    }
+
     /// What it asks of its service.
     pub(super) fn asks(&self, place: usize) -> impl Iterator<Item = Ask> {
         let ask = |field, verb| Ask::of(["service", field], self.service, Want::Operation(verb));

@@ -40,6 +40,7 @@ pub(super) const SOURCES: &[&str] = &[
     include_str!("../../parts/service/publish.rs"),
     include_str!("../../patterns/outbox/fetch.rs"),
     include_str!("../../patterns/outbox/leader.rs"),
+    include_str!("../../parts/broker/preset.rs"),
     include_str!("../../parts/broker/settings.rs"),
     include_str!("../../parts/log/group.rs"),
     include_str!("../../parts/log/member.rs"),

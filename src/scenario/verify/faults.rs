@@ -7,7 +7,7 @@ use crate::engine::{Name, NodeId, Span};
 use crate::patterns::Spec;
 use crate::scenario::diagnose::Problem;
 use crate::scenario::load::Draft;
-use crate::scenario::{Group, MeasureSpec, Variant, reference};
+use crate::scenario::{Group, Variant, reference};
 use crate::world::{FaultSpec, Flaw, Injection, Known, RollSpec, SlowSpec, Want};
 
 /// What is wrong with the faults and the budgets of a variant.
@@ -209,10 +209,12 @@ pub(in crate::scenario) fn counted(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, measure) in &draft.measures {
-        let at = || places.at(&format!("measures.{name}"));
-        for fact in measure.all().into_iter().flat_map(MeasureSpec::facts) {
-            let each = variants.iter().map(|variant| unnoted(variant, places, fact, at));
-            problems.extend(each.reduce(|one, other| one.and(other)).flatten());
+        for (way, part) in measure.placed() {
+            for (field, fact) in part.facts() {
+                let at = || places.at(&format!("measures.{name}{way}.{field}"));
+                let each = variants.iter().map(|variant| unnoted(variant, places, fact, at));
+                problems.extend(each.reduce(|one, other| one.and(other)).flatten());
+            }
         }
     }
     problems

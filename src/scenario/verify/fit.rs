@@ -22,6 +22,14 @@ pub(super) fn all(whole: &Whole<'_>) -> Vec<(NodeId, Ask)> {
 }
 
 impl Whole<'_> {
+    /// Partitions are of a cluster: what is said of one of its brokers, at a place.
+    pub fn of_a_cluster(&self, broker: NodeId, place: impl FnOnce() -> Problem) -> Option<Problem> {
+        let group = self.variant.group_of(broker)?;
+        let (name, address) = (self.places.name(broker), self.places.name(group.address));
+        let title = format!("`{name}` is one of the brokers that partitions are spread over");
+        Some(place().title(title).label(format!("the address of all is `{address}`")))
+    }
+
     /// The names that a node knows, as they are spelt; `None` if any will do. Of one that answers
     /// whatever it is asked, those that it is asked for.
     pub fn known(&self, names: &Known, asked: impl Iterator<Item = Name>) -> Vec<String> {
@@ -89,14 +97,13 @@ impl Asked<'_> {
                 (!is_broker).then(|| self.misfit("keeps no copies of messages", "a Broker does"))
             }
             Want::Controller => self.controls(offers),
-            Want::Topics => {
-                let has_none = offers.topics.is_none();
-                has_none.then(|| self.misfit("has no topics", "a LogBroker has"))
+            Want::Topics if offers.topics.is_none() => {
+                Some(self.misfit("has no topics", "a LogBroker has"))
             }
+            Want::Topics => self.whole.of_a_cluster(self.ask.to, || self.at(0)),
             Want::Topic(name) => {
-                let Some(topics) = &offers.topics else {
-                    return Some(self.misfit("has no topics", "a LogBroker has"));
-                };
+                // Of whom has none, all topics are asked for at once.
+                let topics = offers.topics.as_ref()?;
                 let is_known = topics.contains(name);
                 (!is_known).then(|| self.unknown(*name, "topic", &self.spelt(topics)))
             }

@@ -6,6 +6,7 @@
 
 mod faults;
 mod fit;
+mod idle;
 mod places;
 mod queues;
 mod variant;
@@ -14,7 +15,7 @@ use super::diagnose::Problem;
 use super::load::{Draft, Variation};
 use super::spans::{Node, Shape};
 use super::{Expectation, Invariant, instances};
-use crate::engine::{NodeId, Span};
+use crate::engine::{NodeId, Span, Time};
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, Flaw, Injection, NetworkSpec};
 pub(super) use faults::counted;
@@ -48,7 +49,7 @@ pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
     let connected = instances::connected(draft.network.clone(), &groups);
     problems.extend(network(&connected, places, "network"));
     for (name, spec) in &draft.nodes {
-        problems.extend(own(spec, places, &format!("nodes.{name}")));
+        problems.extend(own(spec, draft, places, &format!("nodes.{name}")));
     }
     let clocks = draft.clocks.problem();
     problems.extend(clocks.map(|flaw| places.flaw("clocks", flaw, "description of clocks")));
@@ -69,13 +70,15 @@ pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
         problems.extend(variation(draft, one, places, place));
     }
     for (name, measure) in &draft.measures {
-        let flaw = measure.all().into_iter().find_map(|part| part.problem(&draft.run));
         let path = format!("measures.{name}");
         if name.trim().is_empty() || name.chars().any(char::is_control) {
             let title = format!("`{}` is no name for a measure", name.escape_debug());
             problems.push(places.at(&path).title(title).label("a name is one line of text"));
         }
-        problems.extend(flaw.map(|flaw| places.flaw(&path, flaw, "measure")));
+        let flaw = measure.placed().into_iter().find_map(|(way, part)| {
+            Some(places.flaw(&format!("{path}{way}"), part.problem(&draft.run)?, "measure"))
+        });
+        problems.extend(flaw);
     }
     problems.extend(case(draft, places));
     for (place, expectation) in draft.expect.iter().enumerate() {
@@ -234,6 +237,11 @@ fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) ->
     if let Some(flaw) = one.problem() {
         return Some(places.flaw(path, flaw, "expectation"));
     }
+    if one.published.is_some() && draft.validates.is_none() {
+        let problem = places.at(&format!("{path}.published"));
+        let problem = problem.title("this is no case that reproduces what was published");
+        return Some(problem.label("it is told by `validate` only: say what it `validates`"));
+    }
     let known: Vec<&str> = draft.variants.iter().map(|variant| variant.name.as_str()).collect();
     let named = [("variant", &one.variant), ("versus", &one.versus)].into_iter();
     let mut named = named.filter_map(|(field, name)| Some((field, name.as_ref()?)));
@@ -248,13 +256,15 @@ fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) ->
     Some(problem.choose(name, &known, "the variants are"))
 }
 
-/// What a node says is wrong with its own configuration.
-fn own(spec: &Spec, places: Places<'_>, path: &str) -> Option<Problem> {
+/// What a node says is wrong with its own configuration, or happens when the run is over.
+fn own(spec: &Spec, draft: &Draft, places: Places<'_>, path: &str) -> Option<Problem> {
     let alone = || match spec {
         Spec::LogBroker(broker) => broker.unfit_for(1),
         _ => None,
     };
-    Some(places.flaw(path, spec.problem().or_else(alone)?, spec.kind()))
+    let (load, end) = (draft.run.load, draft.run.end() - Time(0));
+    let late = || spec.dated().iter().find_map(|dated| dated.problem(load, end));
+    Some(places.flaw(path, spec.problem().or_else(alone).or_else(late)?, spec.kind()))
 }
 
 fn timing(fault: &FaultSpec, draft: &Draft, places: Places<'_>, path: &str) -> Option<Problem> {
@@ -292,7 +302,7 @@ fn variation(
         }
     }
     for (name, spec) in &variation.nodes {
-        problems.extend(own(spec, places, &format!("{path}.nodes.{name}")));
+        problems.extend(own(spec, draft, places, &format!("{path}.nodes.{name}")));
     }
     for (name, fault) in &variation.faults {
         let path = format!("{path}.faults.{name}");

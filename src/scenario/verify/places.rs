@@ -18,16 +18,7 @@ pub(in crate::scenario) struct Places<'a> {
 impl Places<'_> {
     /// A problem with the value at `path`, or at the nearest place around it that exists.
     pub fn at(&self, path: &str) -> Problem {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.spans.get(path) {
-                return Problem::at(place);
-            }
-            match path.rfind('.') {
-                Some(dot) => path = &path[..dot],
-                None => return Problem::new(""),
-            }
-        }
+        self.spans.around(path).map_or_else(|| Problem::new(""), Problem::at)
     }
 
     /// The path of what these steps lead to from the value at `path`.
@@ -50,7 +41,14 @@ impl Places<'_> {
             (label, _) if label.is_empty() => "here".to_owned(),
             (label, _) => label,
         };
-        self.at(&self.path(path, &flaw.steps)).title(flaw.title).label(label)
+        let mut path = self.path(path, &flaw.steps);
+        if self.spans.get(&path).is_none()
+            && let Some((around, _)) = path.rsplit_once('.')
+        {
+            let beside = flaw.beside.iter().map(|field| format!("{around}.{field}"));
+            path = beside.into_iter().find(|it| self.spans.get(it).is_some()).unwrap_or(path);
+        }
+        self.at(&path).title(flaw.title).label(label)
     }
 
     /// The name of a node.

@@ -11,18 +11,11 @@ use crate::scenario::diagnose::Problem;
 pub(super) fn problems(whole: &Whole<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (id, node) in whole.described() {
-        let (spec, of) = match node {
-            Described::Node(spec) => (spec, ""),
-            Described::Group(group) => (&*group.spec.of, ".of"),
-        };
+        let (spec, of) = node.spec();
         let Spec::Broker(broker) = spec else { continue };
         let path = format!("nodes.{}", whole.places.name(id));
-        let spelt = |name| whole.places.lexicon.spelling(name);
         for (queue, to) in broker.dead_letters() {
-            let field = match broker.subscribes(queue) {
-                true => format!("subscriptions.{}.queue", spelt(queue)),
-                false => format!("queues.{}", spelt(queue)),
-            };
+            let field = broker.field(queue, |name| whole.places.lexicon.spelling(name));
             let queues: Vec<Name> = broker.plain_queues().collect();
             let place = format!("{of}.{field}.dead.to");
             let sort = Sort { queues: &queues, what: "queue" };
@@ -112,19 +105,19 @@ fn unlike(whole: &Whole<'_>) -> Vec<Problem> {
 
 /// What a member of a consumer group goes by.
 fn member(node: &Described<'_>) -> Option<GroupRules> {
-    match node {
-        Described::Node(Spec::GroupConsumer(member)) => Some(member.rules()),
-        Described::Group(one) => match &*one.spec.of {
-            Spec::GroupConsumer(member) => Some(member.rules()),
-            _ => None,
-        },
-        Described::Node(_) => None,
+    match node.spec() {
+        (Spec::GroupConsumer(member), _) => Some(member.rules()),
+        _ => None,
     }
 }
 
 /// What is said of a consumer group that nobody is a member of. A variant may do without it.
 fn no_group(whole: &Whole<'_>, (broker, group): (NodeId, Name), path: &str) -> Option<Problem> {
     whole.offers(broker)?;
+    let single = whole.of_a_cluster(broker, || whole.at(path, ".brokers"));
+    if single.is_some() {
+        return single;
+    }
     let lexicon = whole.places.lexicon;
     let described = whole.described();
     let groups = described.iter().filter_map(|(_, node)| member(node));
@@ -189,6 +182,10 @@ fn unknown_topic(
         let title = format!("`{name}` is a {kind} and has no topics in partitions");
         return Some(whole.at(path, ".brokers").title(title).label("a LogBroker has"));
     };
+    let single = whole.of_a_cluster(brokers, || whole.at(path, ".brokers"));
+    if single.is_some() {
+        return single;
+    }
     let spelt = lexicon.spelling(topic);
     let known: Vec<&str> = topics.iter().map(|topic| lexicon.spelling(*topic)).collect();
     (!topics.contains(&topic)).then(|| {
@@ -209,10 +206,11 @@ mod tests {
     run: (load: "10s"),
     nodes: {
         "a": Client(target: "b", operation: "mail", load: Poisson(rate: "1/s")),
-        "b": Broker(mirrors: ["m"], queues: {"mail": (persistence: Off, deliveries_max: 2, dead: (to: "dead")), "dead": ()}),
+        "b": Broker(queues: {"mail": (persistence: Off, deliveries_max: 2, dead: (to: "dead")), "dead": ()}),
         "f": Consumer(from: "b", queue: "mail", to: "w", operation: "do"),
         "m": Broker(),
         "w": Service(operations: {"do": (calls: [(to: "b", operation: "dead", one_way: true)])}),
+        "k": Broker(mirrors: ["m"], queues: {"kept": (persistence: Mirrored)}),
     },
     invariants: {"kept": Kept(broker: "b", queue: "mail")},
 )"#;
@@ -243,24 +241,24 @@ mod tests {
             // A queue is an operation of its broker, for whoever publishes.
             ("n: \"mail\"", "n: \"mial\"", "5:45", "did you mean `mail`?"),
             ("n: \"dead\"", "n: \"daed\"", "9:71", "did you mean `dead`?"),
-            ("(to: \"dead\"", "(to: \"daed\"", "6:103", "did you mean `dead`?"),
+            ("(to: \"dead\"", "(to: \"daed\"", "6:87", "did you mean `dead`?"),
             ("queue: \"mail\", to", "queue: \"mial\", to", "7:41", "did you mean `mail`?"),
             ("from: \"b\"", "from: \"w\"", "7:29", "`w` is a Service and has no queues"),
             ("n: \"do\"", "n: \"to\"", "7:69", "did you mean `do`?"),
-            ("[\"m\"]", "[\"w\"]", "6:31", "`w` is a Service and keeps no copies"),
-            ("[\"m\"]", "[\"b\"]", "6:31", "`b` would be a mirror of itself"),
-            ("(to: \"dead\"", "(to: \"mail\"", "6:103", "its own dead letters"),
-            ("queue: \"mail\")}", "queue: \"letter\")}", "11:51", "its queues are"),
-            ("broker: \"b\"", "broker: \"w\"", "11:39", "`w` is a Service and has no queues"),
+            ("[\"m\"]", "[\"w\"]", "10:31", "`w` is a Service and keeps no copies"),
+            ("[\"m\"]", "[\"k\"]", "10:31", "`k` would be a mirror of itself"),
+            ("(to: \"dead\"", "(to: \"mail\"", "6:87", "its own dead letters"),
+            ("queue: \"mail\")}", "queue: \"letter\")}", "12:51", "its queues are"),
+            ("broker: \"b\"", "broker: \"w\"", "12:39", "`w` is a Service and has no queues"),
         ]);
     }
 
     #[test]
     fn what_a_queue_cannot_be_is_refused_at_its_field() {
         refused(&[
-            ("deliveries_max: 2", "deliveries_max: 0", "6:89", "at least 1"),
-            ("deliveries_max: 2", "order: BestEffort(spread: 1)", "6:99", "among at least 2"),
-            ("\"dead\": ()", "\"receive\": ()", "6:124", "something else by this name"),
+            ("deliveries_max: 2", "deliveries_max: 0", "6:73", "at least 1"),
+            ("deliveries_max: 2", "order: BestEffort(spread: 1)", "6:83", "among at least 2"),
+            ("\"dead\": ()", "\"receive\": ()", "6:108", "something else by this name"),
             ("to: \"w\"", "pause: \"1us\", to: \"w\"", "7:56", "too often"),
             ("one_way: true", "one_way: true, optional: true", "9:104", "nobody waits"),
             ("one_way: true", "one_way: true, needs: 1", "9:101", "nobody waits"),

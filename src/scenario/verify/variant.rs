@@ -1,7 +1,7 @@
 //! What does not fit together in a variant as a whole.
 
 use super::places::Places;
-use super::{faults, fit, queues};
+use super::{faults, fit, idle, queues};
 use crate::engine::{Name, NodeId};
 use crate::patterns::Spec;
 use crate::scenario::diagnose::Problem;
@@ -35,6 +35,8 @@ pub(in crate::scenario) fn variant(
     problems.extend(whole.tenants());
     problems.extend(fit::problems(&whole));
     problems.extend(queues::problems(&whole));
+    problems.extend(idle::problems(&whole));
+    problems.extend(idle::empty(&whole));
     problems.extend(faults::problems(&whole));
     problems.extend(classes::problem(variant, places));
     problems
@@ -125,10 +127,8 @@ impl<'a> Whole<'a> {
         let known: Vec<&str> = classes.filter_map(|class| class.tenant).map(spelling).collect();
         for (id, node) in self.described() {
             let path = format!("nodes.{}", self.places.name(id));
-            let (of, machine) = match node {
-                Described::Node(spec) => ("", spec.machine()),
-                Described::Group(group) => (".of", group.spec.machine()),
-            };
+            let (spec, of) = node.spec();
+            let machine = spec.machine();
             let weighed = machine.weights.keys().map(|tenant| spelling(*tenant));
             for tenant in weighed.filter(|tenant| !known.contains(tenant)) {
                 let problem = self.at(&path, &format!("{of}.machine.weights.{tenant}"));
@@ -174,7 +174,15 @@ pub(super) enum Described<'a> {
     Group(&'a Group),
 }
 
-impl Described<'_> {
+impl<'a> Described<'a> {
+    /// What it is, or each of its instances, and where in the description that stands.
+    pub fn spec(&self) -> (&'a Spec, &'static str) {
+        match self {
+            Described::Node(spec) => (spec, ""),
+            Described::Group(group) => (&group.spec.of, ".of"),
+        }
+    }
+
     /// What it asks of others.
     pub fn asks(&self) -> Vec<Ask> {
         match self {

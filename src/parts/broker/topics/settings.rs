@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use super::levels::Patterns;
 use crate::engine::{Name, Ratio, Span};
-use crate::parts::broker::settings::{MessageQueue, Persistence, Preset, Rules};
+use crate::parts::broker::preset::{Preset, Rules};
+use crate::parts::broker::settings::{MessageQueue, Persistence};
 use crate::parts::service::mixed;
-use crate::world::Flaw;
+use crate::world::{Dated, Flaw};
 
 /// A topic of a broker: who publishes to it knows no subscriber, and each subscription gets a copy.
 ///
@@ -172,6 +173,13 @@ impl Subscription {
             true => rules,
             false => Rules { persistence: Persistence::Off, ..rules },
         }
+    }
+
+    /// When it comes and goes, and when its dead letters are moved back.
+    pub(in crate::parts::broker) fn dated(&self) -> impl Iterator<Item = Dated> {
+        let own = [("from", self.from), ("until", self.until)].into_iter();
+        let own = own.filter_map(|(field, at)| Some(Dated::of_run(field, at?)));
+        own.chain(self.queue.dated().map(|dated| dated.within("queue")))
     }
 
     /// What is wrong with it, for the loader.

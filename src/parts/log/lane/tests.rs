@@ -1,7 +1,6 @@
 //! Batches of one partition, by hand.
 
 use super::*;
-use crate::engine::{Class, Root};
 
 fn lane() -> Lane {
     let partition = PartitionId { topic: 0, number: 0 };
@@ -14,17 +13,7 @@ fn lane() -> Lane {
 fn batch(order: u64, records: u64, ready: u64) -> Rc<Batch> {
     let batch = Batch::new(0, order, Time(ready), Time(1_000));
     for place in 0..records {
-        let record = Parcel {
-            id: 0,
-            root: Root::NONE,
-            class: Class(0),
-            payload: 0,
-            key: 0,
-            value: 0,
-            since: Time(0),
-            count: 0,
-        };
-        assert_eq!(batch.add(record), place);
+        assert_eq!(batch.add(Parcel::NOTHING), place);
     }
     Rc::new(batch)
 }

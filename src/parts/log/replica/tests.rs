@@ -1,7 +1,7 @@
 //! A leader's view of its followers, by hand: brokers 1 to 3, of which 1 leads.
 
 use super::*;
-use crate::engine::{Class, Parcel, Root};
+use crate::engine::Parcel;
 use crate::parts::log::partition::Record;
 
 const ONE: NodeId = NodeId(1);
@@ -21,18 +21,8 @@ fn leader(records: u64) -> Replica {
 
 fn write(replica: &Replica, records: u64) {
     for _ in 0..records {
-        let parcel = Parcel {
-            id: 0,
-            root: Root::NONE,
-            class: Class(0),
-            payload: 0,
-            key: 0,
-            value: 0,
-            since: Time(0),
-            count: 0,
-        };
         let offset = replica.log.borrow().end();
-        let record = Record { offset, epoch: 1, ..Record::of(&parcel) };
+        let record = Record { offset, epoch: 1, ..Record::of(&Parcel::NOTHING) };
         replica.log.borrow_mut().append(record, Time(0));
     }
     replica.wrote(replica.log.borrow().end());
