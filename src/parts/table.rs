@@ -140,7 +140,7 @@ impl Table {
         };
         let Some(new) = new.filter(|_| holds) else { return Err(found) };
         self.undo.push((row.table, row.key, old));
-        place.insert_entry(new);
+        *place.or_default() = new;
         Ok(())
     }
 
