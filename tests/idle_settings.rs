@@ -3,6 +3,7 @@
 mod common;
 
 use common::refused::{complaint, refused};
+use stormglass::scenario::{load, source::Source};
 
 /// Queues, topics and a log in which everything fits.
 const SYSTEM: &str = r#"Scenario(
@@ -265,4 +266,16 @@ fn what_was_published_is_told_of_a_case_only() {
     assert!(told.contains("say what it `validates`"), "{told}");
     let case = SYSTEM.replace("run: (", "validates: (id: \"X01\", source: \"a book\"), run: (");
     assert_eq!(complaint(&case, "max: \"1s\"", published), Ok(()));
+}
+
+#[test]
+fn who_tries_another_value_need_not_take_out_what_that_makes_void() {
+    let text = SYSTEM.replace(
+        "to: \"shop\", operation: \"do\",\n        ),",
+        "to: \"shop\", operation: \"do\",\n            policy: (retries: 2, backoff: (base: \"20ms\")),\n        ),",
+    );
+    let path = ("nodes.member.policy.retries", "0");
+    assert!(complaint(&text, "retries: 2", "retries: 0").is_err(), "it is in the file itself");
+    let tried = Source::new("fits.ron", &text).set(path.0, path.1).expect("it can be set");
+    assert!(load(&tried).is_ok());
 }

@@ -74,6 +74,9 @@ pub(super) struct Draft {
     /// Designs to be compared, the baseline first. Default: the nodes as they are.
     #[serde(default)]
     pub(super) variants: Vec<Variation>,
+    /// Does somebody try another value than the file's? It may make others mean nothing.
+    #[serde(skip)]
+    pub(super) is_tried: bool,
 }
 
 /// A variant as the file has it: what is different from the base.
@@ -120,7 +123,8 @@ fn billion() -> u64 {
 /// Every problem that was found, each with its place in the text.
 pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
     let nodes = instances::roster(source);
-    let (draft, mut lexicon) = read(source, &nodes)?;
+    let (mut draft, mut lexicon) = read(source, &nodes)?;
+    draft.is_tried = !source.changes().is_empty();
     let spans = source.spans();
     let base = Text { source, spans: &spans, nodes: &nodes };
     let mut problems = verify::base(&draft, base.places(&lexicon));
@@ -136,7 +140,8 @@ pub fn load(source: &Source) -> Result<Scenario, Vec<Problem>> {
             continue;
         }
         match Spliced::of(source, variation, place, &nodes) {
-            Ok(text) => {
+            Ok(mut text) => {
+                text.draft.is_tried = draft.is_tried;
                 variants.push(vary(text.draft.clone(), variation, &nodes));
                 texts.push(Some(text));
             }

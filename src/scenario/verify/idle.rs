@@ -1,7 +1,8 @@
 //! Settings that could have no effect, whatever happens, because of what else is said.
 //!
 //! A setting of the base need not mean something in each variant, so that one thing can be changed
-//! in a variant and the rest stay as it is: it is enough that it does in one.
+//! in a variant and the rest stay as it is: it is enough that it does in one. And who tries another
+//! value than the file's, with `--set`, is told nothing of what that makes void.
 
 use std::collections::BTreeSet;
 

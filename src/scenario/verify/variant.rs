@@ -35,8 +35,10 @@ pub(in crate::scenario) fn variant(
     problems.extend(whole.tenants());
     problems.extend(fit::problems(&whole));
     problems.extend(queues::problems(&whole));
-    problems.extend(idle::problems(&whole));
-    problems.extend(idle::empty(&whole));
+    if !draft.is_tried {
+        problems.extend(idle::problems(&whole));
+        problems.extend(idle::empty(&whole));
+    }
     problems.extend(faults::problems(&whole));
     problems.extend(classes::problem(variant, places));
     problems
