@@ -162,3 +162,20 @@ fn p2p_m5_a_restarted_broker_still_recognises_what_it_had() {
     assert_eq!(record.of("queue.processed").len(), 1);
     assert_eq!(record.of("request.succeeded").len(), 1);
 }
+
+#[test]
+fn p2p_m8_a_message_that_goes_to_the_dead_letters_is_not_passed_before_it_is_there() {
+    // A slow disk, so that a crash may come while a message is on its way.
+    let queue = "order: Groups(count: 3), persistence: Lazy, ttl: \"2s\", length_max: 20, \
+                 overflow: DropOldest, dead: (to: \"dead\", expired: true, overflow: true)";
+    let text = SHOP.replace("cost: \"0s\"", "cost: \"0s\", disk: (sync: \"100ms\")");
+    let text = text.replace("CLIENT", LOAD).replace("PREFETCH", "").replace("QUEUE", queue);
+    let text = text.replace("SEND", SLOW);
+    for at in (4_000..4_400).step_by(10) {
+        let fault =
+            format!("\"crash\": (what: Crash(node: \"broker\"), at: \"{at}ms\", for: \"50ms\")");
+        let record = run(&text.replace("REST", &format!("faults: {{{fault}}},")));
+        assert!(!numbers(&record, "queue.dead").is_empty());
+        held(&record, "queues-in-order");
+    }
+}

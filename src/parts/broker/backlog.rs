@@ -244,15 +244,12 @@ impl Backlog {
         self.is(ticket, State::Out)
     }
 
-    /// Takes a message that waits out of its line; it counts as out, and nobody has it.
+    /// Takes a message that waits out of its line; it counts as out, and nobody has it. In its group
+    /// it keeps its place until it has left: should it not get away, it is still before the others.
     fn withdraw(&mut self, ticket: Ticket) {
         let slot = &mut self.slots[ticket.slot as usize];
-        let (group, number) = (slot.group, slot.message.number);
         (slot.state, slot.until) = (State::Held, Time::MAX);
         (self.waiting, self.out) = (self.waiting - 1, self.out + 1);
-        if let Ready::Groups(groups) = &mut self.ready {
-            groups.forget(group, number, is_ready(&self.slots));
-        }
     }
 
     /// A message has left for good. From wherever it was: what came back to the queue can still be
@@ -268,8 +265,10 @@ impl Backlog {
         let group = slot.group;
         self.out -= 1;
         self.free.push(ticket.slot);
-        if let (Ready::Groups(groups), true) = (&mut self.ready, was_out) {
-            groups.free(group, is_ready(&self.slots));
+        match &mut self.ready {
+            Ready::Groups(groups) if was_out => groups.free(group, is_ready(&self.slots)),
+            Ready::Groups(groups) => groups.forget(group, message.number, is_ready(&self.slots)),
+            Ready::Line(_) => {}
         }
         Some(message)
     }

@@ -48,6 +48,19 @@ fn a_message_is_out_until_it_is_settled_or_put_back() {
 }
 
 #[test]
+fn what_is_being_moved_holds_up_its_group() {
+    let mut backlog = Backlog::new(Order::Groups { count: None }, None, 0);
+    for (number, key) in [(1, 7), (2, 8), (3, 7)] {
+        backlog.admit(message(number, key), (0, 0), Time(0), Time(0));
+    }
+    let moved = backlog.oldest().expect("there are three");
+    assert_eq!(take(&mut backlog).map(|it| it.message.number), Some(2));
+    assert!(take(&mut backlog).is_none(), "3 waits for 1");
+    assert_eq!(backlog.settle(moved).map(|it| it.number), Some(1));
+    assert_eq!(take(&mut backlog).map(|it| it.message.number), Some(3));
+}
+
+#[test]
 fn what_is_out_for_too_long_is_told_unless_it_is_extended() {
     let mut backlog = filled(Order::Arrival, 2);
     let one = take(&mut backlog).expect("there are two");
