@@ -246,7 +246,7 @@ impl<E: Environment> State<E> {
 
     /// Settles a row with a reply: the task to poll, if it still waits. Only for alarms, which hand
     /// the task to the engine.
-    #[inline]
+    #[inline(always)]
     pub fn settle(&mut self, id: WaitId, reply: Reply) -> Due {
         let Some(task) = self.waits.waiting(id) else { return Due::Nothing };
         let outcome = match reply {

@@ -292,7 +292,7 @@ fn queue_up(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost
 }
 
 /// Lets a job run on the worker that it has.
-#[inline]
+#[inline(always)]
 fn start(state: &mut State<World>, index: u32) {
     let now = state.now();
     let machines = &mut state.env.machines;
