@@ -120,6 +120,17 @@ fn a_connection_that_is_begun_while_the_host_is_off_is_opened_when_it_is_on() {
 }
 
 #[test]
+fn a_connection_that_is_being_opened_when_the_host_goes_is_opened_when_it_is_on() {
+    // The first request, begun at 100 ms, is sent at 102 ms.
+    let off = r#""off": (what: Crash(node: "server", host: true), at: "101ms", for: "65ms")"#;
+    let record = system("connect: Handshake", off);
+    assert!(record.told().is_empty(), "{:?}", record.told());
+    // Tried at 102 ms and 302 ms, with a handshake before.
+    assert_eq!(latency(&record, 100), ms(216));
+    plain(&record, 400, 3000);
+}
+
+#[test]
 fn a_connection_that_keepalive_has_found_dead_is_not_used_again() {
     let half = r#""half": (what: HalfOpen(links: All), at: "1005ms", for: "1ms")"#;
     // Nobody sends anything before the next request, which is what finds it otherwise.

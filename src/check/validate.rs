@@ -154,8 +154,8 @@ fn problem(
                 .choose(name, &known, "the metrics are"),
         );
     };
-    let is_listed = scenario.measures.iter().all(|(own, _)| own != name);
-    if is_listed {
+    let own = scenario.measures.iter().find(|(own, _)| own == name).map(|(_, measure)| measure);
+    if own.is_none() {
         let place = at(spans, &format!("{path}.metric"));
         let problem = faceted(scenario, name, &flows(scenario), place);
         if problem.is_some() {
@@ -169,7 +169,9 @@ fn problem(
         ("margin", expected.margin),
     ];
     for (field, bound) in bounds {
-        let is_of_difference = expected.versus.is_some() || !is_listed;
+        let subtracts = |part: &MeasureSpec| matches!(part, MeasureSpec::Difference(..));
+        let is_of_difference =
+            expected.versus.is_some() || own.is_some_and(|own| own.all().any(subtracts));
         if bound.is_some_and(|value| value.base() < 0.0) && !is_of_difference {
             let title = format!("`{name}` is never less than nothing");
             let help = "a difference between variants may be: say `versus` which";

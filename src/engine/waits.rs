@@ -111,7 +111,8 @@ pub(crate) struct Waits {
     woken: Branch,
     /// How many branches there were.
     branches: u32,
-    /// Of rows whose task asks in another node's name: the row, by its slot, and the name.
+    /// Of rows whose task asks in another node's name: the row, by its slot, and the name. What is
+    /// left of a closed row counts for nothing: only who steers a run by hand asks like this.
     aliases: BTreeMap<u32, (WaitId, NodeId)>,
 }
 

@@ -46,7 +46,7 @@ impl Dated {
             Within::Load => ("the load", load),
             Within::Run => ("the run", end),
         };
-        let title = format!("{what} is over before {}: nothing comes of this", self.at);
+        let title = format!("{what} is over at {}: nothing comes of this", self.at);
         let flaw = Flaw::new(title).label(format!("{what} ends after {ends}"));
         (self.at >= ends).then(|| Flaw { steps: self.steps.clone(), ..flaw })
     }

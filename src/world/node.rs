@@ -62,7 +62,8 @@ pub trait Node: Clone + 'static {
     }
 
     /// What it says that could have no effect, because of something else that it says. Default:
-    /// nothing. Unlike a problem it does no harm, and a variant may be there to make it count.
+    /// nothing. Unlike a problem it does no harm, and a variant may be there to make it count. What
+    /// is as its default is not said, though it may be written.
     fn idle(&self) -> Vec<Flaw> {
         Vec::new()
     }

@@ -244,8 +244,8 @@ impl Backlog {
         self.is(ticket, State::Out)
     }
 
-    /// Takes a message that waits out of its line; it counts as out, and nobody has it. In its group
-    /// it keeps its place until it has left: should it not get away, it is still before the others.
+    /// Takes a message that waits out of its line; it counts as out, and nobody has it. In its
+    /// group it keeps its place until it has left: should it not get away, it is still the first.
     fn withdraw(&mut self, ticket: Ticket) {
         let slot = &mut self.slots[ticket.slot as usize];
         (slot.state, slot.until) = (State::Held, Time::MAX);

@@ -417,13 +417,6 @@ impl GroupConsumer {
     }
 }
 
-impl GroupConsumer {
-    /// How many of its partitions it processes at once.
-    pub(crate) fn at_once(&self) -> u32 {
-        self.concurrency
-    }
-}
-
 impl Node for GroupConsumer {
     async fn boot(&self, cx: &Cx) {
         loop {

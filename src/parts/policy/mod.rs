@@ -251,10 +251,6 @@ impl Policy {
                 let title = format!("no try can take {timeout}: the `deadline` is {deadline}");
                 return Some(Flaw::at("timeout", title));
             }
-            Policy { retries: 0, budget: Some(_), .. } => ("budget", NO_RETRIES),
-            Policy { retries: 0, retry_on: Some(_), .. } => ("retry_on", NO_RETRIES),
-            Policy { retries: 0, retry_for: Some(_), .. } => ("retry_for", NO_RETRIES),
-            Policy { retries: 0, retry_after: true, .. } => ("retry_after", NO_RETRIES),
             _ if self.retry_on.as_ref().is_some_and(Vec::is_empty) => {
                 ("retry_on", "`retry_on` names no failure: leave out the retries")
             }
@@ -276,6 +272,14 @@ impl Policy {
             false => self.backoff.idle(),
         };
         let backoff = backoff.into_iter().map(|flaw| flaw.within("backoff"));
+        let about_retries = [
+            ("budget", self.budget.is_some()),
+            ("retry_on", self.retry_on.is_some()),
+            ("retry_for", self.retry_for.is_some()),
+            ("retry_after", self.retry_after),
+        ];
+        let about_retries = about_retries.into_iter().filter(|(_, is_said)| is_once && *is_said);
+        let about_retries = about_retries.map(|(field, _)| Flaw::at(field, NO_RETRIES));
         let avoids = self.balance.as_ref().is_some_and(|it| it.avoid != Avoid::Nothing);
         let avoids = (is_once && avoids).then(|| {
             let title = "without `retries` there is no instance that was tried before";
@@ -289,7 +293,8 @@ impl Policy {
         });
         let breaker = self.breaker.iter().flat_map(|breaker| breaker.idle());
         let breaker = breaker.map(|flaw| flaw.within("breaker"));
-        backoff.chain(avoids).chain(late).chain(breaker).chain(self.hedged_in_vain()).collect()
+        let all = backoff.chain(about_retries).chain(avoids).chain(late).chain(breaker);
+        all.chain(self.hedged_in_vain()).collect()
     }
 
     /// A copy that would be sent when the first one is not waited for any more.

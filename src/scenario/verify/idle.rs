@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::variant::{Described, Whole};
 use crate::engine::{Name, NodeId, Span, Time};
-use crate::parts::{Acks, Broker, Consumer, GroupConsumer, LogBroker};
+use crate::parts::{Broker, Consumer};
 use crate::patterns::Spec;
 use crate::scenario::Variant;
 use crate::scenario::diagnose::Problem;
@@ -77,11 +77,10 @@ impl Idle<'_> {
         let mut among: Vec<Flaw> = match spec {
             Spec::Broker(broker) => self.of_broker(broker),
             Spec::Consumer(consumer) => self.extended(consumer).into_iter().collect(),
-            Spec::LogBroker(broker) => self.in_sync(broker),
-            Spec::GroupConsumer(member) => self.crowded(member).into_iter().collect(),
             _ => Vec::new(),
         };
         among.extend(self.unranked(spec));
+        among.extend(self.late(spec));
         match node {
             Described::Node(spec) => spec.idle().into_iter().chain(among).collect(),
             Described::Group(group) => {
@@ -89,6 +88,13 @@ impl Idle<'_> {
                 group.spec.idle().into_iter().chain(among).collect()
             }
         }
+    }
+
+    /// What would happen when the load or the run is over.
+    fn late(&self, spec: &Spec) -> Option<Flaw> {
+        let phases = &self.whole.variant.phases;
+        let (load, end) = (phases.load, phases.end() - Time(0));
+        spec.dated().iter().find_map(|dated| dated.problem(load, end))
     }
 
     /// Does anybody do that?
@@ -176,31 +182,5 @@ impl Idle<'_> {
         let title = "a message is visible again before its consumer asks for more time";
         let label = format!("shorter than the `visibility` of the queue, {visibility}");
         Some(Flaw::at("extend_every", title).label(label))
-    }
-
-    /// Topics that ask for replicas in sync, and nobody publishes with `acks: All`.
-    fn in_sync(&self, broker: &LogBroker) -> Vec<Flaw> {
-        let waits = |spec: &Spec| match spec {
-            Spec::Producer(it) => it.brokers() == self.id && it.acks() == Acks::All,
-            _ => false,
-        };
-        let topics = broker.topics().filter(|(_, topic)| topic.min_isr > 1 && !self.any(waits));
-        let title = "only a producer with `acks: All` waits for replicas, and there is none";
-        topics.map(|(name, _)| Flaw::at("min_isr", title).within(name).within("topics")).collect()
-    }
-
-    /// More partitions at once than there are.
-    fn crowded(&self, member: &GroupConsumer) -> Option<Flaw> {
-        let rules = member.rules();
-        let most = self.described(rules.from, |spec| match spec {
-            Spec::LogBroker(broker) => {
-                let read = broker.topics().filter(|(name, _)| rules.topics.contains(name));
-                Some(read.map(|(_, topic)| topic.partitions).sum::<u32>())
-            }
-            _ => None,
-        });
-        let most = most.filter(|most| (1..member.at_once()).contains(most))?;
-        let title = format!("of {most} partitions no more can be processed at once");
-        Some(Flaw::at("concurrency", title).label(format!("at most {most}")))
     }
 }

@@ -15,7 +15,7 @@ use super::diagnose::Problem;
 use super::load::{Draft, Variation};
 use super::spans::{Node, Shape};
 use super::{Expectation, Invariant, instances};
-use crate::engine::{NodeId, Span, Time};
+use crate::engine::{NodeId, Span};
 use crate::patterns::Spec;
 use crate::world::{FaultSpec, Flaw, Injection, NetworkSpec};
 pub(super) use faults::counted;
@@ -49,7 +49,7 @@ pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
     let connected = instances::connected(draft.network.clone(), &groups);
     problems.extend(network(&connected, places, "network"));
     for (name, spec) in &draft.nodes {
-        problems.extend(own(spec, draft, places, &format!("nodes.{name}")));
+        problems.extend(own(spec, places, &format!("nodes.{name}")));
     }
     let clocks = draft.clocks.problem();
     problems.extend(clocks.map(|flaw| places.flaw("clocks", flaw, "description of clocks")));
@@ -256,15 +256,13 @@ fn expected(draft: &Draft, one: &Expectation, places: Places<'_>, path: &str) ->
     Some(problem.choose(name, &known, "the variants are"))
 }
 
-/// What a node says is wrong with its own configuration, or happens when the run is over.
-fn own(spec: &Spec, draft: &Draft, places: Places<'_>, path: &str) -> Option<Problem> {
+/// What a node says is wrong with its own configuration.
+fn own(spec: &Spec, places: Places<'_>, path: &str) -> Option<Problem> {
     let alone = || match spec {
         Spec::LogBroker(broker) => broker.unfit_for(1),
         _ => None,
     };
-    let (load, end) = (draft.run.load, draft.run.end() - Time(0));
-    let late = || spec.dated().iter().find_map(|dated| dated.problem(load, end));
-    Some(places.flaw(path, spec.problem().or_else(alone).or_else(late)?, spec.kind()))
+    Some(places.flaw(path, spec.problem().or_else(alone)?, spec.kind()))
 }
 
 fn timing(fault: &FaultSpec, draft: &Draft, places: Places<'_>, path: &str) -> Option<Problem> {
@@ -302,7 +300,7 @@ fn variation(
         }
     }
     for (name, spec) in &variation.nodes {
-        problems.extend(own(spec, draft, places, &format!("{path}.nodes.{name}")));
+        problems.extend(own(spec, places, &format!("{path}.nodes.{name}")));
     }
     for (name, fault) in &variation.faults {
         let path = format!("{path}.faults.{name}");

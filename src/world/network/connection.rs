@@ -8,6 +8,11 @@ use super::{Network, stage};
 use crate::engine::{Fault, NodeId, Packet, Span, State, Time, Verdict};
 use crate::world::World;
 
+/// A stream waits at most this long before it tries again, unless its first timeout is longer.
+///
+/// Source: `TCP_RTO_MAX` of Linux.
+const TIMEOUT_MAX: Span = Span::from_seconds(120);
+
 impl Network {
     /// What a connection does with a packet that it cannot carry now; `None` if it can.
     pub(super) fn hold(&mut self, index: u32, packet: &Packet, now: Time) -> Option<Verdict> {
@@ -104,7 +109,8 @@ impl Network {
     /// waits with it, until the connection breaks for all of them.
     pub(super) fn stall(&mut self, index: u32, packet: &Packet, tried: Time, now: Time) -> Verdict {
         let link = &mut self.links[index as usize];
-        let next = tried + self.spec.retransmit * (1 << link.timeouts.min(20));
+        let timeout = self.spec.retransmit * (1 << link.timeouts.min(20));
+        let next = tried + timeout.min(TIMEOUT_MAX.max(self.spec.retransmit));
         link.timeouts += 1;
         let last = (packet.sent + self.spec.give_up).max(now);
         link.hold_until(next.min(last).max(now));

@@ -132,6 +132,10 @@ impl Network {
             let known = &self.outgoing[from.index()];
             let Ok(place) = known.binary_search_by_key(&node, |(to, _)| *to) else { continue };
             let index = known[place].1;
+            if let Some(rare) = &mut self.links[index as usize].rare {
+                // What is being opened has nobody to be opened with.
+                rare.opened = rare.opened.filter(|(since, _)| *since <= now);
+            }
             if self.is_used(index, (from, node), now) {
                 let rare = self.links[index as usize].rare();
                 rare.dead = rare.dead.or(Some(Dead { since: now, answers: true }));
