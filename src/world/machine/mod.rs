@@ -76,6 +76,8 @@ struct Machine {
     spec: Rc<MachineSpec>,
     speed: Factor,
     paused: bool,
+    /// Has its queue room for any number of jobs, and is nothing else considered?
+    is_endless: bool,
     /// How many jobs may start at once; none of a governed machine, whose jobs start in their way.
     slots: u32,
     queue: VecDeque<u32>,
@@ -179,12 +181,14 @@ impl Machines {
         let is_plain = spec.is_plain() && host.is_none() && gauge.is_none();
         let governed = (!is_plain).then(|| Box::new(Governed::new(&spec, rng(), Time(0), 0)));
         let slots = if governed.is_some() { 0 } else { spec.workers.unwrap_or(u32::MAX) };
+        let is_endless = is_plain && spec.queue_max.is_none();
         let alike = self.machines.last().filter(|last| *last.spec == spec);
         let spec = alike.map_or_else(|| Rc::new(spec), |last| last.spec.clone());
         self.machines.push(Machine {
             spec,
             speed: Factor::ONE,
             paused: false,
+            is_endless,
             slots,
             queue: VecDeque::new(),
             governed,
@@ -237,6 +241,16 @@ impl Machines {
         self.jobs.len() as u32 - 1
     }
 
+    /// A job waits for a worker.
+    #[inline]
+    fn queue_up(&mut self, node: NodeId, wait: WaitId, cost: Span) {
+        let job = self.open(Job { node, wait, phase: Phase::Queued, left: cost });
+        let machine = &mut self.machines[node.index()];
+        machine.usage.waiting += 1;
+        machine.usage.queue_peak = machine.usage.queue_peak.max(machine.usage.waiting);
+        machine.queue.push_back(job);
+    }
+
     #[inline]
     fn close(&mut self, index: u32) {
         self.jobs[index as usize].phase = Phase::Free;
@@ -266,14 +280,16 @@ fn submit(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost: 
         machine.usage.working += 1;
         let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
         start(state, job);
+    } else if machine.is_endless {
+        machines.queue_up(node, wait, cost);
     } else {
-        queue_up(state, cx, wait, cost);
+        consider(state, cx, wait, cost);
     }
 }
 
-/// The same where no worker is free, or more is to be considered.
+/// The same where no worker is free and the queue has an end, or more is to be considered.
 #[inline(never)]
-fn queue_up(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost: Span) {
+fn consider(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost: Span) {
     let node = cx.me();
     let machines = &mut state.env.machines;
     let machine = &mut machines.machines[node.index()];
@@ -281,10 +297,7 @@ fn queue_up(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost
         let baggage = cx.baggage();
         governed::submit(state, Submission { node, wait, work: cost, baggage, keeps: false });
     } else if machine.spec.queue_max.is_none_or(|max| machine.usage.waiting < max) {
-        machine.usage.waiting += 1;
-        machine.usage.queue_peak = machine.usage.queue_peak.max(machine.usage.waiting);
-        let job = machines.open(Job { node, wait, phase: Phase::Queued, left: cost });
-        machines.machines[node.index()].queue.push_back(job);
+        machines.queue_up(node, wait, cost);
     } else {
         machine.usage.refused += 1;
         state.settle(wait, Err(Fault::Overloaded));
@@ -456,7 +469,7 @@ pub struct Work<'a>(Call<'a, World>);
 impl Future for Work<'_> {
     type Output = Result<(), Fault>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         Pin::new(&mut self.0).poll(cx).map_ok(|_| ())
     }
