@@ -60,29 +60,34 @@ fn story(variant: &VariantStudy, chains: &[Chain]) -> Vec<Block> {
     blocks
 }
 
-/// The steps that are told, with a line for each gap.
+/// A step that is told, and how often it was taken at once.
+struct Step<'a> {
+    step: &'a ChainStep,
+    times: usize,
+}
+
+/// The steps that are told, with a line for each gap. What happens several times at once is told
+/// once.
 pub(super) fn told(steps: &[ChainStep]) -> Vec<Told> {
-    let decimals = decimals(steps);
+    let same = steps.chunk_by(|a, b| a == b);
+    let steps: Vec<Step> = same.map(|chunk| Step { step: &chunk[0], times: chunk.len() }).collect();
+    let decimals = decimals(&steps);
     let mut lines = Vec::new();
     let mut index = 0;
-    let keep = kept(steps);
+    let keep = kept(&steps);
     while index < steps.len() {
         let gap = keep[index..].iter().take_while(|&&is_kept| !is_kept).count();
         // A line that says that one step was left out is no shorter than the step.
         if gap > 1 {
-            let bad = steps[index..index + gap].iter().filter(|step| step.is_bad).count();
-            let of_them = if bad > 0 { format!(", {bad} of them bad") } else { String::new() };
-            let what = format!("{gap} steps left out{of_them}");
-            let (at, node) = (String::new(), String::new());
-            lines.push(Told { at, node, what, is_bad: false, is_gap: true });
+            lines.push(left_out(&steps[index..index + gap]));
             index += gap;
             continue;
         }
-        let ChainStep { at, node, what, is_bad } = &steps[index];
+        let Step { step: ChainStep { at, node, what, is_bad }, times } = &steps[index];
         lines.push(Told {
             at: format!("{:.decimals$} s", at.as_seconds()),
             node: node.clone(),
-            what: what.clone(),
+            what: if *times > 1 { format!("{what} ({times} times)") } else { what.clone() },
             is_bad: *is_bad,
             is_gap: false,
         });
@@ -91,14 +96,23 @@ pub(super) fn told(steps: &[ChainStep]) -> Vec<Told> {
     lines
 }
 
+/// The line of a gap.
+fn left_out(steps: &[Step]) -> Told {
+    let count: usize = steps.iter().map(|step| step.times).sum();
+    let bad: usize = steps.iter().filter(|step| step.step.is_bad).map(|step| step.times).sum();
+    let of_them = if bad > 0 { format!(", {bad} of them bad") } else { String::new() };
+    let what = format!("{count} steps left out{of_them}");
+    Told { at: String::new(), node: String::new(), what, is_bad: false, is_gap: true }
+}
+
 /// Which steps are told: all of a short chain; the ends and the bad steps of a long one.
-fn kept(steps: &[ChainStep]) -> Vec<bool> {
+fn kept(steps: &[Step]) -> Vec<bool> {
     let count = steps.len();
     if count <= STEPS_MAX {
         return vec![true; count];
     }
     let mut keep: Vec<bool> = (0..count).map(|i| i < ENDS || i + ENDS >= count).collect();
-    let bad: Vec<usize> = (0..count).filter(|&index| steps[index].is_bad).collect();
+    let bad: Vec<usize> = (0..count).filter(|&index| steps[index].step.is_bad).collect();
     for (rank, &index) in bad.iter().enumerate() {
         // Of very many, those at the beginning and at the end tell the story.
         if rank < BAD_MAX / 2 || rank + BAD_MAX / 2 >= bad.len() {
@@ -110,8 +124,10 @@ fn kept(steps: &[ChainStep]) -> Vec<bool> {
 }
 
 /// Milliseconds, unless steps follow each other faster.
-fn decimals(steps: &[ChainStep]) -> usize {
-    let follows_fast =
-        |pair: &[ChainStep]| pair[0].at < pair[1].at && pair[1].at - pair[0].at < Span::MILLISECOND;
+fn decimals(steps: &[Step]) -> usize {
+    let follows_fast = |pair: &[Step]| {
+        let (first, second) = (pair[0].step.at, pair[1].step.at);
+        first < second && second - first < Span::MILLISECOND
+    };
     if steps.windows(2).any(follows_fast) { 6 } else { 3 }
 }

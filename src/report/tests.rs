@@ -1,7 +1,7 @@
 //! Reports of made-up studies, looked at as a reader would.
 
 use super::*;
-use crate::check::outcome::{Ending, Outcome, Study};
+use crate::check::outcome::{ChainStep, Ending, Outcome, Study};
 use crate::engine::{Fault, Time};
 use crate::stats::Histogram;
 use unicode_width::UnicodeWidthStr;
@@ -256,6 +256,23 @@ fn a_long_chain_is_told_by_its_ends_and_its_bad_steps() {
     let told = chains::told(&storm);
     let gap = told.iter().find(|line| line.is_gap).expect("some are left out");
     assert!(gap.what.ends_with("of them bad"), "{}", gap.what);
+}
+
+#[test]
+fn what_happens_several_times_at_once_is_told_once() {
+    let step = |at, what: &str, is_bad| {
+        let (node, what) = ("a".to_owned(), what.to_owned());
+        ChainStep { at: Time(at), node, what, is_bad }
+    };
+    let reset = |at| step(at, "is reset", true);
+    let steps = [step(1, "asks", false), reset(2), reset(2), reset(2), reset(3)];
+    let told: Vec<String> = chains::told(&steps).into_iter().map(|line| line.what).collect();
+    assert_eq!(told, ["asks", "is reset (3 times)", "is reset"]);
+    // Where some are left out, each of them counts.
+    let many: Vec<ChainStep> = (0..60).map(|at| step(at / 2, "asks", false)).collect();
+    let told = chains::told(&many);
+    let gap = told.iter().find(|line| line.is_gap).expect("thirty lines are too many");
+    assert_eq!(gap.what, "40 steps left out");
 }
 
 #[test]
