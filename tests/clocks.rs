@@ -175,14 +175,14 @@ fn strobes_and_drift_are_felt_while_they_last() {
 
 #[test]
 fn drift_stretches_timers_only_where_the_scenario_says_so() {
-    let latency = |clocks: &str| {
+    let latency_of = |policy: &str, clocks: &str| {
         let record = run(&format!(
             r#"Scenario(
     title: "A timeout",
     run: (load: "1500ms", quiet: "5s"),
     network: (latency: "1ms"),
     nodes: {{
-        "user": Client(target: "server", operation: "serve", load: Constant(rate: "1/s"), policy: (timeout: "900ms")),
+        "user": Client(target: "server", operation: "serve", load: Constant(rate: "1/s"), policy: ({policy})),
         "server": Service(operations: {{"serve": (cost: "10s")}}),
     }},
     {clocks}
@@ -190,6 +190,7 @@ fn drift_stretches_timers_only_where_the_scenario_says_so() {
         ));
         record.values("request.failed")[0]
     };
+    let latency = |clocks: &str| latency_of(r#"timeout: "900ms""#, clocks);
     let slow = |timers: bool| {
         format!(r#"clocks: (nodes: {{"user": (drift_ppm: -100000)}}, timers_drift: {timers}),"#)
     };
@@ -198,4 +199,6 @@ fn drift_stretches_timers_only_where_the_scenario_says_so() {
     // By a clock that loses a tenth, 900 ms are a second; and the second after which it asks, and
     // from the end of which its latency counts, is 111 ms longer.
     assert_eq!(latency(&slow(true)), ms(1000).0 as i64 + 111_111_112);
+    let cancels = latency_of(r#"timeout: "900ms", cancel: true"#, &slow(true));
+    assert_eq!(cancels, latency(&slow(true)), "a call that can be taken back has the same clock");
 }

@@ -40,7 +40,10 @@ impl<E: Environment> Cx<E> {
 impl<E: Environment> Cancellable<'_, E> {
     /// As [`Call::within`].
     pub fn within(self, timeout: Span) -> Self {
-        self.call.cx.core.state_mut().set_deadline(self.request, timeout);
+        let mut state = self.call.cx.core.state_mut();
+        let timeout = state.env.timer(self.call.cx.me(), timeout);
+        state.set_deadline(self.request, timeout);
+        drop(state);
         self
     }
 
