@@ -16,8 +16,8 @@ use crate::engine::prefetch::prefetch;
 use crate::engine::units::Ratio;
 use ziggurat::{EXP_TAIL, NORMAL_TAIL, TABLES, Tables, ULP};
 
-/// Numbers computed at a time: four blocks of the cipher, which it computes side by side.
-const BATCH: usize = 32;
+/// Numbers computed at a time: eight blocks of the cipher, which computes four side by side.
+const BATCH: usize = 64;
 /// The same in the cipher's own words of 32 bits.
 const BATCH_WORDS: u128 = 2 * BATCH as u128;
 
@@ -28,9 +28,10 @@ const BATCH_WORDS: u128 = 2 * BATCH as u128;
 #[derive(Clone)]
 pub struct Rng {
     batch: Box<[u64]>,
-    /// The next number's place in `batch`; past its end they must be computed first.
+    /// The next number's place, from the beginning of `batch` on; past its end they must be computed
+    /// first.
     next: u32,
-    /// How many batches were computed.
+    /// How many batches there were, computed or left out.
     batches: u32,
     // Held here, so that a draw does not ask each time whether the tables exist.
     tables: &'static Tables,
@@ -61,7 +62,7 @@ impl Rng {
         }
     }
 
-    /// Computes the next batch and returns its first number.
+    /// Computes the batch in which the next number is, and returns that.
     #[cold]
     #[inline(never)]
     fn refill(&mut self) -> u64 {
@@ -72,8 +73,10 @@ impl Rng {
         }
         let mut cipher = ChaCha8Rng::from_seed(key);
         cipher.set_stream(self.stream);
+        let ahead = self.next as usize - self.batch.len();
+        self.batches += (ahead / BATCH) as u32;
         cipher.set_word_pos(u128::from(self.batches) * BATCH_WORDS);
-        self.batches = self.batches.checked_add(1).expect("a stream has 2^37 numbers");
+        self.batches = self.batches.checked_add(1).expect("a stream has 2^38 numbers");
         let mut bytes = [0; 8 * BATCH];
         cipher.fill_bytes(&mut bytes);
         let numbers = bytes.as_chunks().0.iter().map(|number| u64::from_le_bytes(*number));
@@ -81,8 +84,9 @@ impl Rng {
             self.batch = Box::new([0; BATCH]);
         }
         self.batch.iter_mut().zip(numbers).for_each(|(place, number)| *place = number);
-        self.next = 1;
-        self.batch[0]
+        let place = ahead % BATCH;
+        self.next = place as u32 + 1;
+        self.batch[place]
     }
 
     /// Hints that the next number is about to be drawn.
@@ -130,7 +134,21 @@ impl Rng {
     /// is exact to 2^-64, and 0 and 1 are certain.
     #[inline]
     pub fn chance(&mut self, ratio: Ratio) -> bool {
+        if ratio.is_zero() {
+            self.skip();
+            return false;
+        }
         ratio.covers(self.u64())
+    }
+
+    /// Leaves out a number. As long as nothing else is asked of a stream its numbers are not
+    /// computed, and take no memory.
+    #[inline]
+    fn skip(&mut self) {
+        match self.next.checked_add(1) {
+            Some(next) => self.next = next,
+            None => _ = self.u64(),
+        }
     }
 
     /// A standard exponential number (mean 1).
@@ -139,16 +157,30 @@ impl Rng {
     /// Journal of Statistical Software 5(8), 2000.
     #[inline]
     pub fn exp(&mut self) -> f64 {
-        let bits = self.u64();
-        let layer = &self.tables.exp.layers[(bits & 0xff) as usize];
-        let x = layer.place(bits);
-        if layer.holds(bits) { x } else { self.exp_edge(bits) }
+        match self.exp_at_once() {
+            Some(x) => x,
+            None => self.exp_edge(),
+        }
     }
 
-    /// The hundredth of the draws that fall outside the rectangles.
+    /// The same if it takes neither a new batch nor a second number, else nothing is drawn. So a
+    /// caller that hands the rest on saves no registers for it.
+    #[inline(always)]
+    pub(crate) fn exp_at_once(&mut self) -> Option<f64> {
+        let bits = *self.batch.get(self.next as usize)?;
+        let layer = &self.tables.exp.layers[(bits & 0xff) as usize];
+        if !layer.holds(bits) {
+            return None;
+        }
+        self.next += 1;
+        Some(layer.place(bits))
+    }
+
+    /// Of which the hundredth falls outside the rectangles.
     #[cold]
-    fn exp_edge(&mut self, mut bits: u64) -> f64 {
+    fn exp_edge(&mut self) -> f64 {
         loop {
+            let bits = self.u64();
             let index = (bits & 0xff) as usize;
             let layer = &self.tables.exp.layers[index];
             let x = layer.place(bits);
@@ -163,7 +195,6 @@ impl Rng {
             if self.tables.exp.height(index, share) < libm::exp(-x) {
                 return x;
             }
-            bits = self.u64();
         }
     }
 
@@ -280,6 +311,21 @@ mod tests {
         plain.set_stream(name_hash("node-a"));
         let mut rng = Rng::new(42, "node-a");
         assert!((0..1_000).all(|_| rng.u64() == plain.next_u64()));
+    }
+
+    #[test]
+    fn numbers_left_out_are_those_that_would_have_been_drawn() {
+        for skipped in [0, 1, 63, 64, 65, 127, 128, 1_000] {
+            for drawn in [0, 1, 63, 64, 65, 100] {
+                let (mut some, mut all) = (Rng::new(1, "a"), Rng::new(1, "a"));
+                (0..drawn).for_each(|_| assert_eq!(some.u64(), all.u64()));
+                for _ in 0..skipped {
+                    assert!(!some.chance(Ratio::ZERO));
+                    all.u64();
+                }
+                assert!((0..200).all(|_| some.u64() == all.u64()), "{drawn}, then {skipped}");
+            }
+        }
     }
 
     #[test]

@@ -84,8 +84,9 @@ impl Ratio {
     }
 
     /// Whether it can never happen.
+    #[inline]
     pub fn is_zero(self) -> bool {
-        self == Ratio::ZERO
+        self.numerator == 0
     }
 
     /// Whether it always happens.
