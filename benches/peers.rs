@@ -1,6 +1,6 @@
 //! The workloads of other simulators' benchmarks, through the public node interface.
 //!
-//! `cargo bench --bench peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of JSON: the
+//! `cargo run --release --example peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of JSON: the
 //! process's own processor time per item, and an outcome that is checked against theory. Every run
 //! has its digest on and draws from a ChaCha8 stream per node, as any scenario does.
 #![expect(clippy::disallowed_macros, reason = "a bench prints its result")]
@@ -316,7 +316,7 @@ fn peak_kilobytes() -> u64 {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |place: usize, default| {
         words.get(place).and_then(|word| word.parse::<u64>().ok()).unwrap_or(default)
     };
