@@ -1,8 +1,8 @@
 //! The workloads of other simulators' benchmarks, through the public node interface.
 //!
-//! `cargo run --release --example peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of JSON: the
-//! process's own processor time per item, and an outcome that is checked against theory. Every run
-//! has its digest on and draws from a ChaCha8 stream per node, as any scenario does.
+//! `cargo run --release --example peers -- mm1|phold|pingpong|idle N [NODES]` prints one line of
+//! JSON: the process's own processor time per item, and an outcome that is checked against theory.
+//! Every run has its digest on and draws from a ChaCha8 stream per node, as any scenario does.
 #![expect(clippy::disallowed_macros, reason = "a bench prints its result")]
 
 use std::cell::{Cell, RefCell};

@@ -1,5 +1,7 @@
 //! Everything a task may do to the world: the verbs of a node.
 
+mod outgoing;
+
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -7,11 +9,10 @@ use std::task::{Context, Poll};
 
 use super::dist::Dist;
 use super::environment::Environment;
-use super::event::Record;
 use super::message::{Baggage, Fault, Msg, NodeId, Reply, Root};
 use super::name::Name;
 use super::rng::Rng;
-use super::state::{Kind, State};
+use super::state::State;
 use super::time::{Span, Time};
 use super::waits::{Branch, Outcome, TaskId, WaitId, Waits};
 
@@ -158,70 +159,15 @@ impl<E: Environment> Cx<E> {
     /// Draws a span from this node's own random stream.
     #[inline]
     pub fn draw(&self, dist: &Dist) -> Span {
-        self.random(|rng| dist.sample(rng))
-    }
-
-    /// Sends a request; the reply is awaited. Bound it with [`Call::within`].
-    #[inline]
-    pub fn call(&self, to: NodeId, msg: Msg) -> Call<'_, E> {
-        Call { cx: self, wait: self.ask(to, msg) }
-    }
-
-    #[inline]
-    fn ask(&self, to: NodeId, msg: Msg) -> WaitId {
-        let mut state = self.core.state_mut();
-        let wait = state.waits.open(self.task.get(), to, self.root.get());
-        let index = self.write(&mut state, to, msg, wait);
-        state.transmit(index, Kind::Request);
-        wait
-    }
-
-    /// Sends a request in another node's name, for whoever steers a run by hand; the reply takes
-    /// the way back to that node, and this task hears of it.
-    pub fn call_as(&self, from: NodeId, to: NodeId, msg: Msg) -> Call<'_, E> {
-        let mut state = self.core.state_mut();
-        let wait = state.waits.open_as(from, self.task.get(), to, self.root.get());
-        let record = Record { from, ..self.record(state.now(), to, msg, wait) };
-        let index = state.write(|| record);
-        state.transmit(index, Kind::Request);
-        drop(state);
-        Call { cx: self, wait }
-    }
-
-    /// Sends a message that wants no reply.
-    #[inline]
-    pub fn send(&self, to: NodeId, msg: Msg) {
-        let mut state = self.core.state_mut();
-        let index = self.write(&mut state, to, msg, WaitId::NONE);
-        state.transmit(index, Kind::Request);
-    }
-
-    /// Sends a message that wants no reply and arrives after exactly `delay`, whatever the network
-    /// is like: for models that bring a transport of their own.
-    #[inline(always)]
-    pub fn post(&self, to: NodeId, msg: Msg, delay: Span) {
-        match msg {
-            Msg::Do { verb, key, value } => self.post_do(to, verb, (key, value), delay),
-            other => self.post_other(to, other, delay),
+        match self.random(|rng| dist.sample_at_once(rng)) {
+            Some(span) => span,
+            None => self.draw_other(dist),
         }
     }
 
-    /// What most messages are, in registers: on the stack it would be written in two pieces and
-    /// read in others, on which the processor stalls.
     #[inline(never)]
-    fn post_do(&self, to: NodeId, verb: Name, (key, value): (u64, u64), delay: Span) {
-        let mut state = self.core.state_mut();
-        let sent = state.now();
-        let index =
-            state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, WaitId::NONE));
-        state.post(index, delay);
-    }
-
-    #[inline(never)]
-    fn post_other(&self, to: NodeId, msg: Msg, delay: Span) {
-        let mut state = self.core.state_mut();
-        let index = self.write_other(&mut state, to, msg, WaitId::NONE);
-        state.post(index, delay);
+    fn draw_other(&self, dist: &Dist) -> Span {
+        self.random(|rng| dist.sample(rng))
     }
 
     /// May whoever asked for what this task does take it back?
@@ -241,54 +187,6 @@ impl<E: Environment> Cx<E> {
     /// with the process.
     pub fn local<T: Default + 'static>(&self) -> Rc<T> {
         self.core.state_mut().local(self.me())
-    }
-
-    /// Starts a new task on this very node, without crossing the network: the only way to fork.
-    #[inline]
-    pub fn kick(&self, msg: Msg) {
-        let mut state = self.core.state_mut();
-        let index = self.write(&mut state, self.me(), msg, WaitId::NONE);
-        state.kick(index);
-    }
-
-    /// Writes down a message to `to`. What most of them are goes from the registers of whoever says
-    /// it to its place, as in [`Cx::post_do`].
-    #[inline(always)]
-    fn write(&self, state: &mut State<E>, to: NodeId, msg: Msg, wait: WaitId) -> u32 {
-        let sent = state.now();
-        match msg {
-            Msg::Do { verb, key, value } => {
-                state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, wait))
-            }
-            other => self.write_other(state, to, other, wait),
-        }
-    }
-
-    #[inline(never)]
-    fn write_other(&self, state: &mut State<E>, to: NodeId, msg: Msg, wait: WaitId) -> u32 {
-        let sent = state.now();
-        state.write(|| self.record(sent, to, msg, wait))
-    }
-
-    #[inline(always)]
-    pub(super) fn record(&self, sent: Time, to: NodeId, msg: Msg, wait: WaitId) -> Record {
-        let (from, root) = (self.me(), self.root.get());
-        let Baggage { deadline, payload, class } = self.baggage.get();
-        let patience = Record::patience(deadline, sent);
-        Record {
-            msg,
-            fault: None,
-            wait,
-            from,
-            to,
-            root,
-            sent,
-            patience,
-            payload,
-            class,
-            stage: 0,
-            is_cancellable: false,
-        }
     }
 
     /// Waits for `span`.
@@ -355,46 +253,6 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn note(&self, what: Name, key: u64, value: u64) {
         self.core.state_mut().note(self.me(), self.root.get(), what, (key, value));
-    }
-
-    /// Answers whoever asked, once.
-    #[inline]
-    pub(crate) fn reply(&self, body: Reply) {
-        let caller = self.caller.replace(Caller::NONE);
-        if caller.wait != WaitId::NONE {
-            self.answer(caller, body);
-        }
-    }
-
-    #[inline(never)]
-    fn answer(&self, Caller { node, wait }: Caller, body: Reply) {
-        let mut state = self.core.state_mut();
-        if self.may_cancel.take() {
-            if state.is_withdrawing() {
-                return;
-            }
-            state.withdrawals.release(self.task.get());
-        }
-        let (from, root, sent) = (self.me(), self.root.get(), state.now());
-        let (msg, fault) = match body {
-            Ok(msg) => (msg, None),
-            Err(fault) => (Record::SILENCE, Some(fault)),
-        };
-        let index = state.write(|| Record {
-            msg,
-            fault,
-            wait,
-            from,
-            to: node,
-            root,
-            sent,
-            patience: Record::FOREVER,
-            payload: if fault.is_some() { 0 } else { self.answer.get() },
-            class: self.baggage.get().class,
-            stage: 0,
-            is_cancellable: false,
-        });
-        state.transmit(index, Kind::Reply);
     }
 }
 

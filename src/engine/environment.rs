@@ -64,6 +64,13 @@ pub trait Environment: Sized + 'static {
     /// Decides what becomes of a packet that leaves now.
     fn route(&mut self, packet: &Packet, now: Time) -> Verdict;
 
+    /// Does whatever is sent from one of two nodes to the other arrive at once, so that
+    /// [`Environment::route`] need not be asked? Default: no.
+    #[inline]
+    fn is_at_once(&self, _from: NodeId, _to: NodeId) -> bool {
+        false
+    }
+
     /// A request has reached a node that is down: who is to have it instead, if it is for an
     /// address that others stand behind. Default: nobody.
     fn stand_in(&mut self, _: &Packet) -> Option<NodeId> {

@@ -155,6 +155,12 @@ impl Record {
         Baggage { deadline, payload: self.payload, class: self.class }
     }
 
+    /// Size on the wire.
+    #[inline(always)]
+    pub fn bytes(&self) -> u32 {
+        self.msg.bytes().saturating_add(self.payload)
+    }
+
     /// What is said: a request is `Ok`, a reply is either.
     pub fn body(&self) -> Reply {
         self.fault.map_or_else(|| Ok(self.msg.clone()), Err)

@@ -321,8 +321,7 @@ impl<E: Environment> State<E> {
     #[inline(always)]
     pub(crate) fn post(&mut self, index: u32, delay: Span) {
         self.counts.requests += 1;
-        let record = self.records.get(index);
-        self.counts.bytes += u64::from(record.msg.bytes()) + u64::from(record.payload);
+        self.counts.bytes += u64::from(self.records.get(index).bytes());
         self.trace(index, Kind::Request, Fate::Sent);
         self.push(self.now + delay, Tag::Deliver, index);
     }
@@ -341,14 +340,25 @@ impl<E: Environment> State<E> {
     }
 
     /// Hands a message to the network.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn transmit(&mut self, index: u32, kind: Kind) {
         match kind {
             Kind::Request => self.counts.requests += 1,
             Kind::Reply => self.counts.replies += 1,
         }
+        let record = self.records.get(index);
+        self.counts.bytes += u64::from(record.bytes());
+        if self.tracer.is_none() && self.env.is_at_once(record.from, record.to) {
+            self.push(self.now, kind.arrival(), index);
+        } else {
+            self.carry(index, kind);
+        }
+    }
+
+    /// The same for what takes its time, or is to be seen on its way.
+    #[inline(never)]
+    fn carry(&mut self, index: u32, kind: Kind) {
         let packet = packet(self.records.get(index), kind);
-        self.counts.bytes += u64::from(packet.bytes);
         self.trace(index, kind, Fate::Sent);
         match self.env.route(&packet, self.now) {
             Verdict::Deliver(after) => {
@@ -425,7 +435,7 @@ fn packet(record: &Record, kind: Kind) -> Packet {
     Packet {
         from: record.from,
         to: record.to,
-        bytes: record.msg.bytes().saturating_add(record.payload),
+        bytes: record.bytes(),
         is_reply: kind == Kind::Reply,
         is_reset: record.fault == Some(Fault::Reset),
         stage: record.stage,

@@ -277,6 +277,11 @@ impl Environment for World {
         self.network.route(packet, now)
     }
 
+    #[inline]
+    fn is_at_once(&self, from: NodeId, to: NodeId) -> bool {
+        self.network.is_at_once(from, to)
+    }
+
     fn stand_in(&mut self, packet: &Packet) -> Option<NodeId> {
         let instances = self.instances.get(packet.to.index())?.clone()?;
         self.groups.next(packet.to, &instances)

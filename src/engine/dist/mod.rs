@@ -86,13 +86,23 @@ impl Dist {
         Dist::new(shape).unwrap_or(Dist::constant(Span::ZERO))
     }
 
-    /// Draws a span, rounded half up to a nanosecond; what is longer than [`Span::MAX`] is cut.
+    /// Draws a span, rounded to the nearest nanosecond; what is longer than [`Span::MAX`] is cut.
     #[inline]
     pub fn sample(&self, rng: &mut Rng) -> Span {
         match &self.0 {
             Form::Constant(span) => *span,
             Form::Exponential(mean) => Span::from_nanos_f64(mean * rng.exp()),
             Form::Other(model) => model.sampler.sample(rng),
+        }
+    }
+
+    /// The same for what most draws are, and nothing is drawn for the others.
+    #[inline(always)]
+    pub(crate) fn sample_at_once(&self, rng: &mut Rng) -> Option<Span> {
+        match &self.0 {
+            Form::Constant(span) => Some(*span),
+            Form::Exponential(mean) => Some(Span::from_nanos_f64(mean * rng.exp_at_once()?)),
+            Form::Other(_) => None,
         }
     }
 

@@ -30,7 +30,7 @@ impl SizeDist {
         dist.map(SizeDist).map_err(|error| error.to_string())
     }
 
-    /// Draws a size, rounded half up to a byte.
+    /// Draws a size, rounded to the nearest byte.
     #[inline]
     pub fn sample(&self, rng: &mut Rng) -> Bytes {
         Bytes(self.0.sample(rng).0)

@@ -188,12 +188,13 @@ impl Queue {
         }
         self.front.push(key);
         let keys = self.front.as_mut_slice();
-        let mut at = count;
-        while at > 0 && keys[at - 1] < key {
-            keys[at] = keys[at - 1];
-            at -= 1;
+        for at in (0..count).rev() {
+            let other = keys[at];
+            if other >= key {
+                break;
+            }
+            (keys[at + 1], keys[at]) = (other, key);
         }
-        keys[at] = key;
     }
 
     /// The same where `front` is long or there are keys in `near`. A key that would become the

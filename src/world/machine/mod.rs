@@ -121,6 +121,12 @@ impl Machine {
         self.usage.working < self.slots
     }
 
+    /// How fast its jobs run; `None` if they stand still.
+    #[inline]
+    fn pace(&self) -> Option<Factor> {
+        (!self.paused).then_some(self.speed)
+    }
+
     fn pick(&mut self) -> Option<u32> {
         let job = match self.spec.discipline {
             Discipline::Lifo => self.queue.pop_back(),
@@ -211,7 +217,7 @@ impl Machines {
     }
 
     /// A job waits for a worker.
-    #[inline]
+    #[inline(always)]
     fn queue_up(&mut self, node: NodeId, wait: WaitId, cost: Span) {
         let job = self.open(Job { node, wait, phase: Phase::Queued, left: cost });
         let machine = &mut self.machines[node.index()];
@@ -276,15 +282,21 @@ fn consider(state: &mut State<World>, cx: &engine::Cx<World>, wait: WaitId, cost
 /// Lets a job run on the worker that it has.
 #[inline(always)]
 fn start(state: &mut State<World>, index: u32) {
+    let machines = &state.env.machines;
+    let pace = machines.machines[machines.jobs[index as usize].node.index()].pace();
+    start_at(state, index, pace);
+}
+
+/// The same at the pace of its machine, which is known.
+#[inline(always)]
+fn start_at(state: &mut State<World>, index: u32, pace: Option<Factor>) {
     let now = state.now();
-    let machines = &mut state.env.machines;
-    let job = &mut machines.jobs[index as usize];
-    let machine = &machines.machines[job.node.index()];
-    if machine.paused {
+    let job = &mut state.env.machines.jobs[index as usize];
+    let Some(speed) = pace else {
         job.phase = Phase::Held;
         return;
-    }
-    let (ends, wait) = (now + machine.speed.of(job.left), job.wait);
+    };
+    let (ends, wait) = (now + speed.of(job.left), job.wait);
     let sequence = state.set_alarm(ends, index << 1 | JOB);
     state.env.machines.jobs[index as usize].phase = Phase::Running { ends, sequence };
     state.begins(wait);
@@ -305,8 +317,9 @@ pub(crate) fn finished(state: &mut State<World>, index: u32, alarm: u64) -> Due 
     let machine = &mut machines.machines[node.index()];
     machine.advance(now);
     machine.usage.jobs += 1;
+    let pace = machine.pace();
     match machine.pick() {
-        Some(next) => start(state, next),
+        Some(next) => start_at(state, next, pace),
         None => machine.usage.working -= 1,
     }
     state.settle(wait, Ok(Msg::Done { value: 0 }))

@@ -186,10 +186,16 @@ impl Network {
 
     #[inline]
     pub fn route(&mut self, packet: &Packet, now: Time) -> Verdict {
-        if self.ideal || packet.from == packet.to {
+        if self.is_at_once(packet.from, packet.to) {
             return Verdict::Deliver(Span::ZERO);
         }
         self.cross(packet, now)
+    }
+
+    /// Can nothing delay or lose what one of these nodes sends to the other?
+    #[inline]
+    pub fn is_at_once(&self, from: NodeId, to: NodeId) -> bool {
+        self.ideal || from == to
     }
 
     /// The packet takes the link between two nodes.
