@@ -25,7 +25,12 @@ impl Reader<'_> {
             Error::ExpectedMap => "a map, `{…}`",
             Error::ExpectedUnit => "`()`",
             Error::ExpectedOption => "a value or `None`",
-            Error::ExpectedIdentifier | Error::SuggestRawIdentifier(_) => "a variant",
+            Error::ExpectedIdentifier | Error::SuggestRawIdentifier(_) => {
+                if let Some(problem) = self.nameless(cursor, subject.as_ref()) {
+                    return problem;
+                }
+                "one of its choices"
+            }
             Error::ExpectedStructLike | Error::ExpectedNamedStructLike(_) => {
                 return self.no_fields(cursor, subject);
             }
@@ -169,6 +174,33 @@ impl Reader<'_> {
             }
             _ => problem,
         }
+    }
+
+    /// The value of a field without the field's name, as in `Exponential("1s")`.
+    fn nameless(&self, cursor: usize, subject: Option<&Subject>) -> Option<Problem> {
+        let subject = subject.filter(|subject| !subject.is_key && subject.node != 0)?;
+        let parent = self.spans.node(subject.node).parent;
+        let owner = self.spans.node(parent).written_name(self.text)?;
+        if self.spans.node(parent).shape != Shape::Tuple || cursor > subject.bytes.start {
+            return None;
+        }
+        let written = &self.text[subject.bytes.clone()];
+        let named = |name: &str| format!("{name}: {written}");
+        let fields = match self.try_with(subject.bytes.clone(), &named(NO_NAME))? {
+            (Error::NoSuchStructField { expected, found, .. }, _) if found == NO_NAME => expected,
+            _ => return None,
+        };
+        let problem = Problem::at(subject.bytes.clone())
+            .title(format!("the fields of `{owner}` have names"))
+            .label("the name of this is missing");
+        let fits = |name: &&&str| self.accepts(&subject.bytes, &named(name));
+        let problem = match fields.iter().find(fits) {
+            Some(name) if written.len() <= VALUE_BYTES_TRIED => {
+                problem.help(format!("write `{}`", named(name)))
+            }
+            _ => problem,
+        };
+        Some(problem.help(format!("its fields are {}", listed(fields))))
     }
 
     /// Something without parentheses where fields are expected.

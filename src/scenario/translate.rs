@@ -211,7 +211,7 @@ impl Reader<'_> {
         let bytes = if cursor > start && cursor <= end { start..cursor } else { start..end };
         let called = subject.map_or("the scenario".into(), |subject| self.called(subject.node));
         Problem::at(bytes)
-            .title(format!("unknown variant `{}`", clipped(found)))
+            .title(format!("unknown name `{}`", clipped(found)))
             .label(format!("{called} cannot be this"))
             .choose(found, expected, "the choices are")
     }
