@@ -408,6 +408,13 @@ mod tests {
     }
 
     #[test]
+    fn a_load_of_no_time_is_one_problem_and_not_one_for_everything_in_it() {
+        let complaint = complaint("load: \"10s\"", "load: \"0s\"");
+        assert!(complaint.starts_with("error: the load must last longer than 0 s"), "{complaint}");
+        assert_eq!(complaint.matches("error:").count(), 1, "{complaint}");
+    }
+
+    #[test]
     fn what_a_variant_sets_is_checked_like_what_the_file_says() {
         let complaint = complaint(
             "\"nodes.bank.machine.workers\": \"2\"",

@@ -41,6 +41,11 @@ fn prices(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
 
 /// What types cannot say, of the base.
 pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
+    if draft.run.load.is_zero() {
+        // Whatever is dated would be refused as well.
+        let problem = places.at("run.load").title("the load must last longer than 0 s");
+        return vec![problem.label("nothing would be asked")];
+    }
     let mut problems = Vec::new();
     problems.extend(phases(draft, places));
     problems.extend(prices(draft, places));
