@@ -4,6 +4,7 @@ use crate::check::outcome::{Ending, Judgement, Stages, Study, VariantStudy};
 use crate::engine::Time;
 use crate::report::document::{Block, Line, Tone};
 use crate::report::number;
+use crate::report::requests::Account;
 
 /// The most seeds that are listed one by one.
 const SEEDS_LISTED_MAX: usize = 8;
@@ -54,10 +55,8 @@ pub(super) fn broken(variant: &VariantStudy) -> Vec<Broken<'_>> {
 pub(super) fn section(study: &Study) -> Vec<Block> {
     let title = if study.title.is_empty() { &study.name } else { &study.title };
     let mut blocks = vec![Block::Title(title.clone()), Block::Paragraph(badge(study))];
-    let lines: Vec<Line> = [failed(study), invariants(study), silent(study), endings(study)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let said = [failed(study), invariants(study), silent(study), unserved(study), endings(study)];
+    let lines: Vec<Line> = said.into_iter().flatten().collect();
     if !lines.is_empty() {
         blocks.push(Block::Items(lines));
     }
@@ -233,6 +232,31 @@ fn silent(study: &Study) -> Vec<Line> {
 pub(super) fn is_silent(variant: &VariantStudy, invariant: &str) -> bool {
     let findings = variant.runs.iter().flat_map(|run| &run.findings);
     findings.filter(|finding| finding.invariant == invariant).all(|finding| finding.checked == 0)
+}
+
+/// Variants of which nothing else says that they serve nobody: an invariant is easily kept where
+/// nothing happens.
+fn unserved(study: &Study) -> Vec<Line> {
+    let sentence = |variant: &VariantStudy| {
+        let Account { started, succeeded, in_flight, .. } = Account::of(variant);
+        if succeeded > 0 || variant.runs.is_empty() {
+            return None;
+        }
+        let what = match (started, in_flight) {
+            (0, _) => " makes no request".to_owned(),
+            (started, 0) => format!(": not one of {} succeeds", requests(started)),
+            (started, in_flight) => {
+                let (of, open) = (requests(started), number::integer(in_flight));
+                format!(": not one of {of} succeeds, {open} have no end within the run")
+            }
+        };
+        Some(Line::of(Tone::Warn, "! ").and(Tone::Strong, &variant.name).then(what))
+    };
+    study.variants.iter().filter_map(sentence).collect()
+}
+
+fn requests(count: u64) -> String {
+    format!("{} request{}", number::integer(count), plural(count as usize))
 }
 
 /// Runs that did not reach their end, and runs that are missing.

@@ -1,7 +1,7 @@
 //! Reports of made-up studies, looked at as a reader would.
 
 use super::*;
-use crate::check::outcome::{ChainStep, Ending, Outcome, Study};
+use crate::check::outcome::{ChainStep, Ending, Flow, Outcome, Study};
 use crate::engine::{Fault, Time};
 use crate::stats::Histogram;
 use unicode_width::UnicodeWidthStr;
@@ -273,6 +273,31 @@ fn what_happens_several_times_at_once_is_told_once() {
     let told = chains::told(&many);
     let gap = told.iter().find(|line| line.is_gap).expect("thirty lines are too many");
     assert_eq!(gap.what, "40 steps left out");
+}
+
+#[test]
+fn a_variant_that_serves_nobody_is_no_quiet_success() {
+    let mut study = fake::study(2, 1);
+    let flows = |study: &mut Study, change: &dyn Fn(&mut Flow)| {
+        study.variants[0].runs.iter_mut().flat_map(|run| &mut run.flows).for_each(change);
+    };
+    let said = |study: &Study| {
+        let lines: Vec<String> = all(study)[0].lines().map(str::to_owned).collect();
+        lines
+            .into_iter()
+            .filter(|line| line.contains("not one of") || line.contains("makes no"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(said(&study), [""; 0]);
+    let name = study.variants[0].name.clone();
+    flows(&mut study, &|flow| (flow.started, flow.succeeded, flow.in_flight) = (2_000, 0, 0));
+    let [line] = &said(&study)[..] else { panic!("{:?}", said(&study)) };
+    assert!(line.starts_with(&format!("! {name}: not one of ")) && line.ends_with(" succeeds"));
+    flows(&mut study, &|flow| flow.in_flight = 5);
+    let [line] = &said(&study)[..] else { panic!("{:?}", said(&study)) };
+    assert!(line.ends_with(" have no end within the run"), "{line}");
+    flows(&mut study, &|flow| (flow.started, flow.in_flight) = (0, 0));
+    assert_eq!(said(&study), [format!("! {name} makes no request")]);
 }
 
 #[test]
