@@ -18,13 +18,14 @@ pub fn check(scenario: &Scenario, names: &[String], width: usize) -> String {
         quiet => format!(", then {quiet} of quiet"),
     };
     let mut text = format!("{}: valid\n{}\n", scenario.path, wrapped(&scenario.title, 2, width));
-    text += &format!(
-        "  {} of load{quiet}; {}, {}, {}\n",
-        phases.load,
-        count(scenario.variants.len(), "variant"),
-        count(scenario.invariants.len(), "invariant"),
-        count(scenario.expect.len(), "expectation"),
-    );
+    let judged = match (scenario.invariants.len(), scenario.expect.len()) {
+        (0, 0) => "no invariants or expectations of its own".to_owned(),
+        (kept, expected) => {
+            format!("{}, {}", count(kept, "invariant"), count(expected, "expectation"))
+        }
+    };
+    let variants = count(scenario.variants.len(), "variant");
+    text += &format!("  {} of load{quiet}; {variants}, {judged}\n", phases.load);
     let mut told: Vec<(&str, String)> = Vec::new();
     for variant in chosen(scenario, names) {
         let found = findings(&Topology::of(scenario, variant), variant.faults.len(), width);

@@ -11,9 +11,9 @@ pub(super) fn logged(fact: &Fact) -> Option<(String, bool)> {
         facts::APPENDED => format!("{record} is written"),
         facts::STORED => format!("{record} is durable"),
         facts::ACCEPTED if Acks::of(fact.value >> 32) == Acks::All => {
-            format!("{record} is accepted: all in-sync replicas have it")
+            format!("{record} is acknowledged: all in-sync replicas have it")
         }
-        facts::ACCEPTED => format!("{record} is accepted: its leader has it"),
+        facts::ACCEPTED => format!("{record} is acknowledged: its leader has it"),
         _ => return None,
     };
     Some((text, false))
