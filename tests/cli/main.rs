@@ -1,5 +1,8 @@
 //! The command as people meet it: what it prints, where, and with which exit code.
 
+mod arguments;
+mod reference;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -150,136 +153,6 @@ fn a_topology_is_drawn_in_two_languages() {
         let seen = stormglass(&folder, &["graph", &path, "--format", format]);
         assert_eq!(seen.code, Some(0), "{}", seen.err);
         assert!(seen.out.contains(part), "{}", seen.out);
-    }
-}
-
-#[test]
-fn without_arguments_it_shows_its_help() {
-    let seen = stormglass(Path::new("."), &[]);
-    assert_eq!(seen.code, Some(2));
-    assert!(seen.err.contains("Usage: stormglass") && seen.err.contains("Exit codes:"));
-    assert!(printed(&["--help"]).contains("Examples:"));
-    assert_eq!(printed(&["--version"]), format!("stormglass {}\n", env!("CARGO_PKG_VERSION")));
-}
-
-#[test]
-fn every_command_has_a_help_with_an_example() {
-    for command in ["run", "check", "graph", "list", "explain", "completions"] {
-        let help = printed(&[command, "--help"]);
-        assert!(help.contains(&format!("stormglass {command} ")), "{help}");
-        assert!(help.contains("Example"), "{help}");
-    }
-}
-
-#[test]
-fn lists_have_a_line_for_each_name() {
-    for (what, name, part) in [
-        ("patterns", "Saga", "A transaction across services"),
-        ("nodes", "Service", "A service"),
-        ("faults", "Crash", "The node's process dies"),
-        ("distributions", "LogNormal", "What measured latencies look like"),
-        ("loads", "Zipf", "(Keys)"),
-        ("calls", "Breaker", "A circuit breaker"),
-        ("servers", "AdaptiveLifo", "(Discipline)"),
-        ("invariants", "Atomic", "When the system has come to rest"),
-        ("facts", "saga.step-done", "A step is done"),
-        ("units", "share", "A probability from 0 to 1"),
-        ("metrics", "latency.p99", "99 %"),
-        ("topics", "exit-codes", "What the exit code"),
-    ] {
-        let list = printed(&["list", what]);
-        let line = list.lines().find(|line| line.split_whitespace().next() == Some(name));
-        let line = line.unwrap_or_else(|| panic!("{name} is not in the list:\n{list}"));
-        assert!(line.contains(part), "{line}");
-    }
-}
-
-#[test]
-fn what_is_listed_can_be_explained() {
-    let topics = printed(&["list", "topics"]);
-    let names = topics.lines().filter(|line| line.starts_with("  "));
-    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(names.len() > 80, "{topics}");
-    for name in names {
-        let text = printed(&["explain", name]);
-        assert!(text.starts_with(name) || text.contains(&format!("\n{name}:")), "{name}:\n{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
-    }
-}
-
-#[test]
-fn an_explanation_has_fields_defaults_and_an_example() {
-    let saga = printed(&["explain", "saga"]);
-    for part in [
-        "Saga: a pattern",
-        "steps: list of Step, required",
-        "Step (in Saga.steps)",
-        "compensation: name such as",
-        "Default: none",
-        "Example\n  Saga(\n",
-        "See also:",
-    ] {
-        assert!(saga.contains(part), "{part}:\n{saga}");
-    }
-    let field = printed(&["explain", "policy.TIMEOUT"]);
-    assert!(field.starts_with("Policy.timeout\n  timeout: span such as \"5ms\", optional\n"));
-    assert!(field.contains("Default: without limit."), "{field}");
-    assert_eq!(printed(&["explain", "Client.policy.timeout"]), field);
-    let everywhere = printed(&["explain", "idempotent"]);
-    assert!(everywhere.contains("Service.idempotent\n"), "{everywhere}");
-    let metric = printed(&["explain", "latency.p99/buyers"]);
-    assert!(metric.starts_with("latency.p99: a metric\n"), "{metric}");
-}
-
-#[test]
-fn an_unknown_name_is_answered_with_the_nearest() {
-    let here = Path::new(".");
-    for (name, near) in [
-        ("Sagga", "did you mean `Saga`?"),
-        ("Policy.timeuot", "did you mean `Policy.timeout`?"),
-        ("latency.p98", "did you mean `latency.p9"),
-        ("exit-code", "did you mean `exit-codes`?"),
-        ("qwertyuiop", "`stormglass list topics`"),
-    ] {
-        refused(here, &["explain", name], &[&format!("nothing here is called `{name}`"), near]);
-    }
-}
-
-#[test]
-fn completions_know_the_commands() {
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let script = printed(&["completions", shell]);
-        assert!(script.contains("stormglass") && script.contains("no-write"), "{shell}");
-    }
-}
-
-#[test]
-fn a_bad_flag_is_refused_with_the_nearest() {
-    let folder = folder("flags");
-    let path = write(&folder, "one.ron", ONE);
-    for (arguments, said) in [
-        (&["runn", &path][..], &["unrecognized subcommand 'runn'", "'run'"][..]),
-        (&["run"], &["<SCENARIO>"]),
-        (&["run", &path, "--sed", "3"], &["'--sed'", "'--seed'"]),
-        (&["run", &path, "--seed", "-1"], &["'-1'"]),
-        (&["run", &path, "--seeds", "0"], &["--seeds", "1..=1000000"]),
-        (
-            &["run", &path, "--seed", "18446744073709551615", "--seeds", "2"],
-            &["there are no 2 seeds"],
-        ),
-        (&["run", &path, "--jobs", "0"], &["--jobs", "1..=1024"]),
-        (&["run", &path, "--format", "yaml"], &["yaml", "text, json, md"]),
-        (&["run", &path, "--out", "x", "--no-write"], &["'--no-write'"]),
-        (&["graph", &path, "--format", "svg"], &["svg", "dot, mermaid"]),
-        (&["list", "pattern"], &["'pattern'", "'patterns'"]),
-        (&["completions", "tcsh"], &["tcsh", "bash"]),
-        (
-            &["check", &path, "--variant", "as describd"],
-            &["no variant is called", "did you mean `as described`?"],
-        ),
-    ] {
-        refused(&folder, arguments, said);
     }
 }
 
