@@ -181,6 +181,11 @@ fn a_bad_scenario_is_refused_at_its_place() {
             &["broken.ron:6:26", "`(` is never closed"],
         ),
         (
+            "events.ron",
+            changed("run: ", "events_max: 0, run: "),
+            &["events.ron:3:17", "`events_max` must be at least 1"],
+        ),
+        (
             "client.ron",
             changed("Client(target", "Klient(target"),
             &["client.ron:5:18", "did you mean `Client`?"],
@@ -229,6 +234,7 @@ fn a_value_that_cannot_be_set_is_refused_in_the_argument() {
         ("run.load=3 sec", &["3 sec", "--set"]),
         ("run.load", &["has no `=`"]),
         ("=3s", &["a path is missing"]),
+        ("events_max=0", &["`events_max` must be at least 1", "--set"]),
         ("nodes.server.machine.workers=-1", &["-1", "--set"]),
         ("nodes.users.target=servre", &["no node is called `servre`", "did you mean `server`?"]),
     ] {

@@ -39,6 +39,12 @@ fn prices(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
     odd.map(problem).collect()
 }
 
+/// A run that may take no event ends before it begins.
+fn limit(draft: &Draft, places: Places<'_>) -> Option<Problem> {
+    let problem = || places.at("events_max").title("`events_max` must be at least 1");
+    (draft.events_max == 0).then(|| problem().label("a run of no events ends before it begins"))
+}
+
 /// What types cannot say, of the base.
 pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
     if draft.run.load.is_zero() {
@@ -49,6 +55,7 @@ pub(super) fn base(draft: &Draft, places: Places<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     problems.extend(phases(draft, places));
     problems.extend(prices(draft, places));
+    problems.extend(limit(draft, places));
     problems.extend(names(draft, places));
     let (_, groups) = instances::placed(places.nodes, draft.nodes.clone());
     let connected = instances::connected(draft.network.clone(), &groups);
