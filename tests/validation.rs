@@ -125,6 +125,10 @@ fn what_cannot_be_used_is_refused() {
     assert!(told(&nowhere.stderr).contains("--from DIR"), "{}", told(&nowhere.stderr));
     let empty = stormglass(&["validate", "--from", "scenarios"]);
     assert_eq!(empty.status.code(), Some(2), "scenarios that reproduce nothing");
+    let unwritable = stormglass(&["validate", "--out", "Cargo.toml/pages/page.md"]);
+    assert_eq!((unwritable.status.code(), told(&unwritable.stdout)), (Some(2), String::new()));
+    let said = told(&unwritable.stderr);
+    assert!(said.contains("`Cargo.toml` is there and is no folder"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,22 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+/// Makes a folder, and those that it is in.
+///
+/// # Errors
+/// Which of them could not be made, and why.
+pub fn make_folder(path: &Path) -> Result<(), String> {
+    fs::create_dir_all(path).map_err(|error| {
+        // The outermost that is not there is the one that stood in the way of the others.
+        let ways = path.ancestors().filter(|way| !way.as_os_str().is_empty());
+        let missing = ways.take_while(|way| !way.is_dir()).last().unwrap_or(path);
+        match missing.exists() {
+            true => format!("`{}` is there and is no folder", missing.display()),
+            false => format!("the folder `{}` cannot be made: {error}", missing.display()),
+        }
+    })
+}
+
 /// Writes a file under a temporary name beside its place and then renames it, so that nobody ever
 /// finds half of it.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {

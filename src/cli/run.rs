@@ -1,7 +1,6 @@
 //! `run`: simulate, report, and say by the exit code whether all held.
 #![expect(clippy::disallowed_types, reason = "how long a study took is told, and kept apart")]
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -103,15 +102,15 @@ fn folder(input: &Ready, flags: &RunFlags) -> Result<Folder, Box<Problem>> {
         (None, None) => Folder::Own(Path::new("reports").join(&input.scenario.name)),
     };
     if let Folder::Asked(path) | Folder::Own(path) = &folder {
-        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+        files::make_folder(path).map_err(|error| unwritable(path, error))?;
     }
     Ok(folder)
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Box<Problem> {
+fn unwritable(path: &Path, error: String) -> Box<Problem> {
     let title = format!("the report cannot be written to `{}`", path.display());
     let help = "`--out DIR` writes it elsewhere, `--no-write` not at all";
-    Box::new(Problem::new(title).note(error.to_string()).help(help))
+    Box::new(Problem::new(title).note(error).help(help))
 }
 
 /// Writes the report. A run that was asked to differ from the scenario, or was interrupted, leaves
@@ -134,7 +133,7 @@ fn keep(folder: Folder, flags: &RunFlags, found: &Study) -> Result<(), Box<Probl
     let files = [("report.md", report::markdown(found)), ("report.json", report::json(found))];
     for (name, text) in files {
         let path = folder.join(name);
-        files::write(&path, &text).map_err(|error| unwritable(&path, &error))?;
+        files::write(&path, &text).map_err(|error| unwritable(&path, error.to_string()))?;
     }
     say(format!("written to {}: report.md and report.json", folder.display()));
     Ok(())

@@ -34,6 +34,13 @@ pub fn validate(flags: &ValidateFlags, no_color: bool) -> Exit {
             return refuse(&problems, source.as_ref(), no_color);
         }
     };
+    if let Some(path) = &flags.out {
+        // Before anybody waits for a simulation in vain.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Err(error) = folder.map_or(Ok(()), files::make_folder) {
+            return refuse(&[unwritable(path, error)], None, no_color);
+        }
+    }
     let effort = Effort { is_quick: flags.quick, jobs: flags.jobs.map_or(0, usize::from) };
     let bar = Bar::new(!flags.quiet && is_watched());
     let mut found = Validation { pending, ..Validation::default() };
@@ -62,8 +69,7 @@ fn report(found: &Validation, flags: &ValidateFlags, no_color: bool) -> Exit {
     if let Some(path) = flags.out.as_ref().filter(|_| !found.interrupted) {
         let text = published::published_markdown(found, INTRO);
         if let Err(error) = files::write(path, &text) {
-            let problem = Problem::new(format!("cannot write {}", path.display()));
-            return refuse(&[problem.note(error.to_string())], None, no_color);
+            return refuse(&[unwritable(path, error.to_string())], None, no_color);
         }
         if !flags.quiet {
             remark(&format!("written to {}", path.display()));
@@ -74,6 +80,10 @@ fn report(found: &Validation, flags: &ValidateFlags, no_color: bool) -> Exit {
         true => Exit::Held,
         false => Exit::Failed,
     }
+}
+
+fn unwritable(path: &Path, error: String) -> Problem {
+    Problem::new(format!("the page cannot be written to `{}`", path.display())).note(error)
 }
 
 const INTRO: &str = "\

@@ -302,8 +302,19 @@ fn a_place_that_cannot_be_written_is_refused_before_anything_is_run() {
     let folder = folder("unwritable");
     write(&folder, "one.ron", ONE);
     write(&folder, "file", "not a folder");
-    let said = ["the report cannot be written to `file", "--out DIR"];
-    refused(&folder, &["run", "one.ron", "--out", "file"], &said);
+    for (out, said) in [
+        (
+            "file",
+            ["the report cannot be written to `file/one`", "`file` is there and is no folder"],
+        ),
+        ("file/a/b", ["the report cannot be written to `file/a/b/one`", "`file` is there and"]),
+    ] {
+        refused(&folder, &["run", "one.ron", "--out", out], &said);
+        refused(&folder, &["run", "one.ron", "--out", out], &["`--out DIR`"]);
+    }
+    let long = "x".repeat(300);
+    let said = [&format!("the folder `new/{long}` cannot be made: "), "`--out DIR`"];
+    refused(&folder, &["run", "one.ron", "--out", &format!("new/{long}/inner")], &said);
 }
 
 #[test]
