@@ -7,15 +7,22 @@ use stormglass::check::{METRICS, Metric, metric};
 use stormglass::scenario::diagnose::{Problem, nearest};
 use stormglass::scenario::reference::{Entry, Field, Topic, entries};
 
+/// Where the names are found.
+const ALL: &str = "`stormglass list topics` names everything that can be explained";
+
 /// The entry of a whole scenario file.
 const ROOT: &str = "Scenario";
 
 /// Everything that is known about a name: an entry of the reference, a field of one, a metric, or
 /// something about the commands.
 pub fn explain(name: &str, width: usize) -> Result<String, Box<Problem>> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Box::new(Problem::new("the name is blank").help(ALL)));
+    }
     let entries = entries();
     let page = Page { entries: &entries, width };
-    let is_meant = |known: &str| known.eq_ignore_ascii_case(name.trim());
+    let is_meant = |known: &str| known.eq_ignore_ascii_case(name);
     let meant = |entry: &&Entry| is_meant(&entry.name) || is_meant(&entry.type_name);
     let found: Vec<&Entry> = entries.iter().filter(meant).collect();
     if let Some(first) = found.first() {
@@ -53,7 +60,7 @@ fn unknown(name: &str, entries: &[Entry]) -> Problem {
     };
     match near {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None => problem.help("`stormglass list topics` names everything that can be explained"),
+        None => problem.help(ALL),
     }
 }
 
@@ -260,7 +267,11 @@ impl<'e> Page<'e> {
 
     /// The fields that `path` may mean: `Policy.timeout`, `Client.policy.timeout`, `timeout`.
     fn fields_at(&self, path: &str) -> Vec<(String, &'e Field)> {
-        let mut steps = path.trim().split('.');
+        // Fields without a name, as `At` has one, are not meant by a step without a name.
+        if path.split('.').any(|step| step.trim().is_empty()) {
+            return Vec::new();
+        }
+        let mut steps = path.split('.');
         let first = steps.next().unwrap_or_default();
         let has_more = path.contains('.');
         let mut found: Vec<(String, &Field)> = Vec::new();

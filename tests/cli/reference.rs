@@ -78,3 +78,17 @@ fn an_unknown_name_is_answered_with_the_nearest() {
         refused(here, &["explain", name], &[&format!("nothing here is called `{name}`"), near]);
     }
 }
+
+#[test]
+fn a_name_without_a_letter_explains_nothing() {
+    let here = Path::new(".");
+    for name in ["", " ", "\t \n"] {
+        refused(here, &["explain", name], &["the name is blank", "`stormglass list topics`"]);
+    }
+    for name in [".", "..", "Policy.", ".timeout", "Policy..timeout", "Client. .timeout"] {
+        refused(here, &["explain", name], &[&format!("nothing here is called `{name}`")]);
+    }
+    for name in ["Saga", "latency.p99", "exit-codes", "Policy.timeout"] {
+        assert_eq!(printed(&["explain", &format!("  {name} ")]), printed(&["explain", name]));
+    }
+}
