@@ -1,10 +1,18 @@
 //! What can be typed.
 
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args as Flags, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Args as Flags, CommandFactory, Error, FromArgMatches};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use super::guides::EXIT_CODES;
+use stormglass::scenario::diagnose::nearest;
 
 /// A deterministic simulator for distributed-system designs: performance and correctness in one
 /// run.
@@ -33,8 +41,66 @@ impl Args {
         // Clap colours its own messages, and has not read the flag when it does.
         let is_plain = std::env::args_os().any(|argument| argument == "--no-color");
         let color = if is_plain { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
-        let matches = Args::command().color(color).get_matches();
-        Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let matches = Args::command().color(color).try_get_matches();
+        matches
+            .and_then(|matches| Args::from_arg_matches(&matches))
+            .unwrap_or_else(|error| advised(error).exit())
+    }
+}
+
+/// Clap's message with advice that fits.
+fn advised(mut error: Error) -> Error {
+    // Clap measures nearness in another way, and finds no `run` in `rnu`.
+    let unknown = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    let command = Args::command();
+    let commands = command.get_subcommands().map(clap::Command::get_name);
+    if let Some(near) = unknown.and_then(|name| nearest(name, commands)) {
+        let near = ContextValue::Strings(vec![near.to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, near);
+    }
+    // "To pass '-q' as a value, use '-- -q'": no value of ours begins so.
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().starts_with("to pass "));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
+}
+
+/// A whole number within a range, for every flag that wants one; the flag should allow negative
+/// numbers, since clap takes them for flags otherwise and says so.
+#[derive(Clone, Debug)]
+struct Whole<N>(RangeInclusive<N>);
+
+impl<N> TypedValueParser for Whole<N>
+where
+    N: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    type Value = N;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        flag: Option<&Arg>,
+        text: &OsStr,
+    ) -> Result<N, Error> {
+        let number: Option<N> = text.to_str().and_then(|text| text.parse().ok());
+        if let Some(number) = number.filter(|number| self.0.contains(number)) {
+            return Ok(number);
+        }
+        let flag = flag.map(ToString::to_string).unwrap_or_default();
+        let value = text.to_string_lossy().into_owned();
+        let (least, greatest) = (self.0.start(), self.0.end());
+        let tip = format!("a whole number from {least} to {greatest} is wanted");
+        let mut error = Error::new(ErrorKind::ValueValidation).with_cmd(command);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(flag));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(value));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        Err(error)
     }
 }
 
@@ -81,11 +147,12 @@ Examples:
     /// List what scenarios can be made of, and what is measured
     #[command(after_help = "\
 Examples:
+  stormglass list
   stormglass list faults
   stormglass list topics | grep -i queue")]
     List {
-        /// What to list
-        what: Listing,
+        /// What to list [default: what can be listed]
+        what: Option<Listing>,
     },
     /// Explain anything that `list` names, or a field of it
     #[command(after_help = "\
@@ -133,15 +200,16 @@ pub struct RunFlags {
     #[command(flatten)]
     pub input: Input,
     /// The first seed [default: the scenario's]
-    #[arg(long, value_name = "N", help_heading = "Simulation")]
+    #[arg(long, value_name = "N", help_heading = "Simulation",
+          value_parser = Whole(0..=u64::MAX), allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// How many seeds, one after the other: replications, for confidence intervals
     #[arg(long, value_name = "N", help_heading = "Simulation", default_value_t = 1,
-          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+          value_parser = Whole(1..=1_000_000_u64), allow_negative_numbers = true)]
     pub seeds: u64,
     /// How many threads; the result is the same for any number [default: one for each processor]
     #[arg(long, value_name = "N", help_heading = "Simulation",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
+          value_parser = Whole(1..=1024_u16), allow_negative_numbers = true)]
     pub jobs: Option<u16>,
     /// What to print
     #[arg(long, value_enum, help_heading = "Output", default_value_t = Format::Text)]
@@ -174,7 +242,7 @@ pub struct ValidateFlags {
     pub quick: bool,
     /// How many threads; the result is the same for any number [default: one for each processor]
     #[arg(long, value_name = "N", help_heading = "Simulation",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
+          value_parser = Whole(1..=1024_u16), allow_negative_numbers = true)]
     pub jobs: Option<u16>,
     /// What to print
     #[arg(long, value_enum, help_heading = "Output", default_value_t = Format::Text)]
@@ -191,6 +259,9 @@ pub struct ValidateFlags {
 pub struct CheckFlags {
     #[command(flatten)]
     pub input: Input,
+    /// Print nothing if the scenario is valid: the exit code says it
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
 }
 
 #[derive(Clone, Debug, Flags)]
@@ -225,7 +296,7 @@ pub enum Drawing {
 /// What can be listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Listing {
-    /// Patterns
+    /// Known designs that a node can follow, such as a saga
     Patterns,
     /// Every kind of node, patterns among them
     Nodes,
@@ -251,4 +322,31 @@ pub enum Listing {
     Measures,
     /// Everything that can be explained
     Topics,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_that_wants_a_number_says_which() {
+        let mut flags = 0;
+        for command in Args::command().get_subcommands() {
+            let wants_number = |flag: &&Arg| {
+                flag.get_value_names().is_some_and(|names| names.iter().any(|name| name == "N"))
+            };
+            for flag in command.get_arguments().filter(wants_number) {
+                let name = format!("--{}", flag.get_long().expect("it is a flag"));
+                for value in ["abc", "-1"] {
+                    let typed = ["stormglass", command.get_name(), "x", &name, value];
+                    let error = Args::try_parse_from(typed).expect_err(&name).to_string();
+                    let said = format!("invalid value '{value}' for '{name} <N>'\n");
+                    assert!(error.contains(&said), "{error}");
+                    assert!(error.contains("tip: a whole number from "), "{error}");
+                }
+                flags += 1;
+            }
+        }
+        assert!(flags >= 4, "{flags}");
+    }
 }

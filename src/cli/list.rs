@@ -1,8 +1,10 @@
 //! `list`: names, each with the sentence that says what it is.
 
+use clap::ValueEnum;
+
 use super::args::Listing;
 use super::guides::GUIDES;
-use super::prose::rows;
+use super::prose::{rows, wrapped};
 use stormglass::check::METRICS;
 use stormglass::scenario::reference::{Entry, Topic, entries};
 
@@ -68,6 +70,19 @@ const SERVERS: &[&str] = &[
     "Refresh",
     "Eviction",
 ];
+
+/// What can be listed, and how to see it.
+pub fn listings(width: usize) -> String {
+    let values = Listing::value_variants().iter().filter_map(Listing::to_possible_value);
+    let named = values.map(|value| {
+        let says = value.get_help().map(ToString::to_string).unwrap_or_default();
+        (value.get_name().to_owned(), says)
+    });
+    let named: Vec<(String, String)> = named.collect();
+    let rows = rows(named.iter().map(|(name, says)| (name.as_str(), says.as_str())), width);
+    let how = "`stormglass list faults` lists one of these, `stormglass list topics` all.";
+    format!("{rows}\n{}\n", wrapped(how, 0, width))
+}
 
 /// Names and first sentences, aligned.
 pub fn list(what: Listing, width: usize) -> String {

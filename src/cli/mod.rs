@@ -69,6 +69,7 @@ pub fn perform(args: &Args) -> Exit {
             Err(exit) => exit,
         },
         Command::Check(flags) => match read(&flags.input, no_color) {
+            Ok(_) if flags.quiet => Exit::Held,
             Ok(input) => print(&check::check(&input.scenario, &input.variants, prose_width())),
             Err(exit) => exit,
         },
@@ -80,7 +81,8 @@ pub fn perform(args: &Args) -> Exit {
         Command::List { what } => {
             // A line for each name, where it goes to other programs.
             let is_read = std::io::stdout().is_terminal();
-            print(&list::list(*what, if is_read { columns() } else { usize::MAX }))
+            let width = if is_read { columns() } else { usize::MAX };
+            print(&what.map_or_else(|| list::listings(width), |what| list::list(what, width)))
         }
         Command::Explain { name } => match explain::explain(name, prose_width()) {
             Ok(text) => print(&text),

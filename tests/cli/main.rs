@@ -101,6 +101,19 @@ fn a_small_scenario_is_valid() {
 }
 
 #[test]
+fn a_quiet_check_says_only_what_is_wrong() {
+    let folder = folder("quiet");
+    write(&folder, "one.ron", ONE);
+    write(&folder, "odd.ron", changed("workers", "wrokers"));
+    for flag in ["-q", "--quiet"] {
+        let seen = stormglass(&folder, &["check", flag, "one.ron"]);
+        assert_eq!((seen.code, seen.out.as_str(), seen.err.as_str()), (Some(0), "", ""));
+        refused(&folder, &["check", flag, "odd.ron"], &["odd.ron:7:23", "`workers`"]);
+        refused(&folder, &["check", flag, "one.ron", "--variant", "x"], &["no variant is called"]);
+    }
+}
+
+#[test]
 fn a_circle_of_calls_and_an_unreachable_node_are_warned_of() {
     let folder = folder("warned");
     let calls = |to: &str| {

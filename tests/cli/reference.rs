@@ -92,3 +92,20 @@ fn a_name_without_a_letter_explains_nothing() {
         assert_eq!(printed(&["explain", &format!("  {name} ")]), printed(&["explain", name]));
     }
 }
+
+#[test]
+fn without_a_topic_the_topics_are_listed() {
+    let list = printed(&["list"]);
+    let lines: Vec<&str> = list.lines().collect();
+    let (Some((last, rows)), true) = (lines.split_last(), list.contains("What can go wrong"))
+    else {
+        panic!("{list}");
+    };
+    assert!(last.contains("`stormglass list topics`"), "{list}");
+    let named = rows.iter().filter_map(|line| line.split_whitespace().next());
+    let named: Vec<&str> = named.collect();
+    assert!(named.contains(&"faults") && named.len() > 10, "{list}");
+    for name in named {
+        assert!(!printed(&["list", name]).is_empty());
+    }
+}
