@@ -1,6 +1,7 @@
 //! What came of reproducing published results, beside what was published.
 
 use super::document::{Block, Line, Tone};
+use super::head::plural;
 use super::number;
 use super::table::{Align, Cell, Table, Tone as CellTone};
 use super::units::Scale;
@@ -114,6 +115,9 @@ fn sum(validation: &Validation) -> Line {
     let agree = validation.cases.iter().filter(|case| case.agrees()).count();
     let runs: u64 = validation.cases.iter().map(|case| case.runs).sum();
     let events: u64 = validation.cases.iter().map(|case| case.events).sum();
+    if all == 0 && !validation.interrupted {
+        return Line::of(Tone::Warn, "nothing was run that could agree with what was published");
+    }
     let tone = if agree == all { Tone::Good } else { Tone::Bad };
     let says = format!("{agree} of {all} agree with what was published");
     let (runs, events) = (number::integer(runs), number::integer(events));
@@ -214,7 +218,8 @@ fn waiting(validation: &Validation) -> Vec<Block> {
     if validation.pending.is_empty() {
         return Vec::new();
     }
-    let note = format!("{} cases", validation.pending.len());
+    let count = validation.pending.len();
+    let note = format!("{count} case{}", plural(count));
     let item = |one: &Pending| {
         Line::plain("• ")
             .and(Tone::Strong, &one.id)
@@ -288,7 +293,15 @@ mod tests {
         }
         assert!(text.contains("0 of 1 agree with what was published"), "{text}");
         assert!(text.contains("P01 Staleness: needs replication"), "{text}");
+        assert!(text.contains("NOT YET POSSIBLE  1 case\n"), "{text}");
         assert!(text.contains("Q01: plain: x violated by seed 3"), "{text}");
+    }
+
+    #[test]
+    fn of_what_cannot_be_run_nothing_agrees_or_differs() {
+        let waiting = Validation { cases: Vec::new(), ..validation() };
+        let text = published_text(&waiting, Style { width: 100, color: false });
+        assert!(text.contains("nothing was run") && !text.contains("0 of 0"), "{text}");
     }
 
     #[test]
