@@ -52,12 +52,15 @@ impl Args {
 fn advised(mut error: Error) -> Error {
     // Clap measures nearness in another way, and finds no `run` in `rnu`.
     let unknown = match error.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(name)) => Some(name.as_str()),
+        Some(ContextValue::String(name)) => Some(name.clone()),
         _ => None,
     };
     let command = Args::command();
     let commands = command.get_subcommands().map(clap::Command::get_name);
-    if let Some(near) = unknown.and_then(|name| nearest(name, commands)) {
+    if let Some(file) = unknown.as_ref().filter(|name| name.ends_with(".ron")) {
+        let tip = format!("to simulate a scenario, use 'stormglass run {file}'").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    } else if let Some(near) = unknown.and_then(|name| nearest(&name, commands)) {
         let near = ContextValue::Strings(vec![near.to_owned()]);
         error.insert(ContextKind::SuggestedSubcommand, near);
     }
@@ -162,8 +165,8 @@ Examples:
   stormglass explain latency.p99
   stormglass explain exit-codes")]
     Explain {
-        /// Its name; upper and lower case are the same
-        name: String,
+        /// Its name; upper and lower case are the same. Without it, where the names are
+        name: Option<String>,
     },
     /// Print a completion script for a shell
     #[command(after_help = "\

@@ -84,7 +84,8 @@ pub fn perform(args: &Args) -> Exit {
             let width = if is_read { columns() } else { usize::MAX };
             print(&what.map_or_else(|| list::listings(width), |what| list::list(what, width)))
         }
-        Command::Explain { name } => match explain::explain(name, prose_width()) {
+        Command::Explain { name: None } => print(&list::listings(columns())),
+        Command::Explain { name: Some(name) } => match explain::explain(name, prose_width()) {
             Ok(text) => print(&text),
             Err(problem) => refuse(&[*problem], None, no_color),
         },

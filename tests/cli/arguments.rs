@@ -37,6 +37,7 @@ fn a_bad_flag_is_refused_with_the_nearest() {
     for (arguments, said) in [
         (&["runn", &path][..], &["unrecognized subcommand 'runn'", "exists: 'run'"][..]),
         (&["rnu", &path], &["unrecognized subcommand 'rnu'", "exists: 'run'"]),
+        (&[&path], &["to simulate a scenario, use 'stormglass run ", "one.ron'"]),
         (&["CHECK", &path], &["unrecognized subcommand 'CHECK'", "exists: 'check'"]),
         (&["run"], &["<SCENARIO>"]),
         (&["run", &path, "--sed", "3"], &["'--sed'", "'--seed'"]),

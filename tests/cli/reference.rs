@@ -102,6 +102,7 @@ fn without_a_topic_the_topics_are_listed() {
         panic!("{list}");
     };
     assert!(last.contains("`stormglass list topics`"), "{list}");
+    assert_eq!(printed(&["explain"]), list, "there is what can be explained");
     let named = rows.iter().filter_map(|line| line.split_whitespace().next());
     let named: Vec<&str> = named.collect();
     assert!(named.contains(&"faults") && named.len() > 10, "{list}");
