@@ -318,7 +318,8 @@ fn sort_chunk(keys: &[u128], first: u64, shift: u32, out: &mut Vec<u128>) {
         sorted[place as usize] = *key;
         taken |= 1 << place;
     }
-    if taken.count_ones() as usize != keys.len() {
+    // Two keys in one place leave another free.
+    if taken != (1 << keys.len()) - 1 {
         sorted.copy_from_slice(keys);
         sort(sorted);
     }
