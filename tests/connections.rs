@@ -112,6 +112,22 @@ fn a_connection_that_is_begun_while_the_host_is_off_is_opened_when_it_is_on() {
         assert_eq!(latency(&record, 100), ms(takes), "{connect}");
         plain(&record, 400, 3000);
     }
+    // The process crashes before the second try: it had not come before, and nothing is forgotten.
+    let again = r#""again": (what: Crash(node: "server"), at: "200ms", for: "20ms"),"#;
+    let record = system("", &(off("50ms", "100ms") + again));
+    assert!(record.told().is_empty(), "{:?}", record.told());
+    assert_eq!([100, 200].map(|begun| latency(&record, begun)), [212, 112].map(ms));
+    // The same behind a partition; but what has been opened before it is forgotten.
+    for (cut, crash, told) in [(50, 200, 0), (150, 250, 1)] {
+        let record = system(
+            "",
+            &format!(
+                r#""cut": (what: Partition(links: All), at: "{cut}ms", for: "120ms"),
+                "again": (what: Crash(node: "server"), at: "{crash}ms", for: "10ms"),"#
+            ),
+        );
+        assert_eq!(record.told(), vec!["connection reset"; told], "{cut}");
+    }
     // Tried at 300 ms, off again until 520 ms, and tried at 700 ms: nothing had come before.
     let twice = off("50ms", "300ms") + &off("500ms", "20ms");
     let record = system("", &twice);

@@ -92,7 +92,7 @@ fn clear(state: &mut State<World>, node: NodeId, fault: u32) {
 fn crash(sim: &mut Sim, nodes: &[NodeId], host: bool, ends: bool) {
     for &node in nodes {
         if host {
-            sim.with(|state| state.env.network.set_dark(node, !ends));
+            sim.with(|state| state.env.network.set_dark(node, !ends, state.now()));
         }
         if ends {
             life::rise(sim, node);

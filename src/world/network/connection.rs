@@ -102,7 +102,7 @@ impl Network {
 
     /// When one of two nodes has last crashed.
     fn fell(&self, ends: (NodeId, NodeId)) -> Option<Time> {
-        self.fell[ends.0.index()][0].max(self.fell[ends.1.index()][0])
+        self.falls[ends.0.index()].process.max(self.falls[ends.1.index()].process)
     }
 
     /// A try at `tried` was in vain: a stream tries again after its timeout, and everything behind
@@ -134,7 +134,7 @@ impl Network {
         let is_cut = self.weather.cuts(peer, caller, now) || self.weather.cuts(caller, peer, now);
         let back = self.link(peer, caller) as usize;
         let has_broken = self.links[back].broken_at > packet.sent;
-        let has_fallen = self.fell[peer.index()][0].is_some_and(|fell| fell >= packet.sent);
+        let has_fallen = self.falls[peer.index()].process.is_some_and(|fell| fell >= packet.sent);
         match is_cut || has_broken || has_fallen {
             true => Verdict::Deliver(Span::ZERO),
             false => Verdict::Forget,

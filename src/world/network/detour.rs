@@ -30,7 +30,7 @@ impl Network {
             _ => {}
         }
         let link = &mut self.links[index as usize];
-        let fell = self.fell[packet.from.index()][1];
+        let fell = self.falls[packet.from.index()].host;
         if self.dark[packet.from.index()] > 0 || fell.is_some_and(|fell| packet.sent <= fell) {
             link.release(packet.stage);
             return Verdict::Drop("host down");

@@ -6,7 +6,7 @@
 //! all who wait over that connection learn that it is gone. Who sends nothing learns nothing.
 
 use super::link::Dead;
-use super::{Network, stage};
+use super::{Falls, Network, stage};
 use crate::engine::{Fault, NodeId, Packet, Span, State, Time, Verdict};
 use crate::world::World;
 
@@ -66,11 +66,14 @@ impl Network {
     }
 
     /// Was the packet sent to the former life of its receiver?
-    fn is_late(&self, packet: &Packet) -> bool {
-        let fell = self.fell[packet.to.index()];
-        // What tries again has not come before, and what had come before the host went is known.
-        let is_new = packet.stage == stage::HELD && fell[0] == fell[1];
-        fell[0].is_some_and(|fell| packet.sent <= fell) && !is_new
+    fn is_late(&self, index: u32, packet: &Packet) -> bool {
+        let Falls { process, host, .. } = self.falls[packet.to.index()];
+        let unopened = self.links[index as usize].rare.as_ref().and_then(|rare| rare.unopened);
+        // What tries again has not come before, and may be what opens a connection. What had come
+        // before the host went is known.
+        let opens = process == host || unopened.is_some_and(|until| packet.sent <= until);
+        let is_new = packet.stage == stage::HELD && opens;
+        process.is_some_and(|fell| packet.sent <= fell) && !is_new
     }
 
     /// A packet has reached a node that may have lost its connection: what becomes of it then.
@@ -80,7 +83,7 @@ impl Network {
             return None;
         }
         let disowned = self.disown(index, packet, now);
-        if disowned.is_none() && self.is_late(packet) {
+        if disowned.is_none() && self.is_late(index, packet) {
             return Some(Verdict::Refuse(Fault::Reset, self.way_back(packet)));
         }
         disowned
@@ -106,7 +109,7 @@ impl Network {
         if self.is_dark(packet.to) || !self.links[back].is_stream() {
             return DOWN;
         }
-        let fault = if self.is_late(packet) { Fault::Reset } else { Fault::Unreachable };
+        let fault = if self.is_late(index, packet) { Fault::Reset } else { Fault::Unreachable };
         Verdict::Refuse(fault, self.way_back(packet))
     }
 
@@ -115,6 +118,21 @@ impl Network {
         // When one left that had to wait before is not known.
         let left = if packet.stage == stage::FRESH { packet.sent } else { now };
         self.unanswered(index, packet, left, now)
+    }
+
+    /// A node's process crashes. Over streams that nothing has come through since their connection
+    /// was last lost there is none that could be gone: what is being tried opens one.
+    fn spare(&mut self, node: NodeId, now: Time) {
+        let Falls { process, on_again, .. } = self.falls[node.index()];
+        let lost = process.max(on_again).unwrap_or(Time(0));
+        for from in (0..self.nodes()).map(NodeId) {
+            let known = &self.outgoing[from.index()];
+            let Ok(place) = known.binary_search_by_key(&node, |(to, _)| *to) else { continue };
+            let link = &mut self.links[known[place].1 as usize];
+            if link.is_stream() && link.held > 0 && link.last_arrival <= lost.max(link.broken_at) {
+                link.rare().unopened = Some(now);
+            }
+        }
     }
 
     /// A node's connections are gone with its process. If its host is gone too, those who have
@@ -153,11 +171,14 @@ pub(crate) fn crashed(state: &mut State<World>, node: NodeId, with_host: bool) {
     let network = &mut state.env.network;
     network.spoil();
     network.disconnect(node, now, with_host);
-    let fell = &mut network.fell[node.index()];
-    fell[0] = Some(now);
+    if !with_host {
+        network.spare(node, now);
+    }
+    let falls = &mut network.falls[node.index()];
+    falls.process = Some(now);
     let keepalive = network.spec.keepalive.filter(|_| with_host);
     if with_host {
-        fell[1] = Some(now);
+        falls.host = Some(now);
     }
     state.set_wary(node);
     if let Some(keepalive) = keepalive {

@@ -58,6 +58,8 @@ pub(super) struct Rare {
     pub dead: Option<Dead>,
     /// Packets that were sent before this are of a connection that is no more, wherever they are.
     pub reset_at: Time,
+    /// No connection had been opened when the receiver's process crashed at this time.
+    pub unopened: Option<Time>,
 }
 
 impl Default for Rare {
@@ -74,6 +76,7 @@ impl Default for Rare {
             opened: None,
             dead: None,
             reset_at: Time(0),
+            unopened: None,
         }
     }
 }

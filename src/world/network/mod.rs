@@ -45,6 +45,15 @@ use names::Names;
 /// What one node may send and receive, on all its links together.
 type Card = (Option<Pipe>, Option<Pipe>);
 
+/// When a node and its host were last seen to fall, and the host to be on again.
+#[derive(Clone, Copy, Default)]
+struct Falls {
+    /// The process crashed, alone or with its host.
+    process: Option<Time>,
+    host: Option<Time>,
+    on_again: Option<Time>,
+}
+
 /// The network of a run.
 pub(crate) struct Network {
     spec: NetworkSpec,
@@ -60,8 +69,8 @@ pub(crate) struct Network {
     ideal: bool,
     /// Hosts that are off, so that nobody even refuses a connection; a count for each node.
     dark: Vec<u32>,
-    /// When each node's process last crashed, and its host.
-    fell: Vec<[Option<Time>; 2]>,
+    /// When what befell each node.
+    falls: Vec<Falls>,
     /// Each node's network card; empty if the scenario has none.
     cards: Vec<Card>,
     /// For each of the scenario's `zone_links` the line there and the line back.
@@ -93,7 +102,7 @@ impl Network {
             links: Vec::new(),
             outgoing: Vec::new(),
             dark: Vec::new(),
-            fell: Vec::new(),
+            falls: Vec::new(),
             cards: Vec::new(),
             weather: Weather::default(),
         }
@@ -104,7 +113,7 @@ impl Network {
         self.hashes.push(hash);
         self.outgoing.push(Vec::new());
         self.dark.push(0);
-        self.fell.push([None; 2]);
+        self.falls.push(Falls::default());
         let zone = self.spec.zones.iter().position(|zone| zone.nodes.contains(&node));
         self.zones.push(zone.map(|index| index as u32));
         let host = self.spec.hosts.iter().position(|host| host.nodes.contains(&node));
@@ -172,10 +181,13 @@ impl Network {
     }
 
     /// Turns a node's host off, so that it is silent instead of refusing, or on again.
-    pub fn set_dark(&mut self, node: NodeId, dark: bool) {
+    pub fn set_dark(&mut self, node: NodeId, dark: bool, now: Time) {
         self.spoil();
         let count = &mut self.dark[node.index()];
         *count = if dark { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.falls[node.index()].on_again = Some(now);
+        }
         self.weather.set_dark(self.dark.iter().any(|&count| count > 0));
     }
 

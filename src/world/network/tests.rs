@@ -106,13 +106,13 @@ fn only_a_host_that_is_on_refuses_a_connection() {
     };
     assert_eq!(refuses(&mut network), Ok(Fault::Unreachable));
     // Two crashes of the host overlap.
-    network.set_dark(NodeId(1), true);
-    network.set_dark(NodeId(1), true);
-    network.set_dark(NodeId(1), false);
+    network.set_dark(NodeId(1), true, Time(0));
+    network.set_dark(NodeId(1), true, Time(0));
+    network.set_dark(NodeId(1), false, Time(0));
     let again = Verdict::Resend(Span::from_millis(200), stage::HELD);
     assert_eq!(refuses(&mut network), Err(again), "it is sent again");
     assert_eq!(network.route(&packet(1, 0), Time(0)), Verdict::Drop("host down"));
-    network.set_dark(NodeId(1), false);
+    network.set_dark(NodeId(1), false, Time(0));
     assert_eq!(refuses(&mut network), Ok(Fault::Unreachable));
     assert!(network.weather.is_calm());
     let datagram = NetworkSpec { transport: Transport::Datagram, ..spec() };
