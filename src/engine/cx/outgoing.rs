@@ -9,7 +9,7 @@ use crate::engine::environment::Environment;
 use crate::engine::event::Record;
 use crate::engine::message::{Baggage, Msg, NodeId, Reply};
 use crate::engine::name::Name;
-use crate::engine::state::Kind;
+use crate::engine::state::{Kind, State};
 use crate::engine::time::{Span, Time};
 use crate::engine::waits::WaitId;
 
@@ -30,18 +30,19 @@ impl<E: Environment> Cx<E> {
 
     #[inline(never)]
     fn ask_do(&self, to: NodeId, verb: Name, (key, value): (u64, u64)) -> WaitId {
-        let mut state = self.core.state_mut();
-        let (sent, wait) = (state.now(), state.waits.open(self.task.get(), to, self.root.get()));
-        let index = state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, wait));
-        state.transmit(index, Kind::Request);
-        wait
+        self.ask_with(to, || Msg::Do { verb, key, value })
     }
 
     #[inline(never)]
     fn ask_other(&self, to: NodeId, msg: Msg) -> WaitId {
+        self.ask_with(to, || msg)
+    }
+
+    #[inline(always)]
+    fn ask_with(&self, to: NodeId, msg: impl FnOnce() -> Msg) -> WaitId {
         let mut state = self.core.state_mut();
         let (sent, wait) = (state.now(), state.waits.open(self.task.get(), to, self.root.get()));
-        let index = state.write(|| self.record(sent, to, msg, wait));
+        let index = state.write(|| self.record(sent, to, msg(), wait));
         state.transmit(index, Kind::Request);
         wait
     }
@@ -69,18 +70,18 @@ impl<E: Environment> Cx<E> {
 
     #[inline(never)]
     fn send_do(&self, to: NodeId, verb: Name, (key, value): (u64, u64)) {
-        let mut state = self.core.state_mut();
-        let sent = state.now();
-        let index =
-            state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, WaitId::NONE));
-        state.transmit(index, Kind::Request);
+        self.send_with(to, || Msg::Do { verb, key, value });
     }
 
     #[inline(never)]
     fn send_other(&self, to: NodeId, msg: Msg) {
+        self.send_with(to, || msg);
+    }
+
+    #[inline(always)]
+    fn send_with(&self, to: NodeId, msg: impl FnOnce() -> Msg) {
         let mut state = self.core.state_mut();
-        let sent = state.now();
-        let index = state.write(|| self.record(sent, to, msg, WaitId::NONE));
+        let index = self.write(&mut state, to, msg);
         state.transmit(index, Kind::Request);
     }
 
@@ -96,18 +97,18 @@ impl<E: Environment> Cx<E> {
 
     #[inline(never)]
     fn post_do(&self, to: NodeId, verb: Name, (key, value): (u64, u64), delay: Span) {
-        let mut state = self.core.state_mut();
-        let sent = state.now();
-        let index =
-            state.write(|| self.record(sent, to, Msg::Do { verb, key, value }, WaitId::NONE));
-        state.post(index, delay);
+        self.post_with(to, || Msg::Do { verb, key, value }, delay);
     }
 
     #[inline(never)]
     fn post_other(&self, to: NodeId, msg: Msg, delay: Span) {
+        self.post_with(to, || msg, delay);
+    }
+
+    #[inline(always)]
+    fn post_with(&self, to: NodeId, msg: impl FnOnce() -> Msg, delay: Span) {
         let mut state = self.core.state_mut();
-        let sent = state.now();
-        let index = state.write(|| self.record(sent, to, msg, WaitId::NONE));
+        let index = self.write(&mut state, to, msg);
         state.post(index, delay);
     }
 
@@ -115,9 +116,15 @@ impl<E: Environment> Cx<E> {
     #[inline]
     pub fn kick(&self, msg: Msg) {
         let mut state = self.core.state_mut();
-        let sent = state.now();
-        let index = state.write(|| self.record(sent, self.me(), msg, WaitId::NONE));
+        let index = self.write(&mut state, self.me(), || msg);
         state.kick(index);
+    }
+
+    /// Writes down a message to `to` that nobody waits for an answer to.
+    #[inline(always)]
+    fn write(&self, state: &mut State<E>, to: NodeId, msg: impl FnOnce() -> Msg) -> u32 {
+        let sent = state.now();
+        state.write(|| self.record(sent, to, msg(), WaitId::NONE))
     }
 
     #[inline(always)]

@@ -125,14 +125,21 @@ impl Network {
     fn spare(&mut self, node: NodeId, now: Time) {
         let Falls { process, on_again, .. } = self.falls[node.index()];
         let lost = process.max(on_again).unwrap_or(Time(0));
-        for from in (0..self.nodes()).map(NodeId) {
-            let known = &self.outgoing[from.index()];
-            let Ok(place) = known.binary_search_by_key(&node, |(to, _)| *to) else { continue };
-            let link = &mut self.links[known[place].1 as usize];
+        for (_, index) in self.incoming(node) {
+            let link = &mut self.links[index as usize];
             if link.is_stream() && link.held > 0 && link.last_arrival <= lost.max(link.broken_at) {
                 link.rare().unopened = Some(now);
             }
         }
+    }
+
+    /// The links to a node that have been used so far, with their senders.
+    fn incoming(&self, node: NodeId) -> Vec<(NodeId, u32)> {
+        let link = |(from, links): (NodeId, &Vec<(NodeId, u32)>)| {
+            let place = links.binary_search_by_key(&node, |(to, _)| *to).ok()?;
+            Some((from, links[place].1))
+        };
+        (0..).map(NodeId).zip(&self.outgoing).filter_map(link).collect()
     }
 
     /// A node's connections are gone with its process. If its host is gone too, those who have
@@ -146,10 +153,8 @@ impl Network {
                 None => {}
             }
         }
-        for from in (0..self.nodes()).map(NodeId).filter(|from| with_host && *from != node) {
-            let known = &self.outgoing[from.index()];
-            let Ok(place) = known.binary_search_by_key(&node, |(to, _)| *to) else { continue };
-            let index = known[place].1;
+        let incoming = if with_host { self.incoming(node) } else { Vec::new() };
+        for (from, index) in incoming.into_iter().filter(|(from, _)| *from != node) {
             if let Some(rare) = &mut self.links[index as usize].rare {
                 // What is being opened has nobody to be opened with.
                 rare.opened = rare.opened.filter(|(since, _)| *since <= now);
